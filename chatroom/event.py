@@ -13,7 +13,7 @@ import msgspec
 
 
 class CloseReason(StrEnum):
-    """Why a connection ended: one word for the leave event, the last line, the log and the counters."""
+    """Why a connection ended: the same word in the event, the last line, the log, the counters."""
 
     QUIT = "quit"  # the client said /quit, or closed its side in good order
     LOST = "lost"  # reset, timed out or unreachable

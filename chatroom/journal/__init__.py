@@ -35,6 +35,9 @@ class Recent:
         self._events: deque[Event] = deque(maxlen=keep)
         self.last_seq = last_seq
 
+    def __len__(self) -> int:
+        return len(self._events)
+
     def extend(self, events: Sequence[Event]) -> None:
         """Add a batch; its numbers follow the last one."""
         self._events.extend(events)
@@ -65,6 +68,7 @@ class Journal(Protocol):
     The broadcaster appends; it never waits. Readers of history wait in their own tasks.
     """
 
+    durable: bool  #: there is a disk to wait for; if not, the room's having an event is its ack
     session: str  #: names this unbroken log; see the protocol
     recent: Recent  #: the newest events: a window that the broadcaster reads without waiting
 

@@ -11,6 +11,8 @@ from chatroom.journal import Page, Recent, new_session
 class MemoryJournal:
     """See `chatroom.journal.Journal`. A new one is a new session, with numbers from 1."""
 
+    durable = False
+
     def __init__(self, keep: int) -> None:
         self.session = new_session()
         self.recent = Recent(keep)

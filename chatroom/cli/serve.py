@@ -1,0 +1,161 @@
+"""`chatroom serve`: the server."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT, ServerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from chatroom.server.service import Service
+
+
+class ServerMode(StrEnum):
+    epoll = "epoll"
+    thread = "thread"
+
+
+class LogLevel(StrEnum):
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
+
+
+class LogFormat(StrEnum):
+    text = "text"
+    json = "json"
+
+
+def serve(
+    host: Annotated[
+        str, typer.Option(envvar="CHATROOM_HOST", help="Address or name to listen on.")
+    ] = DEFAULT_HOST,
+    port: Annotated[
+        int,
+        typer.Option(envvar="CHATROOM_PORT", min=0, max=65535, help="TCP port; 0: any free one."),
+    ] = DEFAULT_PORT,
+    mode: Annotated[
+        ServerMode,
+        typer.Option(
+            envvar="CHATROOM_MODE",
+            help="How clients are served: by an event loop, or by two threads each (the baseline).",
+        ),
+    ] = ServerMode.epoll,
+    room: Annotated[
+        str, typer.Option(envvar="CHATROOM_ROOM", help="Name of the room.")
+    ] = ServerSettings.room,
+    max_clients: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_MAX_CLIENTS", min=1, help="Members; one more is told room_full."
+        ),
+    ] = ServerSettings.max_clients,
+    max_text: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_MAX_TEXT", min=1, max=4096, help="Bytes of UTF-8 in a message."
+        ),
+    ] = ServerSettings.max_text_bytes,
+    presence_limit: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_PRESENCE_LIMIT",
+            min=0,
+            help="With more members than this, joins and leaves are not announced.",
+        ),
+    ] = ServerSettings.presence_limit,
+    outbox_limit: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_OUTBOX_LIMIT",
+            min=65536,
+            metavar="BYTES",
+            help="Bytes kept for a reader that is behind; over it, it is closed (slow_reader).",
+        ),
+    ] = ServerSettings.outbox_limit_bytes,
+    write_deadline: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATROOM_WRITE_DEADLINE",
+            min=0.01,
+            metavar="SECONDS",
+            help="What waits for a reader has to leave within this; else it is closed.",
+        ),
+    ] = ServerSettings.write_deadline_seconds,
+    grace: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATROOM_GRACE",
+            min=0,
+            metavar="SECONDS",
+            help="How long ending may take: the last lines are delivered within it.",
+        ),
+    ] = ServerSettings.grace_seconds,
+    log_level: Annotated[LogLevel, typer.Option(envvar="CHATROOM_LOG_LEVEL")] = LogLevel.info,
+    log_format: Annotated[LogFormat, typer.Option(envvar="CHATROOM_LOG_FORMAT")] = LogFormat.text,
+) -> None:
+    """Start a room. Ctrl-C ends it in good order, a second one at once."""
+    import trio
+
+    from chatroom.journal.memory import MemoryJournal
+    from chatroom.logs import set_up_log
+    from chatroom.server.service import (
+        Service,
+        raise_descriptor_limit,
+        tune_collector,
+    )
+
+    set_up_log(log_level, json=log_format is LogFormat.json)
+    settings = ServerSettings(
+        host=host,
+        port=port,
+        mode=mode.value,
+        room=room,
+        max_clients=max_clients,
+        max_text_bytes=max_text,
+        presence_limit=presence_limit,
+        outbox_limit_bytes=outbox_limit,
+        write_deadline_seconds=write_deadline,
+        grace_seconds=grace,
+    )
+    raise_descriptor_limit()
+
+    async def run() -> int:
+        journal = MemoryJournal(settings.recent_events)
+        tune_collector()
+        return await _until_signal(Service(settings, journal))
+
+    status = trio.run(run)
+    if status:
+        raise typer.Exit(status)
+
+
+async def _until_signal(service: Service) -> int:
+    """Serve until a signal drains; the exit code is that of the second signal, if there is one."""
+    import signal
+
+    import trio
+
+    status = 0
+
+    async def heed(signals: AsyncIterator[int], everything: trio.CancelScope) -> None:
+        nonlocal status
+        async for signum in signals:
+            if service.draining:
+                status = 128 + signum
+                everything.cancel()
+                return
+            service.drain()
+
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(heed, signals, nursery.cancel_scope)
+            await service.run()
+            nursery.cancel_scope.cancel()
+    return status

@@ -1,0 +1,95 @@
+"""What the server says to one client alone, as JSON objects; see the protocol's documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from chatroom.event import Event
+
+
+class Limits(msgspec.Struct, frozen=True):
+    text: int  #: bytes of UTF-8
+
+
+class Multicast(msgspec.Struct, frozen=True):
+    """Where the feed is."""
+
+    group: str
+    port: int
+    request_port: int
+
+
+class Answer(msgspec.Struct, frozen=True, tag_field="kind", tag=str.lower):
+    """`kind` is the class's name in lower case and comes first in the JSON."""
+
+
+class Welcome(Answer, frozen=True):
+    """The answer to a hello; the client is in the room."""
+
+    protocol: int
+    room: str
+    session: str
+    nick: str
+    token: str
+    seq: int  #: the last event before the live ones
+    members: Sequence[str]  #: at most `settings.WELCOME_MEMBERS`, the latest speakers first
+    member_count: int
+    limits: Limits
+    multicast: Multicast | None
+    resumed: str | msgspec.UnsetType = (
+        msgspec.UNSET
+    )  #: complete or partial, where resuming was asked
+    missed: int | msgspec.UnsetType = msgspec.UNSET  #: with partial: events no longer kept
+
+
+class Ack(Answer, frozen=True):
+    id: str
+    seq: int
+
+
+class Members(Answer, frozen=True, omit_defaults=True):
+    members: Sequence[str] = msgspec.field()
+    member_count: int = msgspec.field()
+    more: bool = msgspec.field()
+    id: str | None = None
+
+
+class History(Answer, frozen=True, omit_defaults=True):
+    events: Sequence[Event] = msgspec.field()
+    more: bool = msgspec.field()
+    id: str | None = None
+
+
+class Help(Answer, frozen=True):
+    text: str
+
+
+class Pong(Answer, frozen=True, omit_defaults=True):
+    id: str | None = None
+
+
+class Error(Answer, frozen=True, omit_defaults=True):
+    """One request was refused; the connection goes on, unless it was the hello."""
+
+    code: str
+    text: str
+    id: str | None = None
+
+
+class Presence(Answer, frozen=True):
+    """Joins and leaves are announced from here on, or are not: the room has grown too large."""
+
+    announced: bool
+    member_count: int
+
+
+class Bye(Answer, frozen=True):
+    """The last line before the server closes."""
+
+    reason: str
+    text: str
+
+
+AnyAnswer = Welcome | Ack | Members | History | Help | Pong | Error | Presence | Bye

@@ -1,0 +1,81 @@
+"""What a client can ask for, in whichever format it said it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from chatroom.event import CloseReason
+from chatroom.settings import MAX_ID_CHARS
+
+RequestId = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
+class Refused(ValueError):
+    """A request that cannot be granted: a code of the protocol, and a sentence for a person."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """The wish to enter, or to go over to JSON Lines; plain clients say it without knowing."""
+
+    nick: str | None = None
+    after: Number | None = None  #: resume: every event above this number comes first
+    session: str | None = None  #: the session that `after` counts in; None: the present one
+    token: str | None = None  #: proves that a nick held by a dead connection is one's own
+    presence: bool = True  #: joins, leaves and renames are wanted
+    echo: bool = False  #: one's own messages are wanted back
+
+
+class PlainHello(msgspec.Struct, frozen=True):
+    """A plain client enters: by `/nick NAME` said first, or under a guest's name."""
+
+    nick: str | None = None
+
+
+class BadHello(msgspec.Struct, frozen=True):
+    """A hello that cannot be read: it is answered in JSON, and the connection is closed."""
+
+    code: str
+    text: str
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """One request, with the fields that its kind needs; the rest is left at the default."""
+
+    kind: str  #: message, action, rename, ping, quit, and the `QUERY_KINDS`
+    text: str = ""
+    to: str = ""
+    id: RequestId | None = None
+    after: Number | None = None  #: of a history: events above this number
+    before: Number | None = None  #: of a history: events below it
+    limit: Number | None = None  #: of a history: how many events; of a who: how many names
+    offset: Number = 0  #: of a who: how many names to pass over
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """A request that was refused as it was read; its answer keeps its place among the others."""
+
+    code: str
+    text: str
+    id: str | None = None
+
+
+class Ending(msgspec.Struct, frozen=True, gc=False):
+    """Nothing more can be read from this client."""
+
+    reason: CloseReason
+    text: str
+
+
+#: What a connection hands to the broadcaster.
+Draft = Hello | PlainHello | BadHello | Request | Refusal | Ending
+
+#: Requests whose answers can be long: one at a time, the next is read when it has been answered.
+QUERY_KINDS = frozenset({"who", "history", "help"})

@@ -1,0 +1,1 @@
+"""The service: the nursery that owns it, its connections, the broadcaster and the fan-out."""

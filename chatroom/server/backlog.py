@@ -1,0 +1,57 @@
+"""What the kernel has not taken yet, of one reader. Sans I/O."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+
+#: Chunks offered to one `sendmsg`: well under IOV_MAX (1024), and more than a socket takes.
+GATHER_CHUNKS = 64
+
+
+class Backlog:
+    """A queue of bytes that came as whole lines and leave as the kernel likes.
+
+    Batches are kept as they came, so a hundred readers that are behind share one copy of each.
+    """
+
+    __slots__ = ("_chunks", "_offset", "size_bytes", "taken_bytes")
+
+    def __init__(self) -> None:
+        self._chunks: deque[bytes] = deque()
+        self._offset = 0  # into the first chunk
+        self.size_bytes = 0
+        self.taken_bytes = 0  #: ever
+
+    def add(self, chunk: bytes, offset: int = 0) -> None:
+        """Whole lines; with `offset`, the kernel has that many bytes of the first chunk already."""
+        if not self._chunks:
+            self._offset = offset
+        self._chunks.append(chunk)
+        self.size_bytes += len(chunk) - offset
+
+    def head(self) -> list[bytes | memoryview]:
+        """The next bytes to send, in buffers, in order."""
+        buffers: list[bytes | memoryview] = list(islice(self._chunks, GATHER_CHUNKS))
+        if self._offset:
+            buffers[0] = memoryview(self._chunks[0])[self._offset :]
+        return buffers
+
+    def take(self, count_bytes: int) -> None:
+        """The kernel took this much of the head."""
+        self.size_bytes -= count_bytes
+        self.taken_bytes += count_bytes
+        count_bytes += self._offset
+        while self._chunks and count_bytes >= len(self._chunks[0]):
+            count_bytes -= len(self._chunks.popleft())
+        self._offset = count_bytes
+
+    def cut_to(self, last_line: bytes) -> None:
+        """Forget what waits, but for the line that has begun to leave; `last_line` is next."""
+        rest = b""
+        if self._offset and self._chunks[0][self._offset - 1] != ord("\n"):
+            chunk = self._chunks[0]
+            rest = chunk[self._offset : chunk.index(b"\n", self._offset) + 1]
+        self._chunks.clear()
+        self._offset = self.size_bytes = 0
+        self.add(rest + last_line)

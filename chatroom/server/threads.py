@@ -1,0 +1,246 @@
+"""The thread mode, the baseline: two threads a client, blocking calls, the same room behind."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import trio
+
+from chatroom.event import CloseReason
+from chatroom.protocol.reader import RequestReader
+from chatroom.protocol.requests import Ending
+from chatroom.server.backlog import Backlog
+from chatroom.server.broadcaster import Broadcaster
+from chatroom.server.connection import Connection
+from chatroom.server.sockets import let_last_line_in
+from chatroom.settings import (
+    DRAINED_BYTES,
+    ENTER_SECONDS,
+    LOBBY_CONNECTIONS,
+    READ_BYTES,
+    ServerSettings,
+)
+
+#: A blocking send returns after this at the latest, to look at its deadline and at goodbyes.
+SEND_SECONDS = 0.25
+
+
+class ThreadOutbox:
+    """See `chatroom.server.connection.Outbox`. A thread of its own writes what is pushed."""
+
+    def __init__(
+        self, sock: socket.socket, settings: ServerSettings, report_slow: Callable[[str], None]
+    ) -> None:
+        self._sock = sock
+        self._settings = settings
+        self._report_slow = report_slow
+        self._trio = trio.lowlevel.current_trio_token()
+        # Guards all below; notified when anything changes.
+        self._change = threading.Condition()
+        self._backlog = Backlog()
+        self._closed = False  # nothing more is taken
+        self._last_line: bytes | None = None  # of an abrupt end
+        self._written = trio.Event()
+
+    def push(self, lines: bytes) -> None:
+        """Keep the lines for the writing thread."""
+        with self._change:
+            if self._closed:
+                return
+            self._backlog.add(lines)
+            size_bytes = self._backlog.size_bytes
+            self._change.notify_all()
+        limit_bytes = self._settings.outbox_limit_bytes
+        if size_bytes > limit_bytes:
+            self._report_slow(f"more than {limit_bytes} bytes were waiting for you to read them")
+
+    def close(self, last_line: bytes, *, abrupt: bool) -> None:
+        """`last_line`, then nothing more."""
+        with self._change:
+            if self._closed:
+                return
+            self._closed = True
+            if abrupt and self._backlog.size_bytes:
+                self._last_line = last_line  # the writer has its hands on the backlog's head
+            else:
+                self._backlog.add(last_line)
+            self._change.notify_all()
+
+    def abandon(self) -> None:
+        """Nothing more leaves; the writing thread ends."""
+        with self._change:
+            self._closed = True
+            self._backlog = Backlog()
+            self._change.notify_all()
+
+    async def wait_empty(self) -> None:
+        """Wait until the writing thread has ended: everything has left, or nothing will."""
+        await self._written.wait()
+
+    async def wait_drained(self) -> None:
+        """In this mode the reading thread waits, not a task: see `block_until_drained`."""
+        await trio.to_thread.run_sync(self.block_until_drained)
+
+    def block_until_drained(self) -> None:
+        """Block this thread until little is kept, or nothing will leave any more."""
+        with self._change:
+            self._change.wait_for(lambda: self._closed or self._backlog.size_bytes <= DRAINED_BYTES)
+
+    def write_all(self) -> None:
+        """The writing thread: blocks until the outbox is closed and empty, or the peer is gone."""
+        try:
+            while self._wait_for_lines():
+                self._write_by(monotonic() + self._settings.write_deadline_seconds)
+        except OSError:
+            self.abandon()  # the reading side finds out why
+        finally:
+            self._trio.run_sync_soon(self._written.set)
+
+    def _wait_for_lines(self) -> bool:
+        with self._change:
+            self._change.wait_for(lambda: self._closed or self._backlog.size_bytes)
+            return self._last_line is None and bool(self._backlog.size_bytes)
+
+    def _write_by(self, deadline: float) -> None:
+        """Send what is kept now; what is not gone at the deadline makes a slow reader."""
+        mark_bytes = self._backlog.taken_bytes + self._backlog.size_bytes
+        while self._backlog.size_bytes and self._backlog.taken_bytes < mark_bytes:
+            with self._change:
+                head = self._backlog.head()
+            sent = self._send_some(head)
+            with self._change:
+                if self._backlog.size_bytes:  # else it was abandoned meanwhile
+                    self._backlog.take(sent)
+                self._change.notify_all()
+                if self._last_line is not None:
+                    self._write_last_line(self._last_line)
+                    return
+            if monotonic() > deadline:
+                self._too_late()
+                return
+
+    def _send_some(self, head: list[bytes | memoryview]) -> int:
+        try:
+            return self._sock.sendmsg(head)
+        except BlockingIOError:  # SO_SNDTIMEO: the reader took nothing
+            return 0
+
+    def _write_last_line(self, last_line: bytes) -> None:
+        self._backlog.cut_to(last_line)
+        let_last_line_in(self._sock)
+        with contextlib.suppress(BlockingIOError):
+            self._sock.sendmsg(self._backlog.head(), (), socket.MSG_DONTWAIT)
+        self._backlog = Backlog()
+
+    def _too_late(self) -> None:
+        with self._change:
+            if self._closed:
+                self._backlog = Backlog()
+                return
+        seconds = self._settings.write_deadline_seconds
+        self._trio.run_sync_soon(self._report_slow, f"you did not read for {seconds:g} seconds")
+
+
+class ThreadMode:
+    """Serves each client with a thread that reads and a thread that writes."""
+
+    name = "thread"
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._limiter = trio.CapacityLimiter(2 * (settings.max_clients + LOBBY_CONNECTIONS))
+
+    def attach(
+        self, sock: socket.socket, connection: Connection, report_slow: Callable[[str], None]
+    ) -> None:
+        """See `chatroom.server.connection.Mode`."""
+        sock.setblocking(True)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(ENTER_SECONDS))
+        connection.outbox = ThreadOutbox(sock, self._settings, report_slow)
+        connection.stop_reading = lambda: _shut(sock, socket.SHUT_RD)
+
+    async def serve(
+        self,
+        sock: socket.socket,
+        connection: Connection,
+        reader: RequestReader,
+        broadcaster: Broadcaster,
+    ) -> None:
+        """See `chatroom.server.connection.Mode`. When cancelled, both threads are woken by the
+        shutdown of their socket and end: none is abandoned.
+        """
+        outbox = connection.outbox
+        assert isinstance(outbox, ThreadOutbox)
+        try:
+            async with trio.open_nursery() as guard:
+                guard.start_soon(_wake_on_cancel, sock, outbox)
+                async with trio.open_nursery() as threads:
+                    threads.start_soon(self._run_in_thread, outbox.write_all)
+                    ending = await trio.to_thread.run_sync(
+                        _converse, sock, connection, reader, broadcaster, limiter=self._limiter
+                    )
+                    if connection.close_reason is None:
+                        await broadcaster.submit(connection, [ending])
+                _say_goodbye(sock)
+                guard.cancel_scope.cancel()
+        finally:
+            sock.close()
+
+    async def _run_in_thread(self, work: Callable[[], None]) -> None:
+        await trio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+async def _wake_on_cancel(sock: socket.socket, outbox: ThreadOutbox) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        outbox.abandon()
+        _shut(sock, socket.SHUT_RDWR)
+
+
+def _converse(
+    sock: socket.socket, connection: Connection, reader: RequestReader, broadcaster: Broadcaster
+) -> Ending:
+    outbox = connection.outbox
+    assert isinstance(outbox, ThreadOutbox)
+    try:
+        try:
+            chunk = sock.recv(READ_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
+        except BlockingIOError:  # SO_RCVTIMEO: it has said nothing yet
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
+            trio.from_thread.run(broadcaster.submit, connection, reader.enter())
+            chunk = sock.recv(READ_BYTES)
+        while chunk:
+            for drafts in reader.feed(chunk):
+                trio.from_thread.run(broadcaster.submit, connection, drafts)
+            outbox.block_until_drained()
+            chunk = sock.recv(READ_BYTES)
+    except OSError as error:
+        return Ending(CloseReason.LOST, str(error))
+    return Ending(CloseReason.QUIT, "")
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+
+
+def _shut(sock: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):  # the peer may have gone already
+        sock.shutdown(how)
+
+
+def _say_goodbye(sock: socket.socket) -> None:
+    """Nothing more is sent; what was not read is read, so that closing does not reset the
+    connection and overtake the last line.
+    """
+    _shut(sock, socket.SHUT_WR)
+    with contextlib.suppress(OSError):
+        while sock.recv(READ_BYTES, socket.MSG_DONTWAIT):
+            pass

@@ -1,0 +1,112 @@
+"""Every limit of the server, once: what it means, why it has this value, what is seen at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_HOST = "127.0.0.1"
+DEFAULT_PORT = 9009
+
+#: A line without an end is given up here: eight times the longest text, so that any honest request
+#: fits with every character escaped. The connection is closed with `protocol_error`.
+MAX_LINE_BYTES = 8192
+
+#: Who has said nothing yet enters the room after this: long enough for a program's hello to come
+#: across a network, short enough that `nc` seems to be answered at once.
+ENTER_SECONDS = 0.25
+
+#: An `id` of a request is echoed in its answer; longer than any UUID, short enough to be harmless.
+MAX_ID_CHARS = 64
+
+#: An error quotes at most this much of what it complains about.
+MAX_WORD_CHARS = 32
+
+#: The welcome names this many members, the latest speakers first; `who` pages through the rest.
+WELCOME_MEMBERS = 100
+
+#: The most that one `history` or `who` answers. 1,000 longest events are 1.4 MB, which an outbox
+#: holds; the client asks for more when it has read these.
+MAX_PAGE = 1000
+
+#: Events that `/history` gives when it is not told how many.
+DEFAULT_HISTORY = 20
+
+#: One read takes at most this much of a connection, so that no talker holds the loop for long.
+READ_BYTES = 65536
+
+#: Reads that wait for the broadcaster. When it is full, connections wait and TCP slows the talkers
+#: down. 1,024 reads of 64 KiB are 64 MiB at the very worst; a busy room has some 100 KiB there.
+CHANNEL_READS = 1024
+
+#: A connection that is being ended waits at most this long for room in the channel. The broadcaster
+#: empties it thousands of times in that time.
+SUBMIT_SECONDS = 10.0
+
+#: A batch takes at most this many reads: 512 talkers at once share one round of sends, and one
+#: round stays within some 10 ms.
+BATCH_READS = 512
+
+#: Connections that may wait to say their first line when the room is full, so that each can be told
+#: in its own format. Beyond it the answer is a plain line, at once.
+LOBBY_CONNECTIONS = 128
+
+#: The accept queue of the kernel (which caps it at net.core.somaxconn): thousands come at once
+#: after a restart.
+ACCEPT_BACKLOG = 4096
+
+#: Connections taken in one go before those inside get their turn: a storm of newcomers costs them
+#: some milliseconds, not seconds.
+ACCEPT_BATCH = 32
+
+#: Unsent bytes that the kernel takes for one connection (TCP_NOTSENT_LOWAT; Trio's streams use the
+#: same). Without it a stuck reader holds 3 MB of kernel memory instead of 22 KB.
+NOTSENT_LOWAT_BYTES = 16384
+
+#: Silence after which the kernel asks a peer whether it is there, how often, how many times; a peer
+#: that vanished is noticed after 30 + 3 * 10 seconds, also when nothing is sent to it.
+KEEPALIVE_IDLE_SECONDS = 30
+KEEPALIVE_INTERVAL_SECONDS = 10
+KEEPALIVE_PROBES = 3
+
+#: A peer that acknowledges nothing for this long is gone (TCP_USER_TIMEOUT, RFC 5482).
+USER_TIMEOUT_SECONDS = 30
+
+#: A client with more than this waiting in its outbox is not read from: who does not read the
+#: answers need not ask more. A fraction of the outbox limit, and more than a page of history.
+DRAINED_BYTES = 256 * 1024
+
+#: How long a closed connection may take to read its last lines before the socket goes.
+LINGER_SECONDS = 1.0
+
+#: The largest UDP payload of the feed, by default: 1,500 of Ethernet, less IPv6 and UDP headers.
+DATAGRAM_BYTES = 1452
+
+#: What one event may take in a datagram beside others: the datagram, less MoldUDP64's header (20)
+#: and the length before the message (2). A text whose event is longer is refused.
+MAX_EVENT_BYTES = DATAGRAM_BYTES - 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """What the operator chooses; the options of `chatroom serve`."""
+
+    host: str = DEFAULT_HOST
+    port: int = DEFAULT_PORT  #: 0 lets the system choose a free one
+    mode: str = "epoll"  #: epoll, or thread: the thread-per-connection baseline
+    room: str = "lobby"
+    #: Members; one more is told `room_full`.
+    max_clients: int = 10_000
+    #: Bytes of UTF-8 in a message; a longer one is refused with `text_too_long`.
+    max_text_bytes: int = 1024
+    #: Bytes kept for a reader that is behind; over it the reader is closed with `slow_reader`. Some
+    #: seconds of the fastest talk, and three answers of the longest history.
+    outbox_limit_bytes: int = 4 * 1024 * 1024
+    #: What is queued for a reader must have left after this; else it is closed with `slow_reader`.
+    #: NATS gives 10 s too; a reader further behind does not take part in the talk any more.
+    write_deadline_seconds: float = 10.0
+    #: How long a drain (SIGINT, SIGTERM) may take.
+    grace_seconds: float = 5.0
+    #: With more members than this, joins and leaves are not announced: nobody could read them.
+    presence_limit: int = 100
+    #: Events kept in memory for `history`, resuming and re-requests.
+    recent_events: int = 1000
