@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Format = type[Plain] | type[JsonLines]
 
+#: Called in Trio's thread with a sentence that says why: has a slow reader closed.
+ReportSlow = Callable[["Connection", str], None]
+
 
 class Outbox(Protocol):
     """A member's outgoing bytes. Its contract, in both modes:
@@ -32,8 +35,23 @@ class Outbox(Protocol):
        unhurt.
     """
 
+    @property
+    def send(self) -> Callable[[bytes], int]:
+        """The straight way out, for the fan-out's loop: the socket's own `send` while nothing is
+        kept. Takes whole lines and returns how many bytes it took; the caller hands the rest to
+        `keep`, and an error other than BlockingIOError to `give_up`.
+        """
+
     def push(self, lines: bytes) -> None:
         """Send, or keep, whole lines. In Trio's thread only."""
+
+    def keep(self, lines: bytes, sent_bytes: int) -> None:
+        """`send` took only `sent_bytes` of the lines: the rest leaves later."""
+
+    def give_up(self) -> None:
+        """The peer takes nothing more: drop what is kept. The reading side finds out why, after it
+        has read what the peer may have said before.
+        """
 
     def close(self, last_line: bytes, *, abrupt: bool) -> None:
         """`last_line` is the last; pushes after it do nothing. `abrupt`: what waits is dropped,
@@ -54,13 +72,8 @@ class Mode(Protocol):
 
     name: str
 
-    def attach(
-        self, sock: socket.socket, connection: Connection, report_slow: Callable[[str], None]
-    ) -> None:
-        """Give `connection` its outbox and the means to stop its reading. Never blocks.
-
-        `report_slow`, called in Trio's thread with the reason, has the connection closed.
-        """
+    def attach(self, sock: socket.socket, connection: Connection, report_slow: ReportSlow) -> None:
+        """Give `connection` its outbox and the means to stop its reading. Never blocks."""
 
     async def serve(
         self,
@@ -89,6 +102,7 @@ class Connection:
         "peer",
         "presence",
         "reading",
+        "slot",
         "stop_reading",
     )
 
@@ -101,6 +115,7 @@ class Connection:
         self.member: Member | None = None
         #: Set by the fan-out while this connection hears the room.
         self.audience: Audience | None = None
+        self.slot = -1  #: its place in the audience's lists
         #: Set once, by the broadcaster: the connection has ended and only its outbox lives on.
         self.close_reason: CloseReason | None = None
         self.outbox: Outbox

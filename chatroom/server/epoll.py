@@ -12,7 +12,7 @@ from chatroom.protocol.reader import RequestReader
 from chatroom.protocol.requests import Ending
 from chatroom.server.backlog import Backlog
 from chatroom.server.broadcaster import Broadcaster
-from chatroom.server.connection import Connection
+from chatroom.server.connection import Connection, ReportSlow
 from chatroom.server.sockets import let_last_line_in
 from chatroom.settings import (
     DRAINED_BYTES,
@@ -26,57 +26,67 @@ from chatroom.settings import (
 class EpollOutbox:
     """See `chatroom.server.connection.Outbox`.
 
-    While the kernel takes everything, nothing is kept and no task runs: `push` is one `send`. A
+    While the kernel takes everything, nothing is kept and no task runs: `send` is the socket's. A
     flusher starts when the kernel leaves something, and ends when the reader has caught up.
     """
 
     __slots__ = (
         "_backlog",
         "_closed",
+        "_connection",
         "_drained",
         "_nursery",
         "_report_slow",
-        "_send",
         "_settings",
         "_sock",
+        "send",
     )
 
     def __init__(
         self,
         sock: socket.socket,
+        connection: Connection,
         settings: ServerSettings,
         nursery: trio.Nursery,
-        report_slow: Callable[[str], None],
+        report_slow: ReportSlow,
     ) -> None:
         self._sock = sock
-        self._send = sock.send
+        self._connection = connection
         self._settings = settings
         self._nursery = nursery
         self._report_slow = report_slow
         self._backlog: Backlog | None = None
         self._drained: trio.Event | None = None
         self._closed = False  # nothing more is taken: said goodbye, or the peer is gone
+        self.send: Callable[[bytes], int] = sock.send
 
     def push(self, lines: bytes) -> None:
         """Send now what the kernel takes, keep the rest."""
-        if self._closed:
-            return
-        if self._backlog is not None:
-            self._backlog.add(lines)
-            self._check_limit(self._backlog)
+        if not lines:
             return
         try:
-            sent = self._send(lines)
+            sent_bytes = self.send(lines)
         except BlockingIOError:
-            sent = 0
+            sent_bytes = 0
         except OSError:
-            self._give_up()
+            self.give_up()
             return
-        if sent != len(lines):
-            self._backlog = Backlog()
-            self._backlog.add(lines, sent)
-            self._check_limit(self._backlog)
-            self._nursery.start_soon(self._flush)
+        if sent_bytes != len(lines):
+            self.keep(lines, sent_bytes)
+
+    def keep(self, lines: bytes, sent_bytes: int) -> None:
+        """The kernel leaves the rest: a flusher sends it, and what comes after it waits."""
+        self._backlog = Backlog()
+        self._backlog.add(lines, sent_bytes)
+        self._go_by(self._add)
+        self._nursery.start_soon(self._flush)
+
+    def give_up(self) -> None:
+        """Drop what is kept and take nothing more."""
+        self._closed = True
+        self._backlog = None
+        self._go_by(len)  # takes all of it, sends nothing
+        self._changed()
 
     def close(self, last_line: bytes, *, abrupt: bool) -> None:
         """`last_line`, then nothing more."""
@@ -84,9 +94,25 @@ class EpollOutbox:
             self._backlog.cut_to(last_line)
             let_last_line_in(self._sock)
             self._send_head(self._backlog)
-            self._give_up()
+            self.give_up()
         self.push(last_line)
         self._closed = True
+        self._go_by(len)
+
+    def _go_by(self, send: Callable[[bytes], int]) -> None:
+        self.send = send
+        connection = self._connection
+        if connection.audience is not None:
+            connection.audience.sends[connection.slot] = send
+
+    def _add(self, lines: bytes) -> int:
+        assert self._backlog is not None
+        self._backlog.add(lines)
+        limit_bytes = self._settings.outbox_limit_bytes
+        if self._backlog.size_bytes > limit_bytes:
+            text = f"more than {limit_bytes} bytes were waiting for you to read them"
+            self._report_slow(self._connection, text)
+        return len(lines)
 
     async def wait_drained(self) -> None:
         """Wait until little is kept, or nothing will leave any more."""
@@ -108,18 +134,6 @@ class EpollOutbox:
             self._drained.set()
             self._drained = None
 
-    def _give_up(self) -> None:
-        # The peer does not take anything more. Its reading side finds out why, after it has read
-        # what the peer may have said before.
-        self._closed = True
-        self._backlog = None
-        self._changed()
-
-    def _check_limit(self, backlog: Backlog) -> None:
-        limit_bytes = self._settings.outbox_limit_bytes
-        if backlog.size_bytes > limit_bytes:
-            self._report_slow(f"more than {limit_bytes} bytes were waiting for you to read them")
-
     async def _flush(self) -> None:
         """Send what is kept, until nothing is. What waits at the beginning of a deadline has to
         have left at its end; bytes a second do not count as reading.
@@ -135,21 +149,23 @@ class EpollOutbox:
                     self._too_late()
                     return
         except (OSError, trio.ClosedResourceError):
-            self._give_up()
+            self.give_up()
 
     def _too_late(self) -> None:
         if self._closed:  # it has been said goodbye to, and does not even read that
-            self._give_up()
+            self.give_up()
         else:
             seconds = self._settings.write_deadline_seconds
-            self._report_slow(f"you did not read for {seconds:g} seconds")
+            self._report_slow(self._connection, f"you did not read for {seconds:g} seconds")
 
     def _flush_some(self) -> None:
         if self._backlog is None:
             return
         self._send_head(self._backlog)
-        if not self._backlog.size_bytes:
+        if self._backlog is not None and not self._backlog.size_bytes:
             self._backlog = None
+            if not self._closed:
+                self._go_by(self._sock.send)
         self._changed()
 
     def _send_head(self, backlog: Backlog) -> None:
@@ -158,7 +174,7 @@ class EpollOutbox:
         except BlockingIOError:
             pass
         except OSError:
-            self._give_up()
+            self.give_up()
 
 
 class EpollMode:
@@ -170,12 +186,12 @@ class EpollMode:
         self._settings = settings
         self._nursery = nursery  # of the flushers
 
-    def attach(
-        self, sock: socket.socket, connection: Connection, report_slow: Callable[[str], None]
-    ) -> None:
+    def attach(self, sock: socket.socket, connection: Connection, report_slow: ReportSlow) -> None:
         """Give `connection` its outbox and the means to stop its reading. Never blocks."""
         sock.setblocking(False)
-        connection.outbox = EpollOutbox(sock, self._settings, self._nursery, report_slow)
+        connection.outbox = EpollOutbox(
+            sock, connection, self._settings, self._nursery, report_slow
+        )
         connection.reading = trio.CancelScope()
         connection.stop_reading = connection.reading.cancel
 

@@ -140,9 +140,7 @@ class Service:
         def take(sock: socket.socket, peer: str) -> None:
             self._accepted += 1
             connection = Connection(self._accepted, peer)
-            mode.attach(
-                sock, connection, lambda text: self._dispatcher.report_slow(connection, text)
-            )
+            mode.attach(sock, connection, self._dispatcher.report_slow)
             self._connections.add(connection)
             connections.start_soon(self._serve, sock, connection, mode)
 

@@ -16,7 +16,7 @@ from chatroom.protocol.reader import RequestReader
 from chatroom.protocol.requests import Ending
 from chatroom.server.backlog import Backlog
 from chatroom.server.broadcaster import Broadcaster
-from chatroom.server.connection import Connection
+from chatroom.server.connection import Connection, ReportSlow
 from chatroom.server.sockets import let_last_line_in
 from chatroom.settings import (
     DRAINED_BYTES,
@@ -34,9 +34,14 @@ class ThreadOutbox:
     """See `chatroom.server.connection.Outbox`. A thread of its own writes what is pushed."""
 
     def __init__(
-        self, sock: socket.socket, settings: ServerSettings, report_slow: Callable[[str], None]
+        self,
+        sock: socket.socket,
+        connection: Connection,
+        settings: ServerSettings,
+        report_slow: ReportSlow,
     ) -> None:
         self._sock = sock
+        self._connection = connection
         self._settings = settings
         self._report_slow = report_slow
         self._trio = trio.lowlevel.current_trio_token()
@@ -49,15 +54,25 @@ class ThreadOutbox:
 
     def push(self, lines: bytes) -> None:
         """Keep the lines for the writing thread."""
+        self.send(lines)
+
+    def send(self, lines: bytes) -> int:
+        """Keep the lines for the writing thread: all of them are taken."""
         with self._change:
-            if self._closed:
-                return
+            if self._closed or not lines:
+                return len(lines)
             self._backlog.add(lines)
             size_bytes = self._backlog.size_bytes
             self._change.notify_all()
         limit_bytes = self._settings.outbox_limit_bytes
         if size_bytes > limit_bytes:
-            self._report_slow(f"more than {limit_bytes} bytes were waiting for you to read them")
+            text = f"more than {limit_bytes} bytes were waiting for you to read them"
+            self._report_slow(self._connection, text)
+        return len(lines)
+
+    def keep(self, lines: bytes, sent_bytes: int) -> None:
+        """Never called for: `send` takes everything."""
+        raise AssertionError(sent_bytes)
 
     def close(self, last_line: bytes, *, abrupt: bool) -> None:
         """`last_line`, then nothing more."""
@@ -71,7 +86,7 @@ class ThreadOutbox:
                 self._backlog.add(last_line)
             self._change.notify_all()
 
-    def abandon(self) -> None:
+    def give_up(self) -> None:
         """Nothing more leaves; the writing thread ends."""
         with self._change:
             self._closed = True
@@ -97,7 +112,7 @@ class ThreadOutbox:
             while self._wait_for_lines():
                 self._write_by(monotonic() + self._settings.write_deadline_seconds)
         except OSError:
-            self.abandon()  # the reading side finds out why
+            self.give_up()  # the reading side finds out why
         finally:
             self._trio.run_sync_soon(self._written.set)
 
@@ -143,7 +158,8 @@ class ThreadOutbox:
                 self._backlog = Backlog()
                 return
         seconds = self._settings.write_deadline_seconds
-        self._trio.run_sync_soon(self._report_slow, f"you did not read for {seconds:g} seconds")
+        text = f"you did not read for {seconds:g} seconds"
+        self._trio.run_sync_soon(self._report_slow, self._connection, text)
 
 
 class ThreadMode:
@@ -155,14 +171,12 @@ class ThreadMode:
         self._settings = settings
         self._limiter = trio.CapacityLimiter(2 * (settings.max_clients + LOBBY_CONNECTIONS))
 
-    def attach(
-        self, sock: socket.socket, connection: Connection, report_slow: Callable[[str], None]
-    ) -> None:
+    def attach(self, sock: socket.socket, connection: Connection, report_slow: ReportSlow) -> None:
         """See `chatroom.server.connection.Mode`."""
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(ENTER_SECONDS))
-        connection.outbox = ThreadOutbox(sock, self._settings, report_slow)
+        connection.outbox = ThreadOutbox(sock, connection, self._settings, report_slow)
         connection.stop_reading = lambda: _shut(sock, socket.SHUT_RD)
 
     async def serve(
@@ -200,7 +214,7 @@ async def _wake_on_cancel(sock: socket.socket, outbox: ThreadOutbox) -> None:
     try:
         await trio.sleep_forever()
     finally:
-        outbox.abandon()
+        outbox.give_up()
         _shut(sock, socket.SHUT_RDWR)
 
 
