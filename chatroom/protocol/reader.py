@@ -36,6 +36,11 @@ class RequestReader:
         self._entered = False
         self._parse: Parse | None = None  # until the first line has said which
 
+    @property
+    def begun(self) -> bool:
+        """The client has said its first line, or `enter` has been called."""
+        return self._entered or self._parse is not None
+
     def enter(self) -> list[Draft]:
         """The client has said nothing in time: it enters as a guest. Its first line may still be
         `/json {…}`.

@@ -9,7 +9,7 @@ import trio
 
 from chatroom.event import CloseReason
 from chatroom.protocol.reader import RequestReader
-from chatroom.protocol.requests import Ending
+from chatroom.protocol.requests import Draft, Ending
 from chatroom.server.backlog import Backlog
 from chatroom.server.broadcaster import Broadcaster
 from chatroom.server.connection import Connection, ReportSlow
@@ -221,18 +221,22 @@ class EpollMode:
 async def _converse(
     sock: socket.socket, connection: Connection, reader: RequestReader, broadcaster: Broadcaster
 ) -> Ending:
-    try:
-        chunk: bytes | None = None
-        with trio.move_on_after(ENTER_SECONDS):
-            chunk = await _receive(sock)
-        if chunk is None:
-            await broadcaster.submit(connection, reader.enter())
-            chunk = await _receive(sock)
-        while chunk:
-            for drafts in reader.feed(chunk):
-                await broadcaster.submit(connection, drafts)
+    async def submit(groups: list[list[Draft]]) -> None:
+        for drafts in groups:
+            await broadcaster.submit(connection, drafts)
             await connection.outbox.wait_drained()
-            chunk = await _receive(sock)
+
+    try:
+        enter_at = trio.current_time() + ENTER_SECONDS
+        while not reader.begun:
+            chunk: bytes | None = None
+            with trio.move_on_at(enter_at):
+                chunk = await _receive(sock)
+            if chunk == b"":
+                return Ending(CloseReason.QUIT, "")
+            await submit([reader.enter()] if chunk is None else reader.feed(chunk))
+        while chunk := await _receive(sock):
+            await submit(reader.feed(chunk))
     except OSError as error:
         return Ending(CloseReason.LOST, str(error))
     return Ending(CloseReason.QUIT, "")

@@ -13,7 +13,7 @@ import trio
 
 from chatroom.event import CloseReason
 from chatroom.protocol.reader import RequestReader
-from chatroom.protocol.requests import Ending
+from chatroom.protocol.requests import Draft, Ending
 from chatroom.server.backlog import Backlog
 from chatroom.server.broadcaster import Broadcaster
 from chatroom.server.connection import Connection, ReportSlow
@@ -175,7 +175,6 @@ class ThreadMode:
         """See `chatroom.server.connection.Mode`."""
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(ENTER_SECONDS))
         connection.outbox = ThreadOutbox(sock, connection, self._settings, report_slow)
         connection.stop_reading = lambda: _shut(sock, socket.SHUT_RD)
 
@@ -223,22 +222,36 @@ def _converse(
 ) -> Ending:
     outbox = connection.outbox
     assert isinstance(outbox, ThreadOutbox)
-    try:
-        try:
-            chunk = sock.recv(READ_BYTES)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
-        except BlockingIOError:  # SO_RCVTIMEO: it has said nothing yet
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
-            trio.from_thread.run(broadcaster.submit, connection, reader.enter())
-            chunk = sock.recv(READ_BYTES)
-        while chunk:
-            for drafts in reader.feed(chunk):
-                trio.from_thread.run(broadcaster.submit, connection, drafts)
+
+    def submit(groups: list[list[Draft]]) -> None:
+        for drafts in groups:
+            trio.from_thread.run(broadcaster.submit, connection, drafts)
             outbox.block_until_drained()
-            chunk = sock.recv(READ_BYTES)
+
+    try:
+        enter_at = monotonic() + ENTER_SECONDS
+        while not reader.begun:
+            chunk = _receive_by(sock, enter_at)
+            if chunk == b"":
+                return Ending(CloseReason.QUIT, "")
+            submit([reader.enter()] if chunk is None else reader.feed(chunk))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
+        # A socket that was shut down for reading gives what still comes: see who has ended.
+        while connection.close_reason is None and (chunk := sock.recv(READ_BYTES)):
+            submit(reader.feed(chunk))
     except OSError as error:
         return Ending(CloseReason.LOST, str(error))
     return Ending(CloseReason.QUIT, "")
+
+
+def _receive_by(sock: socket.socket, deadline: float) -> bytes | None:
+    """What the client says until then; None if it says nothing."""
+    left = max(deadline - monotonic(), 0.001)  # 0 would be for ever
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
+    try:
+        return sock.recv(READ_BYTES)
+    except BlockingIOError:
+        return None
 
 
 def _timeval(seconds: float) -> bytes:
