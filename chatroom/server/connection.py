@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from chatroom.event import CloseReason
 from chatroom.protocol.jsonlines import JsonLines
 from chatroom.protocol.plain import Plain
+from chatroom.protocol.requests import Ending
 
 if TYPE_CHECKING:
     import socket
@@ -25,6 +26,18 @@ Format = type[Plain] | type[JsonLines]
 ReportSlow = Callable[["Connection", str], None]
 
 
+def ending_at_eof(failure: OSError | None) -> Ending:
+    """How a client ended whose stream is at its end; `failure` is its outbox's.
+
+    The kernel tells once that a peer is gone, to whoever asks first. If that was a send, the next
+    read is an end of the stream like that of a client that closed in good order. (EPIPE says that
+    it did: it is what comes of sending to it after that.)
+    """
+    if failure is None or isinstance(failure, BrokenPipeError):
+        return Ending(CloseReason.QUIT, "")
+    return Ending(CloseReason.LOST, str(failure))
+
+
 class Outbox(Protocol):
     """A member's outgoing bytes. Its contract, in both modes:
 
@@ -34,6 +47,9 @@ class Outbox(Protocol):
        `write_deadline_seconds`; else the member is closed with `slow_reader`, everyone else
        unhurt.
     """
+
+    #: What sending to the peer failed with, once it has.
+    failure: OSError | None
 
     @property
     def send(self) -> Callable[[bytes], int]:
@@ -48,9 +64,9 @@ class Outbox(Protocol):
     def keep(self, lines: bytes, sent_bytes: int) -> None:
         """`send` took only `sent_bytes` of the lines: the rest leaves later."""
 
-    def give_up(self) -> None:
-        """The peer takes nothing more: drop what is kept. The reading side finds out why, after it
-        has read what the peer may have said before.
+    def give_up(self, failure: OSError | None = None) -> None:
+        """The peer takes nothing more: drop what is kept. `failure` is what sending came to; the
+        reading side asks for it after it has read what the peer may have said before.
         """
 
     def close(self, last_line: bytes, *, abrupt: bool) -> None:

@@ -12,7 +12,7 @@ from chatroom.protocol.reader import RequestReader
 from chatroom.protocol.requests import Draft, Ending
 from chatroom.server.backlog import Backlog
 from chatroom.server.broadcaster import Broadcaster
-from chatroom.server.connection import Connection, ReportSlow
+from chatroom.server.connection import Connection, ReportSlow, ending_at_eof
 from chatroom.server.sockets import let_last_line_in
 from chatroom.settings import (
     DRAINED_BYTES,
@@ -39,6 +39,7 @@ class EpollOutbox:
         "_report_slow",
         "_settings",
         "_sock",
+        "failure",
         "send",
     )
 
@@ -59,6 +60,7 @@ class EpollOutbox:
         self._drained: trio.Event | None = None
         self._closed = False  # nothing more is taken: said goodbye, or the peer is gone
         self.send: Callable[[bytes], int] = sock.send
+        self.failure: OSError | None = None
 
     def push(self, lines: bytes) -> None:
         """Send now what the kernel takes, keep the rest."""
@@ -68,8 +70,8 @@ class EpollOutbox:
             sent_bytes = self.send(lines)
         except BlockingIOError:
             sent_bytes = 0
-        except OSError:
-            self.give_up()
+        except OSError as error:
+            self.give_up(error)
             return
         if sent_bytes != len(lines):
             self.keep(lines, sent_bytes)
@@ -81,8 +83,9 @@ class EpollOutbox:
         self._go_by(self._add)
         self._nursery.start_soon(self._flush)
 
-    def give_up(self) -> None:
+    def give_up(self, failure: OSError | None = None) -> None:
         """Drop what is kept and take nothing more."""
+        self.failure = failure or self.failure
         self._closed = True
         self._backlog = None
         self._go_by(len)  # takes all of it, sends nothing
@@ -148,7 +151,9 @@ class EpollOutbox:
                 if deadline.cancelled_caught and self._backlog is not None:
                     self._too_late()
                     return
-        except (OSError, trio.ClosedResourceError):
+        except OSError as error:
+            self.give_up(error)
+        except trio.ClosedResourceError:
             self.give_up()
 
     def _too_late(self) -> None:
@@ -173,8 +178,8 @@ class EpollOutbox:
             backlog.take(self._sock.sendmsg(backlog.head()))
         except BlockingIOError:
             pass
-        except OSError:
-            self.give_up()
+        except OSError as error:
+            self.give_up(error)
 
 
 class EpollMode:
@@ -233,13 +238,13 @@ async def _converse(
             with trio.move_on_at(enter_at):
                 chunk = await _receive(sock)
             if chunk == b"":
-                return Ending(CloseReason.QUIT, "")
+                return ending_at_eof(connection.outbox.failure)
             await submit([reader.enter()] if chunk is None else reader.feed(chunk))
         while chunk := await _receive(sock):
             await submit(reader.feed(chunk))
     except OSError as error:
         return Ending(CloseReason.LOST, str(error))
-    return Ending(CloseReason.QUIT, "")
+    return ending_at_eof(connection.outbox.failure)
 
 
 async def _receive(sock: socket.socket) -> bytes:

@@ -112,8 +112,8 @@ class Audience:
                 sent_bytes = send(batch)
             except BlockingIOError:
                 sent_bytes = 0
-            except OSError:
-                self.connections[slot].outbox.give_up()
+            except OSError as error:
+                self.connections[slot].outbox.give_up(error)
                 continue
             if sent_bytes != size_bytes:
                 self.connections[slot].outbox.keep(batch, sent_bytes)

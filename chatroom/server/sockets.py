@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 
 from chatroom.settings import (
@@ -34,7 +35,8 @@ def prepare_listener(listener: socket.socket) -> None:
 
 def let_last_line_in(sock: socket.socket) -> None:
     """Lift the bound on unsent bytes, so that a slow reader's last line still fits the kernel."""
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 1 << 20)
+    with contextlib.suppress(OSError):  # it may be gone already
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 1 << 20)
 
 
 def peer_name(address: object) -> str:

@@ -16,7 +16,7 @@ from chatroom.protocol.reader import RequestReader
 from chatroom.protocol.requests import Draft, Ending
 from chatroom.server.backlog import Backlog
 from chatroom.server.broadcaster import Broadcaster
-from chatroom.server.connection import Connection, ReportSlow
+from chatroom.server.connection import Connection, ReportSlow, ending_at_eof
 from chatroom.server.sockets import let_last_line_in
 from chatroom.settings import (
     DRAINED_BYTES,
@@ -51,6 +51,7 @@ class ThreadOutbox:
         self._closed = False  # nothing more is taken
         self._last_line: bytes | None = None  # of an abrupt end
         self._written = trio.Event()
+        self.failure: OSError | None = None
 
     def push(self, lines: bytes) -> None:
         """Keep the lines for the writing thread."""
@@ -86,9 +87,10 @@ class ThreadOutbox:
                 self._backlog.add(last_line)
             self._change.notify_all()
 
-    def give_up(self) -> None:
+    def give_up(self, failure: OSError | None = None) -> None:
         """Nothing more leaves; the writing thread ends."""
         with self._change:
+            self.failure = failure or self.failure
             self._closed = True
             self._backlog = Backlog()
             self._change.notify_all()
@@ -106,13 +108,26 @@ class ThreadOutbox:
         with self._change:
             self._change.wait_for(lambda: self._closed or self._backlog.size_bytes <= DRAINED_BYTES)
 
+    def block_until_told(self) -> OSError | None:
+        """At the end of the stream: what the writing thread's sending failed with. It may be about
+        to say so, which is waited for if it is at work, for `SEND_SECONDS` at most.
+        """
+        with self._change:
+            self._change.wait_for(
+                lambda: self._closed or not self._backlog.size_bytes, SEND_SECONDS
+            )
+            return self.failure
+
     def write_all(self) -> None:
         """The writing thread: blocks until the outbox is closed and empty, or the peer is gone."""
         try:
             while self._wait_for_lines():
                 self._write_by(monotonic() + self._settings.write_deadline_seconds)
-        except OSError:
-            self.give_up()  # the reading side finds out why
+            if self._last_line is not None:
+                with self._change:
+                    self._write_last_line(self._last_line)
+        except OSError as error:
+            self.give_up(error)
         finally:
             self._trio.run_sync_soon(self._written.set)
 
@@ -133,7 +148,6 @@ class ThreadOutbox:
                     self._backlog.take(sent)
                 self._change.notify_all()
                 if self._last_line is not None:
-                    self._write_last_line(self._last_line)
                     return
             if monotonic() > deadline:
                 self._too_late()
@@ -233,7 +247,7 @@ def _converse(
         while not reader.begun:
             chunk = _receive_by(sock, enter_at)
             if chunk == b"":
-                return Ending(CloseReason.QUIT, "")
+                return ending_at_eof(outbox.block_until_told())
             submit([reader.enter()] if chunk is None else reader.feed(chunk))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
         # A socket that was shut down for reading gives what still comes: see who has ended.
@@ -241,7 +255,7 @@ def _converse(
             submit(reader.feed(chunk))
     except OSError as error:
         return Ending(CloseReason.LOST, str(error))
-    return Ending(CloseReason.QUIT, "")
+    return ending_at_eof(outbox.block_until_told())
 
 
 def _receive_by(sock: socket.socket, deadline: float) -> bytes | None:
