@@ -12,6 +12,7 @@ from chatroom.protocol.requests import Ending
 
 if TYPE_CHECKING:
     import socket
+    import threading
 
     import trio
 
@@ -120,6 +121,7 @@ class Connection:
         "reading",
         "slot",
         "stop_reading",
+        "stopped",
     )
 
     def __init__(self, number: int, peer: str) -> None:
@@ -137,5 +139,7 @@ class Connection:
         self.outbox: Outbox
         #: In the epoll mode: what is cancelled to stop reading.
         self.reading: trio.CancelScope
+        #: In the thread mode: what is set to stop reading.
+        self.stopped: threading.Event
         #: Ends the waiting for more of this client's bytes; set by the mode that serves it.
         self.stop_reading: Callable[[], None]

@@ -190,7 +190,13 @@ class ThreadMode:
         sock.setblocking(True)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
         connection.outbox = ThreadOutbox(sock, connection, self._settings, report_slow)
-        connection.stop_reading = lambda: _shut(sock, socket.SHUT_RD)
+        stopped = connection.stopped = threading.Event()
+
+        def stop_reading() -> None:
+            stopped.set()
+            _shut(sock, socket.SHUT_RD)  # wakes the reading thread
+
+        connection.stop_reading = stop_reading
 
     async def serve(
         self,
@@ -250,8 +256,8 @@ def _converse(
                 return ending_at_eof(outbox.block_until_told())
             submit([reader.enter()] if chunk is None else reader.feed(chunk))
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
-        # A socket that was shut down for reading gives what still comes: see who has ended.
-        while connection.close_reason is None and (chunk := sock.recv(READ_BYTES)):
+        # A socket that was shut down still gives what comes: a talker would never be done with.
+        while not connection.stopped.is_set() and (chunk := sock.recv(READ_BYTES)):
             submit(reader.feed(chunk))
     except OSError as error:
         return Ending(CloseReason.LOST, str(error))
