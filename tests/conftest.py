@@ -1,0 +1,42 @@
+"""What every test of the wire needs: a room in each mode."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.visiting import House, open_house
+
+if TYPE_CHECKING:
+    import trio
+
+OpenHouse = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture(params=["epoll", "thread"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """How the server under test serves its clients; the protocol is the same."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+async def open_room(nursery: trio.Nursery, mode: str) -> AsyncIterator[OpenHouse]:
+    """Opens a room with the settings that are given; it is closed when the test ends."""
+    houses: list[House] = []
+
+    async def open_room(**settings: Any) -> House:
+        houses.append(await open_house(nursery, mode, **settings))
+        return houses[-1]
+
+    yield open_room
+    for house in houses:
+        house.close()
+
+
+@pytest.fixture
+async def house(open_room: OpenHouse) -> House:
+    """A room with the settings that a user gets."""
+    return await open_room()
