@@ -1,0 +1,163 @@
+"""A bot on a TCP connection, driven by the poller: no task of its own, nothing here ever waits."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import socket
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from chatroom.swarm.poller import Poller, now_us
+
+#: Takes the time of arrival (monotonic, µs) and the bytes, which it must copy to keep.
+Hear = Callable[[int, memoryview], None]
+
+_BUFFER_BYTES = 256 * 1024  # the kernel's receive buffer is rarely fuller
+
+
+class Bot(Protocol):
+    """A participant of a swarm.
+
+    This is the seam for other ways in: a bot of another kind (on a multicast group, say) starts
+    itself on the poller, and gives `hear` the room's events as one ordered stream of records that
+    the run's dialect can read, the same bytes for every bot. The audit needs nothing else.
+    """
+
+    name: str
+    entered: bool  #: connected, and its greeting is on the way
+    gone: str  #: why it is not there any more; empty while it is
+
+    def start(self) -> None:
+        """Begin to enter the room; returns at once."""
+
+    def close(self) -> None:
+        """Leave. May be called at any time, also twice."""
+
+
+class TcpBot:
+    """One connection: it sends its greeting, hears, and can talk.
+
+    Args:
+        name: for the report.
+        poller: what drives it.
+        address: family, and address as `socket.connect` takes it.
+        greeting: the first bytes to send.
+    """
+
+    def __init__(
+        self, name: str, poller: Poller, address: tuple[int, Any], greeting: bytes
+    ) -> None:
+        self.name = name
+        self.entered = False
+        self.gone = ""
+        self.hear: Hear = _ignore
+        self.on_gone: Callable[[str], None] = _ignore_reason
+        self._poller = poller
+        self._family, self._address = address
+        self._backlog = bytearray(greeting)  # what the kernel has not taken yet
+        self._socket: socket.socket | None = None
+
+    def start(self) -> None:
+        """Begin to connect."""
+        try:
+            self._socket = socket.socket(
+                self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
+            )
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = self._socket.connect_ex(self._address)
+        except OSError as error:
+            self._leave(os.strerror(error.errno or 0))
+            return
+        if code not in (0, errno.EINPROGRESS):
+            self._leave(os.strerror(code))
+            return
+        self._poller.watch(self._socket.fileno(), self._connected, select.EPOLLOUT)
+
+    def say(self, request: bytes) -> None:
+        """Send, or keep what the kernel does not take until it does."""
+        if self._socket is None:
+            return
+        if self._backlog:
+            self._backlog += request
+            return
+        try:
+            sent = self._socket.send(request)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._leave(os.strerror(error.errno or 0))
+            return
+        if sent < len(request):
+            self._backlog += request[sent:]
+            self._poller.change(
+                self._socket.fileno(), self._ready, select.EPOLLIN | select.EPOLLOUT
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            if self._socket.fileno() in self._poller:
+                self._poller.forget(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+
+    def _connected(self, _mask: int) -> None:
+        assert self._socket is not None
+        if code := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._leave(os.strerror(code))
+            return
+        self._poller.change(self._socket.fileno(), self._ready)
+        greeting, self._backlog = bytes(self._backlog), bytearray()
+        self.entered = True
+        if greeting:
+            self.say(greeting)
+
+    def _ready(self, mask: int) -> None:
+        if mask & select.EPOLLOUT:
+            self._flush()
+        if self._socket is None or not mask & ~select.EPOLLOUT:
+            return
+        try:
+            count = self._socket.recv_into(_buffer)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._leave(os.strerror(error.errno or 0))
+            return
+        if count:
+            self.hear(now_us(), _view[:count])
+        else:
+            self._leave("closed by the server")
+
+    def read_now(self, _mask: int) -> None:
+        """Read what is there without being told that there is something."""
+        if self.entered:
+            self._ready(select.EPOLLIN)
+
+    def _flush(self) -> None:
+        assert self._socket is not None
+        request, self._backlog = bytes(self._backlog), bytearray()
+        self._poller.change(self._socket.fileno(), self._ready)
+        if request:
+            self.say(request)
+
+    def _leave(self, reason: str) -> None:
+        self.close()
+        if not self.gone:
+            self.gone = reason
+            self.on_gone(reason)
+
+
+# One for all bots: what is in it is dealt with before the next one reads.
+_buffer = bytearray(_BUFFER_BYTES)
+_view = memoryview(_buffer)
+
+
+def _ignore(_at_us: int, _chunk: memoryview) -> None:
+    """Nobody wants to know."""
+
+
+def _ignore_reason(_reason: str) -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,64 @@
+"""When the next messages are due."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+#: A message that has not come back after so long is taken for lost, so that a closed loop goes on.
+STALLED_US = 2_000_000
+
+
+class Pacing(Protocol):
+    """Tells when messages are due. Times are µs on the monotonic clock."""
+
+    def due(self, now_us: int, sent: int, completed: int) -> list[int]:
+        """The moments, up to now, at which messages were due that have not been asked for yet.
+
+        Args:
+            sent: messages sent since the load began.
+            completed: those of them that every reader has.
+        """
+
+    def next_us(self) -> int | None:
+        """When the next one is due, if the clock alone decides that."""
+
+
+class OpenLoop:
+    """So many messages a second, whatever the server does: the pace of the outside world."""
+
+    def __init__(self, rate: float, start_us: int) -> None:
+        self._rate = rate
+        self._start_us = start_us
+        self._asked = 0
+
+    def due(self, now_us: int, sent: int, completed: int) -> list[int]:
+        dues = []
+        while (next_us := self.next_us()) <= now_us:
+            dues.append(next_us)
+            self._asked += 1
+        return dues
+
+    def next_us(self) -> int:
+        return self._start_us + int(self._asked * 1_000_000 / self._rate)
+
+
+class ClosedLoop:
+    """So many messages under way: a new one is due when every reader has an earlier one."""
+
+    def __init__(self, in_flight: int) -> None:
+        self._in_flight = in_flight
+        self._given_up = 0
+        self._completed = 0
+        self._moved_us = 0
+
+    def due(self, now_us: int, sent: int, completed: int) -> list[int]:
+        if completed != self._completed or not self._moved_us:
+            self._completed, self._moved_us = completed, now_us
+        elif now_us - self._moved_us > STALLED_US:
+            self._given_up = sent - completed
+            self._moved_us = now_us
+        under_way = sent - completed - self._given_up
+        return [now_us] * max(0, self._in_flight - under_way)
+
+    def next_us(self) -> None:
+        return None

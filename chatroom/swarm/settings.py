@@ -1,0 +1,34 @@
+"""What a swarm is asked to do."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Format = Literal["plain", "json"]
+
+
+class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The work of one run. Checked where it comes from, which is the command line."""
+
+    host: str = "127.0.0.1"
+    port: int = 9009
+    mode: str = "tcp"
+    dialect: str = "plain"  #: the name of a dialect; `--format` for this project's own server
+    bots: int = 100
+    talkers: int = 1  #: so many of the bots talk
+    rate: float | None = 10.0  #: messages a second, all talkers together; None with `in_flight`
+    in_flight: int | None = None  #: so many messages are on their way at any time
+    ramp: float = 5000.0  #: connections begun in a second
+    warmup_seconds: float = 1.0  #: the load runs, nothing is measured
+    duration_seconds: float = 10.0
+    size: int = 100  #: bytes of text in each message
+    processes: int = 1
+    #: Newcomers who connect all at once a quarter into the measured time, and only listen.
+    storm: int = 0
+
+    @property
+    def witness_apart(self) -> bool:
+        """Do all bots talk? Then one more connection only listens, for the audit."""
+        return self.talkers >= self.bots

@@ -1,0 +1,175 @@
+"""What the room said, as one listener heard it: the stream that all others are held against.
+
+One bot, the witness, only listens, and is read in full: its bytes are kept and parsed here, record
+by record. Every other reader's bytes need only be equal to these, which is one `memcmp` for each
+chunk received and no parsing.
+
+Records are numbered 0, 1, 2, … and stand at absolute byte offsets; what every reader has passed is
+trimmed away at the front.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from zlib import crc32
+
+from chatroom.swarm.dialect import Dialect
+from chatroom.swarm.ledger import Counts, Ledger
+from chatroom.swarm.payload import Mark, Payload
+
+#: The key of a record that is no message of this run: a notice, say, or someone else's talk.
+OTHER = -1
+
+#: The talker whose messages tell who is in the room, before the others talk.
+ROLL_CALLER = 0
+
+
+def key_of(mark: Mark) -> int:
+    """Talker and number as one integer."""
+    return mark.talker << 40 | mark.number
+
+
+def talker_of(key: int) -> int:
+    """The talker in a key."""
+    return key >> 40
+
+
+class Group:
+    """Records in a row that were due at the same moment: their latencies are counted together."""
+
+    __slots__ = ("counts", "due_us", "end")
+
+    def __init__(self, due_us: int, counts: Counts, end: int) -> None:
+        self.due_us = due_us
+        self.counts = counts
+        self.end = end  #: the record after the last of the group
+
+
+@dataclass
+class WitnessFaults:
+    """What was wrong in the witness's own stream. Who heard the same bytes has the same faults."""
+
+    #: record index: doubled, reordered or altered
+    records: dict[int, str]
+    #: key of a message that did not come in its turn: the index where it was missed
+    absent: dict[int, int]
+    #: keys of messages that came after their turn
+    late: set[int]
+
+
+class Transcript:
+    """The witness's stream, parsed."""
+
+    def __init__(self, dialect: Dialect, payload: Payload, ledger: Ledger) -> None:
+        self.content = bytearray()
+        self.base = 0  #: absolute offset of `content[0]`, where record `first` begins
+        self.end = 0  #: absolute offset of the end of `content`
+        self.first = 0  #: the first record that is kept
+        self.count = 0  #: records so far, those trimmed away included
+        self.messages = 0  #: those of them that are messages of this run, in their turn
+        self.ends: list[int] = []  #: absolute offset of the end of each record kept
+        self.keys: list[int] = []
+        self.groups: list[Group] = []
+        self.next_number: dict[int, int] = {}  #: for each talker
+        self.faults = WitnessFaults({}, {}, set())
+        self.order_digest = 0  #: of the measured messages, in order: equal where the order is
+        self._dialect = dialect
+        self._payload = payload
+        self._ledger = ledger
+        self._outside = ledger.at(-1).counts
+        self._senders: dict[int, bytes] = {}
+        self._digest_from_us: int | None = None
+
+    def digest_from(self, due_us: int) -> None:
+        """Take messages due from now on into `order_digest`."""
+        self._digest_from_us = due_us
+
+    def append(self, chunk: bytes | memoryview) -> None:
+        """Take what the witness received next."""
+        self.content += chunk
+        self.end += len(chunk)
+        start = (self.ends[-1] if self.ends else self.base) - self.base
+        while stop := self._dialect.record_end(self.content, start):
+            self._add(self.content[start:stop], self.base + stop)
+            start = stop
+
+    def _add(self, record: bytearray, end: int) -> None:
+        mark = self.read(record)
+        if mark is None:
+            key, due_us, counts = OTHER, 0, self._outside
+            if self._payload.left_traces_in(record):
+                self.faults.records[self.count] = "altered"
+        else:
+            key = self._in_turn(mark)
+            due_us = mark.due_us
+            counts = self._outside if key == OTHER else self._ledger.at(due_us).counts
+        self.count += 1
+        self.ends.append(end)
+        self.keys.append(key)
+        if self.groups and (last := self.groups[-1]).due_us == due_us and last.counts is counts:
+            last.end = self.count
+            self.groups.append(last)
+        else:
+            self.groups.append(Group(due_us, counts, self.count))
+
+    def _in_turn(self, mark: Mark) -> int:
+        """The key of a message; `OTHER`, and a fault noted, if it came double or after its turn."""
+        key = key_of(mark)
+        # The first talker calls the roll: the witness may enter between two of its messages. The
+        # others talk only when everyone is in.
+        first = mark.number if mark.talker == ROLL_CALLER else 0
+        expected = self.next_number.get(mark.talker, first)
+        if mark.number < expected:
+            if self.faults.absent.pop(key, None) is None:
+                self.faults.records[self.count] = "doubled"
+            else:
+                self.faults.records[self.count] = "reordered"
+                self.faults.late.add(key)
+            return OTHER
+        for number in range(expected, mark.number):
+            self.faults.absent[key_of(Mark(mark.talker, number, 0))] = self.count
+        self.next_number[mark.talker] = mark.number + 1
+        self.messages += 1
+        if self._digest_from_us is not None and mark.due_us >= self._digest_from_us:
+            self.order_digest = crc32(key.to_bytes(8, "big"), self.order_digest)
+        return key
+
+    def read(self, record: bytes | bytearray) -> Mark | None:
+        """The message in a record; None if there is none, or it is damaged or someone else's."""
+        said = self._dialect.said(record)
+        if said is None or (mark := self._payload.read(said.text)) is None:
+            return None
+        # A talker has one name: a name with a flipped bit is noticed too.
+        if self._senders.setdefault(mark.talker, said.sender) != said.sender:
+            return None
+        return mark
+
+    def records_before(self, offset: int, index: int) -> int:
+        """How many records end at or before an absolute offset; at least `index`, known before."""
+        return self.first + bisect_right(self.ends, offset, index - self.first)
+
+    def start_of(self, index: int) -> int:
+        """The absolute offset at which a record begins, or will."""
+        return self.ends[index - self.first - 1] if index > self.first else self.base
+
+    def record(self, index: int) -> bytearray:
+        """The bytes of a record that is kept."""
+        start = self.start_of(index) - self.base
+        return self.content[start : self.ends[index - self.first] - self.base]
+
+    def find(self, key: int, index: int) -> int | None:
+        """The record with this key at or after `index`, if it is there already."""
+        try:
+            return self.first + self.keys.index(key, max(0, index - self.first))
+        except ValueError:
+            return None
+
+    def trim(self, index: int) -> None:
+        """Forget the records before `index`."""
+        if (surplus := index - self.first) <= 0:
+            return
+        cut = self.ends[surplus - 1]
+        del self.content[: cut - self.base]
+        del self.ends[:surplus], self.keys[:surplus], self.groups[:surplus]
+        self.base, self.first = cut, index

@@ -1,0 +1,123 @@
+"""What the audit found: for every reader and in all."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+
+import msgspec
+
+from chatroom.swarm.audit import Audit
+from chatroom.swarm.reader import Reader
+from chatroom.swarm.transcript import ROLL_CALLER, key_of, talker_of
+from chatroom.swarm.payload import Mark
+
+#: How many of the worst readers are named.
+NAMED = 10
+
+
+class Faults(msgspec.Struct):
+    """What was wrong with what one reader, or all of them, received."""
+
+    lost: int = 0
+    doubled: int = 0
+    reordered: int = 0  #: came, but after messages that the others had later
+    altered: int = 0  #: came with other bytes
+    echoed: int = 0  #: a talker's own messages, where none are due
+
+    def total(self) -> int:
+        """All of them."""
+        return self.lost + self.doubled + self.reordered + self.altered + self.echoed
+
+    def add(self, other: Faults) -> None:
+        """Count another reader's too."""
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class ReaderFaults(msgspec.Struct):
+    """A reader who did not get exactly what it should have."""
+
+    name: str
+    faults: Faults
+    gone: str = ""  #: why its connection ended before the end, if it did
+
+
+class Verdict(msgspec.Struct):
+    """The audit of a run: whether every reader got everything, once, unchanged, in one order."""
+
+    readers: int
+    messages: int  #: in the room from the roll call on, this run's only
+    faults: Faults
+    disconnected: int
+    worst: list[ReaderFaults]
+    order_digest: int  #: of the measured messages' order; processes that saw one order agree
+
+    def clean(self) -> bool:
+        """Nothing was wrong."""
+        return self.faults.total() == 0 and self.disconnected == 0
+
+
+def judge(audit: Audit, sent: Mapping[int, int]) -> Verdict:
+    """The verdict after the last byte. `sent` is how many messages each talker has sent."""
+    audit.finish()
+    script = audit.transcript
+    for talker, count in sent.items():
+        heard = script.next_number.get(talker)
+        # Of a roll caller whom the witness never heard nothing can be said but that.
+        start = 0 if heard is None and talker != ROLL_CALLER else count if heard is None else heard
+        for number in range(start, count):
+            script.faults.absent[key_of(Mark(talker, number, 0))] = script.count
+    absent = _Absent(audit)
+    all_faults, bad = Faults(), []
+    for reader in audit.readers:
+        faults = _faults_of(audit, reader, absent)
+        all_faults.add(faults)
+        if faults.total() or reader.gone:
+            bad.append(ReaderFaults(reader.name, faults, reader.gone))
+    bad.sort(key=lambda entry: -entry.faults.total())
+    return Verdict(
+        readers=len(audit.readers),
+        messages=script.messages,
+        faults=all_faults,
+        disconnected=sum(bool(reader.gone) for reader in audit.readers),
+        worst=bad[:NAMED],
+        order_digest=script.order_digest,
+    )
+
+
+class _Absent:
+    """The messages that the witness lacks, for asking quickly how many of them a reader lacks."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._absent = audit.transcript.faults.absent
+        self._places = sorted(self._absent.values())
+        self._by_talker = Counter(talker_of(key) for key in self._absent)
+
+    def for_reader(self, reader: Reader) -> int:
+        """How many of them this reader lacks too."""
+        if reader.started_at is None:
+            return 0
+        count = len(self._places) - bisect_left(self._places, reader.started_at)
+        if reader.talker is not None:
+            count -= self._by_talker[reader.talker]
+        return count - sum(key in self._absent for key in reader.early)
+
+
+def _faults_of(audit: Audit, reader: Reader, absent: _Absent) -> Faults:
+    script = audit.transcript
+    if reader.started_at is None:
+        return Faults(lost=script.messages)
+    faults = Faults(
+        lost=len(reader.missing) + audit.lacking(reader) + absent.for_reader(reader),
+        doubled=reader.doubled,
+        reordered=reader.reordered,
+        altered=reader.altered,
+        echoed=reader.echoed,
+    )
+    # Whoever had the same bytes as the witness had the same faults.
+    for index, kind in script.faults.records.items():
+        if reader.started_at <= index < reader.index and index not in reader.skipped:
+            setattr(faults, kind, getattr(faults, kind) + 1)
+    return faults

@@ -1,0 +1,138 @@
+/* As little as a server can do: reads what one talker has sent, puts a name before each line, and
+ * sends the whole batch to every other connection with one send. No ring, no threads, no care for
+ * slow readers, no order among several talkers beyond that of one thread. What a load generator
+ * reaches against it is how far the load generator can go.
+ *
+ *     cc -O2 -o null_server null_server.c && ./null_server 127.0.0.1 9009 [json]
+ *
+ * With `json` the talker's lines go out in a frame as long as an event of the room. Prints
+ * "listening on PORT" once clients can connect.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MAX_CLIENTS = 20000, BATCH = 1 << 16 };
+
+static char held[MAX_CLIENTS][2048]; /* the incomplete line of each descriptor */
+static size_t held_length[MAX_CLIENTS];
+static int members[MAX_CLIENTS], member_count, json;
+static unsigned long seq;
+static char batch[BATCH * 8];
+
+static void leave(int fd)
+{
+    for (int i = 0; i < member_count; i++)
+        if (members[i] == fd)
+            members[i] = members[--member_count];
+    close(fd);
+}
+
+static size_t frame(char *out, int from, const char *line, size_t length)
+{
+    if (!json)
+        return (size_t)sprintf(out, "guest%d: %.*s\n", from, (int)length, line);
+    if (length < 28 || memcmp(line, "{\"kind\":\"message\",\"text\":\"", 26) != 0)
+        return 0;
+    return (size_t)sprintf(out,
+                           "{\"seq\":%lu,\"time\":\"2026-01-01T00:00:00.000000Z\","
+                           "\"kind\":\"message\",\"nick\":\"guest%d\",%.*s\n",
+                           ++seq, from, (int)(length - 18), line + 18);
+}
+
+static void hear(int fd)
+{
+    static char input[BATCH];
+    size_t length = held_length[fd], out = 0;
+    memcpy(input, held[fd], length);
+    ssize_t got = recv(fd, input + length, BATCH - length, 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        leave(fd);
+        return;
+    }
+    char *start = input, *stop = input + length + got, *end;
+    while ((end = memchr(start, '\n', (size_t)(stop - start))) != NULL) {
+        out += frame(batch + out, fd, start, (size_t)(end - start));
+        start = end + 1;
+    }
+    held_length[fd] = (size_t)(stop - start) < sizeof held[fd] ? (size_t)(stop - start) : 0;
+    memcpy(held[fd], start, held_length[fd]);
+    for (int i = 0; i < member_count && out; i++) {
+        if (members[i] == fd)
+            continue;
+        for (size_t done = 0; done < out;) {
+            ssize_t sent = send(members[i], batch + done, out - done, MSG_NOSIGNAL);
+            if (sent >= 0) {
+                done += (size_t)sent;
+            } else if (errno == EAGAIN) {
+                struct pollfd writable = {.fd = members[i], .events = POLLOUT};
+                poll(&writable, 1, 1000);
+            } else {
+                break;
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    if (argc < 3 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
+        fprintf(stderr, "usage: null_server ADDRESS PORT [json]\n");
+        return 2;
+    }
+    address.sin_port = htons((unsigned short)atoi(argv[2]));
+    json = argc > 3;
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    signal(SIGPIPE, SIG_IGN);
+
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), yes = 1;
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    socklen_t size = sizeof address;
+    if (bind(listener, (struct sockaddr *)&address, size) < 0 || listen(listener, 4096) < 0 ||
+        getsockname(listener, (struct sockaddr *)&address, &size) < 0) {
+        perror("null_server");
+        return 1;
+    }
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[256];
+    epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+    printf("listening on %d\n", ntohs(address.sin_port));
+    fflush(stdout);
+    for (;;) {
+        int ready = epoll_wait(epoll, events, 256, -1);
+        for (int i = 0; i < ready; i++) {
+            int fd = events[i].data.fd;
+            if (fd != listener) {
+                hear(fd);
+                continue;
+            }
+            while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+                if (fd >= MAX_CLIENTS) {
+                    close(fd);
+                    continue;
+                }
+                setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+                held_length[fd] = 0;
+                members[member_count++] = fd;
+                struct epoll_event joined = {.events = EPOLLIN, .data.fd = fd};
+                epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &joined);
+            }
+        }
+    }
+}
