@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from chatroom.cli.serve import serve
+from chatroom.cli.swarm import swarm
 from chatroom.errors import ChatroomError
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.command()(swarm)
 
 
 def _show_version(wanted: bool) -> None:

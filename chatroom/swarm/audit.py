@@ -203,9 +203,7 @@ class Audit:
             ):
                 at += length
                 reader.position += length
-                self._advance(
-                    reader, at_us, script.records_before(reader.position, reader.index)
-                )
+                self._advance(reader, at_us, script.records_before(reader.position, reader.index))
                 continue
             if reader.index >= script.count and not final:
                 break  # the witness will tell

@@ -1,8 +1,10 @@
-"""Conducts a run: everyone enters, the roll is called, the load runs, the last bytes are awaited."""
+"""Conducts a run: everyone enters, the roll is called, the load runs, the rest is awaited."""
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import time
 from collections import Counter
 from enum import StrEnum
@@ -98,6 +100,8 @@ class Conductor:
         self._talkers: dict[int, TcpBot] = {}
         self._rotation: list[int] = []
         self._turn = 0
+        self._begin_us = 0
+        self._measure_us: int | None = None
         self._sent_in_all = 0
         self._load_from = 0  # messages sent before the load began
         self._seen_deliveries = 0
@@ -111,6 +115,12 @@ class Conductor:
     def bots(self) -> int:
         """How many there are to be, in this process."""
         return len(self._bots)
+
+    def measured_seconds(self, now: int) -> float:
+        """How much of the measured time has passed."""
+        if self._measure_us is None:
+            return 0.0
+        return min(max(0.0, (now - self._measure_us) / 1e6), self.settings.duration_seconds)
 
     def stop(self) -> None:
         """End the load early; what ran so far is measured and reported."""
@@ -205,6 +215,11 @@ class Conductor:
         for bot in self._bots:
             if bot.gone:
                 reason, count = self.errors.most_common(1)[0]
+                if reason == os.strerror(errno.ECONNREFUSED):
+                    raise ChatroomError(
+                        f"nobody answers at {self.settings.host}:{self.settings.port}:"
+                        " start a room there with 'chatroom serve', or give --host and --port"
+                    )
                 raise ChatroomError(
                     f"{count} of {len(self._bots)} bots could not enter the room at"
                     f" {self.settings.host}:{self.settings.port}: {reason}"
@@ -265,6 +280,7 @@ class Conductor:
         measure_us = self._begin_us + int(work.warmup_seconds * 1e6)
         stop_us = measure_us + int(work.duration_seconds * 1e6)
         self.phase = Phase.WARM_UP
+        self._measure_us = measure_us
         self.ledger.begin(measure_us)
         self.ledger.end(stop_us)
         self.audit.transcript.digest_from(measure_us)

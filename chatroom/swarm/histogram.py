@@ -73,5 +73,5 @@ class Histogram:
             yield bucket, so_far
 
     def to_pairs(self) -> list[tuple[int, int]]:
-        """Buckets and counts, for sending to another process; `add_counts(dict(pairs))` undoes it."""
+        """Buckets and counts, to send to another process; `add_counts(dict(pairs))` undoes it."""
         return sorted(self._buckets.items())

@@ -110,7 +110,7 @@ class Poller:
         self._epoll.unregister(descriptor)
 
     def wake_at(self, at_us: int | None) -> None:
-        """Let `wait` return at this moment at the latest, if nothing is ready before; None: never."""
+        """Let `wait` return at this moment at the latest, nothing ready or not; None: never."""
         if at_us == self._due_us:
             return
         self._due_us = at_us
@@ -123,8 +123,8 @@ class Poller:
         """Wait until something is ready or due, and serve what is ready.
 
         With `lingering` it blocks in epoll for up to `LINGER_SECONDS` and keeps Trio's other tasks
-        waiting for so long, because the way through Trio's loop costs 40 µs on each wake (measured),
-        which would be counted as the server's latency. Always a checkpoint at least that often.
+        waiting for so long: the way through Trio's loop costs 40 µs on each wake (measured), which
+        would be counted as the server's latency. It is a checkpoint at least that often.
         """
         if not self._serve(0):
             if lingering and trio.current_time() - self._turn_at < LINGER_SECONDS:

@@ -45,7 +45,7 @@ class Reader:
         self.talker = talker
         self.position = 0  #: absolute offset up to which its stream and the transcript agree
         self.index = 0  #: the record in which that is: all before it were received or skipped
-        #: Up to here its stream should be the transcript, byte for byte; -1 while it is out of step.
+        #: Up to here its stream should be the transcript, byte for byte; -1: it is out of step.
         self.clear_until = -1
         self.started_at: int | None = None  #: the first record that it must have
         self.own: deque[int] = deque()  #: its own messages' records that it has not passed yet
@@ -53,7 +53,9 @@ class Reader:
         self.pending: deque[tuple[int, bytes]] = deque()  #: received before the witness had it
         self.missing: dict[int, Group] = {}  #: keys passed over so far
         self.early: set[int] = set()  #: keys received before their turn, or unknown to the witness
-        self.skipped: set[int] = set()  #: the witness's faulty records that this reader did not have
+        self.skipped: set[int] = (
+            set()
+        )  #: the witness's faulty records that this reader did not have
         self.doubled = 0
         self.reordered = 0
         self.altered = 0

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 import msgspec
 
 from chatroom.swarm.audit import Audit
+from chatroom.swarm.payload import Mark
 from chatroom.swarm.reader import Reader
 from chatroom.swarm.transcript import ROLL_CALLER, key_of, talker_of
-from chatroom.swarm.payload import Mark
 
 #: How many of the worst readers are named.
 NAMED = 10

@@ -1,0 +1,67 @@
+"""`chatroom swarm` from its settings to its exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+import trio
+from rich.console import Console
+
+from chatroom.swarm.dialect import DIALECTS
+from chatroom.swarm.report.console import print_result
+from chatroom.swarm.report.files import prepare, write_files
+from chatroom.swarm.result import EXIT_CODES, RunResult
+from chatroom.swarm.run import run_alone
+from chatroom.swarm.settings import SwarmSettings
+from chatroom.swarm.threshold import Threshold
+
+
+class Wanted(msgspec.Struct):
+    """What the command line asks for."""
+
+    settings: SwarmSettings
+    thresholds: Sequence[Threshold] = ()
+    report: Path | None = None
+    json: bool = False
+
+
+def run_command(wanted: Wanted, output: TextIO, progress: TextIO) -> int:
+    """Run, report, and return the exit code.
+
+    Args:
+        wanted: the work and what to make of it.
+        output: gets the report, or with `json` the result as one JSON document.
+        progress: gets the live view.
+
+    Raises:
+        ChatroomError: the run was not possible.
+    """
+    if wanted.report is not None:
+        prepare(wanted.report)
+    settings = wanted.settings
+    if settings.processes > 1:
+        from chatroom.swarm.processes import run_together  # noqa: PLC0415 - rarely needed
+
+        result = trio.run(run_together, settings, wanted.thresholds, progress)
+    else:
+        dialect = DIALECTS[settings.dialect]()
+        result = trio.run(run_alone, settings, dialect, wanted.thresholds, progress)
+    if wanted.report is not None:
+        _write(result, wanted.report)
+    if wanted.json:
+        output.write(msgspec.json.encode(result).decode() + "\n")
+    else:
+        print_result(result, Console(file=output, highlight=False))
+        if wanted.report is not None:
+            print(f"report in {wanted.report}", file=output)
+    return EXIT_CODES[result.outcome]
+
+
+def _write(result: RunResult, directory: Path) -> None:
+    from chatroom.swarm.report.pictures import draw  # noqa: PLC0415 - matplotlib is heavy
+
+    write_files(result, directory)
+    draw(result, directory)
