@@ -45,8 +45,14 @@ class Audit:
 
     def start(self, reader: Reader, index: int = 0) -> None:
         """From record `index` on this reader must have everything."""
+        script = self.transcript
         reader.started_at = reader.index = index
-        reader.position = self.transcript.start_of(index)
+        reader.position = script.start_of(index)
+        if reader.talker is not None:
+            later = range(index, script.count)
+            reader.own.extend(
+                one for one in later if talker_of(script.keys[one - script.first]) == reader.talker
+            )
         self._standing[index] = self._standing.get(index, 0) + 1
         self._floor = min(self._floor, index)
         self._mark_clear(reader)
@@ -246,7 +252,8 @@ class Audit:
         """One record of a reader who is out of step."""
         script = self.transcript
         while reader.index < script.count:
-            if script.record(reader.index) == record:
+            own = talker_of(script.keys[reader.index - script.first]) == reader.talker
+            if not own and script.record(reader.index) == record:
                 self._advance(reader, at_us, reader.index + 1)
                 return
             if not self._may_skip(reader):
@@ -270,6 +277,7 @@ class Audit:
             return True
         if key in reader.early:
             reader.early.discard(key)
+            reader.reordered += 1
             return True
         return talker_of(key) == reader.talker
 
@@ -320,3 +328,8 @@ class Audit:
         """No more bytes will come: judge what is still pending."""
         for reader in list(self._ahead):
             self._settle(reader, final=True)
+        for reader in self.readers:
+            while reader.early and reader.index < self.transcript.count:
+                if not self._may_skip(reader):
+                    break
+                self._move(reader, reader.index + 1)

@@ -78,7 +78,8 @@ class _Log:
             f"{status.phase}: {status.connected:,}/{status.bots:,} connected,"
             f" {status.seconds:.0f}/{self._settings.duration_seconds:g} s,"
             f" {status.sent_per_second:,.0f} sent/s,"
-            f" {status.delivered_per_second:,.0f} delivered/s, p50 {duration(status.p50_us)}, p99 {duration(status.p99_us)},"
+            f" {status.delivered_per_second:,.0f} delivered/s,"
+            f" p50 {duration(status.p50_us)}, p99 {duration(status.p99_us)},"
             f" lag p99 {duration(status.lag_p99_us)}, {status.errors} errors",
             file=self._stream,
             flush=True,

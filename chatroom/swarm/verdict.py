@@ -109,15 +109,21 @@ def _faults_of(audit: Audit, reader: Reader, absent: _Absent) -> Faults:
     script = audit.transcript
     if reader.started_at is None:
         return Faults(lost=script.messages)
+    # Whoever had the same bytes as the witness had the same faults.
+    shared = Counter(
+        kind
+        for index, kind in script.faults.records.items()
+        if reader.started_at <= index < reader.index and index not in reader.skipped
+    )
+    # What came altered to the witness is absent too: it counts once.
+    absent_too = max(0, absent.for_reader(reader) - shared["altered"])
     faults = Faults(
-        lost=len(reader.missing) + audit.lacking(reader) + absent.for_reader(reader),
+        lost=len(reader.missing) + audit.lacking(reader) + absent_too,
         doubled=reader.doubled,
         reordered=reader.reordered,
         altered=reader.altered,
         echoed=reader.echoed,
     )
-    # Whoever had the same bytes as the witness had the same faults.
-    for index, kind in script.faults.records.items():
-        if reader.started_at <= index < reader.index and index not in reader.skipped:
-            setattr(faults, kind, getattr(faults, kind) + 1)
+    for kind, count in shared.items():
+        setattr(faults, kind, getattr(faults, kind) + count)
     return faults
