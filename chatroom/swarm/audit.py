@@ -10,6 +10,8 @@ fault, and finds the way back into step, so that one lost message costs one slow
 
 from __future__ import annotations
 
+from itertools import islice
+
 from chatroom.swarm.dialect import Dialect
 from chatroom.swarm.ledger import Ledger
 from chatroom.swarm.payload import Mark, Payload
@@ -183,9 +185,8 @@ class Audit:
         while reader.pending:
             at_us, data = reader.pending.popleft()
             data, reader.partial = reader.partial + data, b""
-            used = self._puzzle(reader, at_us, data, final=final)
-            if used < len(data):
-                reader.pending.appendleft((at_us, data[used:]))
+            if rest := self._puzzle(reader, at_us, data, final=final):
+                reader.pending.appendleft((at_us, rest))
                 reader.clear_until = -1
                 self._ahead.add(reader)
                 return
@@ -195,8 +196,8 @@ class Audit:
         else:
             self._mark_clear(reader)
 
-    def _puzzle(self, reader: Reader, at_us: int, data: bytes, *, final: bool) -> int:
-        """Go through `data`, in step where that is possible; returns how many bytes were judged."""
+    def _puzzle(self, reader: Reader, at_us: int, data: bytes, *, final: bool) -> bytes:
+        """Go through `data`, in step where that is possible; returns what only the witness knows."""
         script, at = self.transcript, 0
         if reader.started_at is None:
             at = self._find_start(reader, data)
@@ -211,26 +212,19 @@ class Audit:
                 reader.position += length
                 self._advance(reader, at_us, script.records_before(reader.position, reader.index))
                 continue
-            if reader.index >= script.count and not final:
-                break  # the witness will tell
-            at += self._step(reader, at_us, data, at)
-        return at
-
-    def _step(self, reader: Reader, at_us: int, data: bytes, at: int) -> int:
-        """Judge the one record at `at`, of which the beginning may be behind; the bytes used."""
-        script = self.transcript
-        start = script.start_of(reader.index)
-        head = bytes(script.content[start - script.base : reader.position - script.base])
-        rest = head + data[at:] if head else data
-        begin = 0 if head else at
-        stop = self._dialect.record_end(rest, begin)
-        reader.position = start
-        if not stop:
-            reader.partial = rest[begin:]
-            return len(data) - at
-        self._judge(reader, at_us, rest[begin:stop])
-        reader.position = script.start_of(reader.index)
-        return stop - begin - len(head)
+            if not final and self._exhausted(reader):
+                break
+            # Not in step: back to the record's beginning, and judge that record by itself.
+            start = script.start_of(reader.index)
+            data = script.between(start, reader.position) + data[at:]
+            reader.position, at = start, self._dialect.record_end(data, 0)
+            if not at:
+                reader.partial = data
+                return b""
+            if not self._judge(reader, at_us, data[:at], final=final):
+                at = 0
+                break
+        return data[at:]
 
     def _find_start(self, reader: Reader, data: bytes) -> int:
         """A reader's first message that the transcript knows is where its audit begins."""
@@ -242,24 +236,34 @@ class Audit:
             elif (index := script.find(key_of(mark), 0)) is not None:
                 self.start(reader, index)
                 return start
-            elif mark.number >= script.next_number.get(mark.talker, 0):
-                return start  # the witness has not heard it yet
+            elif script.is_to_come(mark):
+                return start
             start = stop
         reader.partial = data[start:]
         return len(data)
 
-    def _judge(self, reader: Reader, at_us: int, record: bytes) -> None:
-        """One record of a reader who is out of step."""
+    def _judge(self, reader: Reader, at_us: int, record: bytes, *, final: bool) -> bool:
+        """One record of a reader who is out of step; False: the witness may have it yet to come."""
         script = self.transcript
+        mark = script.read(record)
+        if not final and mark is not None and script.is_to_come(mark):
+            return False
         while reader.index < script.count:
             own = talker_of(script.keys[reader.index - script.first]) == reader.talker
             if not own and script.record(reader.index) == record:
                 self._advance(reader, at_us, reader.index + 1)
-                return
+                break
             if not self._may_skip(reader):
+                self._judge_other(reader, at_us, record, mark)
                 break
             self._move(reader, reader.index + 1)
-        mark = script.read(record)
+        else:
+            self._judge_other(reader, at_us, record, mark)
+        reader.position = script.start_of(reader.index)
+        return True
+
+    def _judge_other(self, reader: Reader, at_us: int, record: bytes, mark: Mark | None) -> None:
+        """A record that is not the one that was due."""
         if mark is None:
             self._judge_unreadable(reader, record)
         elif mark.talker == reader.talker:
@@ -280,6 +284,14 @@ class Audit:
             reader.reordered += 1
             return True
         return talker_of(key) == reader.talker
+
+    def _exhausted(self, reader: Reader) -> bool:
+        """Is there nothing left in the transcript that this reader must have?"""
+        script = self.transcript
+        return all(
+            key == OTHER or key in reader.early or talker_of(key) == reader.talker
+            for key in islice(script.keys, reader.index - script.first, None)
+        )
 
     def _judge_unreadable(self, reader: Reader, record: bytes) -> None:
         script = self.transcript
@@ -306,9 +318,7 @@ class Audit:
             reader.reordered += 1
             counts[at_us - mark.due_us] += 1
         elif key not in reader.early and (
-            key in script.faults.absent
-            or key in script.faults.late
-            or mark.number >= script.next_number.get(mark.talker, 0)
+            key in script.faults.absent or key in script.faults.late or script.is_to_come(mark)
         ):
             reader.early.add(key)
             counts[at_us - mark.due_us] += 1

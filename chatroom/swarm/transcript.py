@@ -153,10 +153,17 @@ class Transcript:
         """The absolute offset at which a record begins, or will."""
         return self.ends[index - self.first - 1] if index > self.first else self.base
 
-    def record(self, index: int) -> bytearray:
+    def between(self, start: int, stop: int) -> bytes:
+        """The bytes between two absolute offsets, which are kept."""
+        return bytes(self.content[start - self.base : stop - self.base])
+
+    def record(self, index: int) -> bytes:
         """The bytes of a record that is kept."""
-        start = self.start_of(index) - self.base
-        return self.content[start : self.ends[index - self.first] - self.base]
+        return self.between(self.start_of(index), self.ends[index - self.first])
+
+    def is_to_come(self, mark: Mark) -> bool:
+        """Has the witness not heard this message nor a later one of its talker yet?"""
+        return mark.number >= self.next_number.get(mark.talker, 0)
 
     def find(self, key: int, index: int) -> int | None:
         """The record with this key at or after `index`, if it is there already."""

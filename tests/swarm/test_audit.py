@@ -34,7 +34,7 @@ class Room:
     payload: Payload = field(default_factory=lambda: Payload(RUN, 60))
 
     def __post_init__(self) -> None:
-        self.random = Random(self.seed)  # noqa: S311 - no secret
+        self.random = Random(self.seed)
         self.dialect: Dialect = DIALECTS[self.format]()
         self.sent = dict.fromkeys(range(TALKERS), 0)
         # The roll call first: the audit of the others begins with it.
@@ -177,7 +177,7 @@ def test_a_fault_that_everyone_got_counts_for_everyone(fault: str) -> None:
     places = range(20, 60)
     at = next(at for at in places if room.records[at][0] == room.records[at + 1][0] == 2)
     stream = b"".join(FAULTS[fault](room.heard_by(None), at))
-    verdict = hold(room, {name: (None, stream) for name in ("witness", "listener", "other")})
+    verdict = hold(room, dict.fromkeys(("witness", "listener", "other"), (None, stream)))
     assert getattr(verdict.faults, fault) == 3, verdict
     assert verdict.faults.total() == 3, verdict
 
