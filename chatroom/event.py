@@ -47,7 +47,24 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     reason: str = ""  #: of a leave: a `CloseReason`
 
 
-#: The JSON of an event, UTF-8, without newline. Never raises for an event that a room made.
+class Gap(
+    msgspec.Struct,
+    frozen=True,
+    tag_field="kind",
+    tag="gap",
+    rename={"first": "from", "last": "to"},
+    gc=False,
+):
+    """What stands in history where events are missing: a hole is always said.
+
+    It has no number itself.
+    """
+
+    first: int  #: the first missing number
+    last: int  #: the last one
+
+
+#: The JSON of an event or a gap, UTF-8, without newline. Never raises for what a room made.
 encode_event = msgspec.json.Encoder().encode
 
 #: An event from its JSON; keys that it does not know are ignored. Raises `msgspec.MsgspecError`.

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 9009
+DEFAULT_JOURNAL = "chatroom.db"  # in the working directory
+
+#: Instead of a file: history as long as the server runs.
+IN_MEMORY = ":memory:"
 
 #: A line without an end is given up here: eight times the longest text, so that any honest request
 #: fits with every character escaped. The connection is closed with `protocol_error`.
@@ -27,6 +32,10 @@ WELCOME_MEMBERS = 100
 #: The most that one `history` or `who` answers. 1,000 longest events are 1.4 MB, which an outbox
 #: holds; the client asks for more when it has read these.
 MAX_PAGE = 1000
+
+#: A client that resumes is replayed so many events at a time, and reads them before the next: some
+#: 0.3 ms of the loop, in which the others wait.
+REPLAY_EVENTS = 256
 
 #: Events that `/history` gives when it is not told how many.
 DEFAULT_HISTORY = 20
@@ -110,3 +119,26 @@ class ServerSettings:
     presence_limit: int = 100
     #: Events kept in memory for `history`, resuming and re-requests.
     recent_events: int = 1000
+
+
+class Durability(StrEnum):
+    """What an ack promises."""
+
+    PROCESS = "process"  #: kept when the server dies; the newest may go with the power
+    POWER = "power"  #: kept when the power goes: synced to the disk before the ack
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalSettings:
+    """The options of `chatroom serve` that are about history."""
+
+    path: str
+    durability: Durability = Durability.POWER
+    #: Older events are removed in the background when there are more than this.
+    keep_events: int = 1_000_000
+    #: Events older than this are removed too; None keeps them as long as their number allows.
+    keep_days: float | None = None
+    #: The newest, kept in memory as well.
+    recent_events: int = 1000
+    #: What may wait for the disk: a minute or more of the busiest room.
+    backlog_limit_bytes: int = 64 * 1024 * 1024

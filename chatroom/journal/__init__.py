@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 import string
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 
 import msgspec
 
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 
 SESSION_ALPHABET = string.ascii_uppercase + string.digits
 
@@ -21,10 +21,18 @@ def new_session() -> str:
     return "".join(secrets.choice(SESSION_ALPHABET) for _ in range(10))
 
 
-class Page(msgspec.Struct, frozen=True):
-    """A stretch of history, oldest first."""
+class HistoryUnavailableError(Exception):
+    """The disk did not give the history that was asked for; what is in memory is there still."""
 
-    events: Sequence[Event]
+
+class Page(msgspec.Struct, frozen=True):
+    """A stretch of history, oldest first.
+
+    Every number from the one asked for (exclusive) to the last of the page is an event or in a gap;
+    read backwards, every number from the first of the page to the one asked for.
+    """
+
+    events: Sequence[Event | Gap]
     more: bool  #: there are more in the direction that was asked for
 
 
@@ -38,6 +46,9 @@ class Recent:
     def __len__(self) -> int:
         return len(self._events)
 
+    def __iter__(self) -> Iterator[Event]:
+        return iter(self._events)
+
     def extend(self, events: Sequence[Event]) -> None:
         """Add a batch; its numbers follow the last one."""
         self._events.extend(events)
@@ -49,17 +60,15 @@ class Recent:
         """The oldest number kept; with nothing kept, the one that will come next."""
         return self.last_seq - len(self._events) + 1
 
-    def after(self, seq: int, limit: int) -> Page:
+    def after(self, seq: int, limit: int) -> list[Event]:
         """The first `limit` events with a number above `seq` that are kept."""
         start = max(0, seq + 1 - self.first_seq)
-        events = list(islice(self._events, start, start + limit))
-        return Page(events, more=start + len(events) < len(self._events))
+        return list(islice(self._events, start, start + limit))
 
-    def before(self, seq: int, limit: int) -> Page:
+    def before(self, seq: int, limit: int) -> list[Event]:
         """The last `limit` events with a number below `seq` that are kept."""
         stop = max(0, min(len(self._events), seq - self.first_seq))
-        start = max(0, stop - limit)
-        return Page(list(islice(self._events, start, stop)), more=start > 0)
+        return list(islice(self._events, max(0, stop - limit), stop))
 
 
 class Journal(Protocol):
@@ -77,14 +86,31 @@ class Journal(Protocol):
 
         `stored(True)` is called, in Trio's thread, once the batch is as durable as the journal
         makes it: before `append` returns if that is memory only, after the disk has it otherwise.
-        `stored(False)`: the batch could not be kept.
+        `stored(False)`, which may also come before `append` returns: it can't be said that the
+        batch is kept. Exactly one of the two comes, but for a batch that waits when Trio ends.
         """
 
+    def knows(self, session: str) -> bool:
+        """Whether numbers of that session mean the same events here: it is the present one, or an
+        earlier one of the same history, whose numbers are not used again."""
+
+    def missing_after(self, seq: int) -> int:
+        """How many of the numbers above `seq` that were given out have no event any more."""
+
     async def after(self, seq: int, limit: int) -> Page:
-        """The first `limit` events above `seq`; may wait for the disk."""
+        """The first `limit` events above `seq`, and the gaps among them; may wait for the disk.
+
+        Raises `HistoryUnavailableError` when the disk fails. Cancelled: nothing has changed.
+        """
 
     async def before(self, seq: int, limit: int) -> Page:
-        """The last `limit` events below `seq`; may wait for the disk."""
+        """The last `limit` events below `seq`, and the gaps among them; may wait for the disk.
+
+        Raises `HistoryUnavailableError` when the disk fails. Cancelled: nothing has changed.
+        """
 
     async def aclose(self) -> None:
-        """Write out what waits, and let go of the file. Blocks until then."""
+        """Write out what waits, and let go of the file. Blocks until then.
+
+        Cancelled: what was not written yet is lost, as in a crash.
+        """

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import trio
+
 from chatroom.event import Event
 from chatroom.journal import Page, Recent, new_session
+from chatroom.journal.pages import page_after, page_before
 
 
 class MemoryJournal:
@@ -22,11 +25,22 @@ class MemoryJournal:
         if stored is not None:
             stored(True)
 
+    def knows(self, session: str) -> bool:
+        return session == self.session
+
+    def missing_after(self, seq: int) -> int:
+        return max(0, self.recent.first_seq - 1 - seq)
+
     async def after(self, seq: int, limit: int) -> Page:
-        return self.recent.after(seq, limit)
+        await trio.lowlevel.checkpoint()
+        newest = self.recent.after(seq, limit + 1)
+        return page_after(seq, limit, [newest], self.recent.last_seq)
 
     async def before(self, seq: int, limit: int) -> Page:
-        return self.recent.before(seq, limit)
+        await trio.lowlevel.checkpoint()
+        seq = min(seq, self.recent.last_seq + 1)
+        newest = self.recent.before(seq, limit + 1)
+        return page_before(seq, limit, [newest], self.recent.first_seq)
 
     async def aclose(self) -> None:
-        pass
+        await trio.lowlevel.checkpoint()

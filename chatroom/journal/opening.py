@@ -1,0 +1,146 @@
+"""Opening a journal's file: is it ours, does nobody else have it, is its format one we know."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from pathlib import Path
+from urllib.parse import quote
+
+from chatroom.errors import ChatroomError
+from chatroom.journal import schema
+from chatroom.journal.limits import BUSY_SECONDS, CHECKPOINT_PAGES
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100  # https://www.sqlite.org/fileformat.html, 1.3 The Database Header
+
+#: Journals that this process has open, by device and inode. Opening such a file once more and
+#: closing it would drop SQLite's own locks on it (POSIX locks belong to the process), so the
+#: question must be answered before.
+_open_here: set[tuple[int, int]] = set()
+
+
+class FileLock:
+    """The right to write a journal: an exclusive flock, which the kernel drops with the process.
+
+    It is on the database itself, not on a file beside it, which could be deleted or left behind.
+    It must outlive every SQLite connection of this process to the file (see `_open_here`).
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock; the file is made if there is none.
+
+        Raises `ChatroomError` when another server has it, `OSError` when it can't be opened.
+        """
+        in_use = ChatroomError(
+            f"{path} is used by another chatroom server: stop that one, "
+            "or give --journal another file"
+        )
+        if path.exists() and file_id(path) in _open_here:
+            raise in_use
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._fd)
+            raise in_use from None
+        status = os.fstat(self._fd)
+        self.id = (status.st_dev, status.st_ino)
+        _open_here.add(self.id)
+
+    def header(self) -> bytes:
+        """The first 100 bytes of the file; less if it is shorter."""
+        return os.pread(self._fd, _HEADER_BYTES, 0)
+
+    def release(self) -> None:
+        """Give the right back; twice does no harm."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            _open_here.discard(self.id)
+            self._fd = -1
+
+
+def file_id(path: Path | str) -> tuple[int, int] | None:
+    """Device and inode of what is at `path`, which tell whether it is still the same file."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return (status.st_dev, status.st_ino)
+
+
+def version_in(header: bytes, path: Path) -> int:
+    """The schema version that a file's first bytes name; 0 for an empty file.
+
+    Raises `ChatroomError` for a file that is not a journal or that a newer chatroom wrote.
+    """
+    if not header:
+        return 0
+    application = int.from_bytes(header[68:72], "big")
+    if not header.startswith(_MAGIC) or application != schema.APPLICATION_ID:
+        raise ChatroomError(
+            f"{path} is not a chatroom journal: give --journal another file (it is left as it was)"
+        )
+    version = int.from_bytes(header[60:64], "big")
+    check_version(version, path)
+    return version
+
+
+def check_version(version: int, path: Path) -> None:
+    """Raise `ChatroomError` for a format that this code does not know."""
+    if version > schema.VERSION:
+        raise ChatroomError(
+            f"{path} was written by a newer chatroom (format {version}, this one knows "
+            f"{schema.VERSION}): upgrade chatroom, or give --journal another file"
+        )
+
+
+def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+    """A connection to an existing file, without implicit transactions, usable from any one thread
+    at a time. Raises `sqlite3.Error`."""
+    mode = "rw" if writable else "ro"
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_SECONDS,
+    )
+
+
+def open_database(path: Path, lock: FileLock) -> sqlite3.Connection:
+    """The journal at `path`, whose lock is held, ready for writing: created or upgraded if needed.
+
+    Until the file is known to be ours nothing is written. Every commit is synced until
+    `PRAGMA synchronous` is set otherwise. Blocks; raises `ChatroomError` or `sqlite3.Error`.
+    """
+    version = version_in(lock.header(), path)
+    connection = connect(path, writable=True)
+    try:
+        if version:
+            # An upgrade by a newer version may still be in the write-ahead log alone.
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            check_version(version, path)
+        _configure(connection)
+        if version < schema.VERSION:
+            schema.upgrade(connection, version)
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise ChatroomError(
+                f"{path} is on a file system without shared memory, which SQLite's write-ahead "
+                "log needs: give --journal a file on a local disk"
+            )
+        # What another program reads of the file itself, our own check of its header above for
+        # one, is then what is true.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _configure(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    # Deleted text is overwritten where that costs no extra write.
+    connection.execute("PRAGMA secure_delete = FAST")

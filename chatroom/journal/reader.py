@@ -1,0 +1,99 @@
+"""Pages of history from the disk, read in worker threads beside Trio's."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import trio
+
+from chatroom.event import Event
+from chatroom.journal import HistoryUnavailableError
+from chatroom.journal.limits import READERS
+from chatroom.journal.opening import connect, file_id
+
+# One row for a page: SQLite joins the events without the interpreter's lock. Row by row, a reader
+# would ask for the lock, and the event loop might wait for it, once for each event.
+_AFTER = """
+    SELECT group_concat(event) FROM (SELECT event FROM event WHERE seq > ? ORDER BY seq LIMIT ?)
+"""
+_BEFORE = """
+    SELECT group_concat(event)
+    FROM (SELECT event FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?)
+"""
+
+_decode_events = msgspec.json.Decoder(list[Event]).decode
+
+
+class Reader:
+    """Reads what has been committed when a call begins. Any number of tasks may call at a time;
+    READERS of them are served at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._limiter = trio.CapacityLimiter(READERS)
+        #: Connections that nobody uses now, and to which file.
+        self._idle: list[tuple[sqlite3.Connection, object]] = []
+        self._closed = False
+
+    async def after(self, seq: int, limit: int) -> Sequence[Event]:
+        """The first `limit` events above `seq` that are on the disk.
+
+        Raises `HistoryUnavailableError`. If it is cancelled the thread ends its reading by itself.
+        """
+        return await self._read(_AFTER, seq, limit)
+
+    async def before(self, seq: int, limit: int) -> Sequence[Event]:
+        """The last `limit` events below `seq` that are on the disk; otherwise as `after`."""
+        return await self._read(_BEFORE, seq, limit)
+
+    def close(self) -> None:
+        """Close the connections; one in use is closed when its reading ends."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop()[0].close()
+
+    async def _read(self, query: str, seq: int, limit: int) -> Sequence[Event]:
+        return await trio.to_thread.run_sync(
+            self._read_blocking,
+            query,
+            seq,
+            limit,
+            limiter=self._limiter,
+            abandon_on_cancel=True,  # a stuck disk must not hold up a client that has gone
+        )
+
+    def _read_blocking(self, query: str, seq: int, limit: int) -> Sequence[Event]:
+        try:
+            connection, file = self._connection()
+            try:
+                (events,) = connection.execute(query, (seq, limit)).fetchone()
+            except sqlite3.Error:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            raise HistoryUnavailableError(f"cannot read the history: {error}") from error
+        self._idle.append((connection, file))
+        if self._closed:
+            self.close()
+        page = _decode_events(f"[{events or ''}]")
+        page.sort(key=_seq)  # SQLite does not promise the order in which it joins
+        return page
+
+    def _connection(self) -> tuple[sqlite3.Connection, object]:
+        file = file_id(self._path)
+        while True:
+            try:
+                connection, was = self._idle.pop()
+            except IndexError:
+                return connect(self._path, writable=False), file
+            if was == file:
+                return connection, file
+            connection.close()  # the file was deleted and begun anew
+
+
+def _seq(event: Event) -> int:
+    return event.seq

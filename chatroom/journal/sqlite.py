@@ -1,0 +1,285 @@
+"""The journal on disk, as the server knows it: memory in front, a writer and readers behind."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+import trio
+
+from chatroom.errors import ChatroomError
+from chatroom.event import Event
+from chatroom.journal import Page, Recent
+from chatroom.journal.chores import AgeClock, Chores
+from chatroom.journal.limits import (
+    BACKLOG_NOTICE_BYTES,
+    BACKLOG_NOTICE_SECONDS,
+    EVENT_OVERHEAD_BYTES,
+    STALL_SECONDS,
+)
+from chatroom.journal.pages import page_after, page_before
+from chatroom.journal.reader import Reader
+from chatroom.journal.store import Opened, Store
+from chatroom.journal.writer import Batch, Writer
+from chatroom.settings import JournalSettings
+
+log = logging.getLogger("chatroom.journal")
+
+#: Results that nobody waits for are looked at when they are about so many events: waking Trio's
+#: loop for each commit would cost the talk some 60 µs.
+UNSEEN_EVENTS = 1024
+
+#: At the end of its block a journal is closed in good order within this, or as after a crash.
+CLOSE_SECONDS = 1.0
+
+#: How often somebody looks whether the disk is stuck.
+WATCH_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """A snapshot."""
+
+    stored_events: int  #: written since the start
+    refused_events: int  #: said, but not stored
+    backlog_events: int  #: wait for the disk
+    backlog_bytes: int  #: an estimate
+    behind_seconds: float  #: the age of the oldest that waits
+    failure: str  #: why the last attempt to write failed; empty when all is well
+
+
+@asynccontextmanager
+async def open_journal(
+    settings: JournalSettings, *, clock: AgeClock | None = None
+) -> AsyncIterator[SqliteJournal]:
+    """The journal in the file that `settings` name, which is made if there is none.
+
+    At the end of the block it is closed in good order, unless `aclose` did that before or the block
+    is cancelled. Raises `ChatroomError`, and leaves the file as it was, if it can't be used.
+    """
+    store, opened = await trio.to_thread.run_sync(_open, settings)
+    journal = SqliteJournal(settings, store, opened, clock)
+    log.info(
+        "journal %s: session %s goes on after #%d, %d events kept",
+        settings.path,
+        opened.session,
+        opened.last_seq,
+        store.kept_events,
+    )
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(journal.watch)
+            yield journal
+            with trio.move_on_after(CLOSE_SECONDS, shield=True):
+                await journal.aclose()
+            nursery.cancel_scope.cancel()
+    finally:
+        journal.abandon()
+
+
+def _open(settings: JournalSettings) -> tuple[Store, Opened]:
+    try:
+        store = Store(Path(settings.path), settings.durability)
+        try:
+            return store, store.begin(settings.recent_events)
+        except BaseException:
+            store.close()
+            raise
+    except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ChatroomError(
+            f"cannot open the journal {settings.path}: {reason}; give --journal another file, "
+            "or :memory: to keep no history"
+        ) from error
+
+
+class SqliteJournal:
+    """See `chatroom.journal.Journal`, and `open_journal` for how to get one."""
+
+    durable = True
+
+    def __init__(
+        self,
+        settings: JournalSettings,
+        store: Store,
+        opened: Opened,
+        clock: AgeClock | None = None,
+    ) -> None:
+        self.session = opened.session
+        self.recent = Recent(settings.recent_events, opened.last_seq)
+        self.recent.extend(opened.recent)
+        self._settings = settings
+        self._sessions = opened.sessions
+        self._gaps = opened.gaps
+        self._store = store
+        self._reader = Reader(Path(settings.path))
+        self._trio = trio.lowlevel.current_trio_token()
+        #: Not known to be written; the writer has them too, but this is changed in Trio's thread.
+        self._pending: deque[Batch] = deque()
+        self._backlog_bytes = 0
+        self._outcomes: deque[tuple[Sequence[Batch], bool]] = deque()
+        self._unseen_events = 0  # the writer's thread alone counts them
+        self._stored_events = self._refused_events = 0
+        self._closed = False
+        chores = Chores(
+            store, keep_events=settings.keep_events, keep_days=settings.keep_days, clock=clock
+        )
+        self._writer = Writer(store, chores, opened.sessions, self._report)
+        self._writer.start()
+
+    def append(self, events: Sequence[Event], stored: Callable[[bool], None] | None) -> None:
+        """See `Journal.append`. Refused when too much waits already; `stored` comes later also
+        then, never from within.
+        """
+        self.recent.extend(events)
+        size_bytes = EVENT_OVERHEAD_BYTES * len(events) + sum([len(event.text) for event in events])
+        batch = Batch(events, stored, size_bytes, trio.current_time())
+        if self._pending and self._backlog_bytes + size_bytes > self._settings.backlog_limit_bytes:
+            self._trio.run_sync_soon(self._refused, batch)
+            return
+        self._pending.append(batch)
+        self._backlog_bytes += size_bytes
+        self._writer.put(batch)
+
+    def knows(self, session: str) -> bool:
+        """See `Journal.knows`."""
+        return session in self._sessions
+
+    def missing_after(self, seq: int) -> int:
+        """See `Journal.missing_after`. What is still in memory is not missing."""
+        self._settle()
+        first_kept = self._first_kept
+        removed = max(0, first_kept - 1 - seq)
+        return removed + self._gaps.count(max(seq + 1, first_kept), self.recent.first_seq - 1)
+
+    async def after(self, seq: int, limit: int) -> Page:
+        """See `Journal.after`."""
+        if seq + 1 >= self.recent.first_seq:
+            await trio.lowlevel.checkpoint()
+            return page_after(seq, limit, [self.recent.after(seq, limit + 1)], self.recent.last_seq)
+        # What is not on the disk is taken from memory before the disk is read: it may be written,
+        # and leave memory, meanwhile.
+        memory = list(islice((event for event in self._in_memory() if event.seq > seq), limit + 1))
+        last_seq = self.recent.last_seq
+        disk = await self._reader.after(seq, limit + 1)
+        return page_after(seq, limit, [disk, memory], last_seq)
+
+    async def before(self, seq: int, limit: int) -> Page:
+        """See `Journal.before`."""
+        seq = min(seq, self.recent.last_seq + 1)
+        first_kept = self._first_kept
+        newest = self.recent.before(seq, limit)
+        if len(newest) == limit or self.recent.first_seq <= first_kept:
+            await trio.lowlevel.checkpoint()
+            return Page(newest, more=bool(newest) and newest[0].seq > first_kept)
+        memory = deque((event for event in self._in_memory() if event.seq < seq), limit + 1)
+        disk = await self._reader.before(seq, limit + 1)
+        return page_before(seq, limit, [disk, memory], first_kept)
+
+    async def aclose(self) -> None:
+        """See `Journal.aclose`. The second time it does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._reader.close()  # the last to close tidies up, which a reader may not
+            await trio.to_thread.run_sync(
+                self._writer.end, self.recent.last_seq, abandon_on_cancel=True
+            )
+            self._settle()
+
+    def abandon(self) -> None:
+        """Let go of the file as after a crash; does not block. After `aclose` it does nothing."""
+        if not self._closed:
+            self._closed = True
+            self._writer.stop()
+            self._reader.close()
+
+    def statistics(self) -> Statistics:
+        """What has become of what was said since the start."""
+        self._settle()
+        oldest = self._pending[0].since if self._pending else trio.current_time()
+        return Statistics(
+            stored_events=self._stored_events,
+            refused_events=self._refused_events,
+            backlog_events=sum(len(batch.events) for batch in self._pending),
+            backlog_bytes=self._backlog_bytes,
+            behind_seconds=trio.current_time() - oldest,
+            failure=self._writer.failure,
+        )
+
+    async def watch(self) -> None:
+        """Tell those who wait when the disk is stuck, and the log when it does not keep up."""
+        quiet_until = 0.0
+        while True:
+            await trio.sleep(WATCH_SECONDS)
+            self._settle()
+            now = trio.current_time()
+            for batch in self._pending:
+                if now - batch.since < STALL_SECONDS:
+                    break
+                self._answer(batch, stored=False)
+            behind = self.statistics()
+            if now >= quiet_until and (
+                behind.backlog_bytes > BACKLOG_NOTICE_BYTES or behind.behind_seconds > STALL_SECONDS
+            ):
+                quiet_until = now + BACKLOG_NOTICE_SECONDS
+                log.warning(
+                    "the journal is behind: %d events, %d bytes, %.1f s",
+                    behind.backlog_events,
+                    behind.backlog_bytes,
+                    behind.behind_seconds,
+                )
+
+    @property
+    def _first_kept(self) -> int:
+        # Of the disk, or of memory, which may still have what the disk could not keep.
+        return min(self._store.first_kept, self.recent.first_seq)
+
+    def _in_memory(self) -> Iterator[Event]:
+        """In order: what may not be on the disk yet, then the newest."""
+        first_recent = self.recent.first_seq
+        for batch in self._pending:
+            if batch.events[0].seq >= first_recent:
+                break
+            yield from (event for event in batch.events if event.seq < first_recent)
+        yield from self.recent
+
+    def _report(self, group: Sequence[Batch], written: bool) -> None:
+        """In the writer's thread: what has become of these batches."""
+        self._outcomes.append((group, written))
+        self._unseen_events += sum(len(batch.events) for batch in group)
+        waited_for = any(batch.stored is not None for batch in group)
+        if waited_for or not written or self._unseen_events >= UNSEEN_EVENTS:
+            self._unseen_events = 0
+            with suppress(trio.RunFinishedError):
+                self._trio.run_sync_soon(self._settle, idempotent=True)
+
+    def _settle(self) -> None:
+        """Take note of what the writer has reported."""
+        while self._outcomes:
+            group, written = self._outcomes.popleft()
+            for batch in group:
+                self._pending.popleft()  # the writer reports in order
+                self._backlog_bytes -= batch.size_bytes
+                if written:
+                    self._stored_events += len(batch.events)
+                    self._answer(batch, stored=True)
+                else:
+                    self._refused(batch)
+
+    def _refused(self, batch: Batch) -> None:
+        self._gaps.add(batch.events[0].seq, batch.events[-1].seq)
+        self._refused_events += len(batch.events)
+        self._answer(batch, stored=False)
+
+    @staticmethod
+    def _answer(batch: Batch, *, stored: bool) -> None:
+        answer, batch.stored = batch.stored, None
+        if answer is not None:
+            answer(stored)

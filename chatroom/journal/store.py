@@ -1,0 +1,239 @@
+"""The journal's file as its writer sees it: numbers reserved, events written, holes recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from chatroom.errors import ChatroomError
+from chatroom.event import Event, decode_event
+from chatroom.journal import new_session
+from chatroom.journal.limits import RESERVE_EVENTS, RESERVE_SECONDS
+from chatroom.journal.opening import FileLock, file_id, open_database
+from chatroom.journal.ranges import Ranges
+from chatroom.settings import Durability
+
+_INSERT = "INSERT INTO event SELECT ?1 + key, value FROM json_each(CAST(?2 AS TEXT))"
+
+
+class FileGoneError(Exception):
+    """The file at the path is not the one that was opened: deleted, or another in its place."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a room needs to know of the history it goes on from."""
+
+    session: str
+    sessions: Mapping[str, int]  #: all that this history holds, with the first number of each
+    last_seq: int  #: the next event is the one after it
+    first_kept: int  #: what is below was removed for its age or number
+    gaps: Ranges
+    recent: Sequence[Event]  #: the newest, without a hole, up to `last_seq`
+
+
+class Store:
+    """Owns the lock and the writing connection. Not for two threads at the same time.
+
+    Every method blocks for as long as the disk takes, and raises `sqlite3.Error`, `OSError` or
+    `FileGoneError` when the file does not do what it should; then nothing of that call was kept.
+    """
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        """Open or create the journal at `path`. `begin` must follow.
+
+        Raises `ChatroomError`, and leaves the file as it was, if it is not ours, in use, or of a
+        newer version.
+        """
+        self.path = path
+        self.written_to = 0  #: every number up to it has an event or is in a gap, on the disk
+        self.first_kept = 1  #: what is below was removed for its age or number
+        self.kept_events = 0
+        self._durability = durability
+        self._open()
+
+    def _open(self) -> None:
+        self._lock = FileLock(self.path)
+        try:
+            self.connection = open_database(self.path, self._lock)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._synchronous = "FULL"
+        self._files = self._file_ids()
+
+    def begin(self, recent_events: int) -> Opened:
+        """Start giving out numbers: go on with the session, or begin a new one.
+
+        On return the disk says that numbers are being given out, and up to which.
+        """
+        with self.transaction(sync=True):
+            clean, last_seq, first_kept = self.connection.execute(
+                "SELECT clean, reserved_to, first_kept FROM state"
+            ).fetchone()
+            self.written_to = self._last_accounted_for(first_kept)
+            # After a crash: what was delivered and not written, and what was only reserved.
+            self._note_gap(last_seq)
+            if not clean or not self._sessions():
+                self.connection.execute(
+                    "INSERT INTO session VALUES (?, ?)", (last_seq + 1, new_session())
+                )
+            self._reserve(last_seq, RESERVE_EVENTS)
+        self._reserved(last_seq, RESERVE_EVENTS)
+        gaps = Ranges()
+        for first, last in self.connection.execute("SELECT first_seq, last_seq FROM gap"):
+            gaps.add(first, last)
+        self.first_kept = first_kept
+        self.kept_events = last_seq - first_kept + 1 - gaps.count(first_kept, last_seq)
+        sessions = self._sessions()
+        recent = self._newest(recent_events, last_seq)
+        return Opened(list(sessions)[-1], sessions, last_seq, first_kept, gaps, recent)
+
+    def write(self, events: Sequence[Event]) -> None:
+        """Put events there, in order, in one transaction. On return they are durable.
+
+        Numbers that were left out since the last call are recorded as a gap.
+        """
+        self.check_files()
+        with self.transaction(sync=self._durability is Durability.POWER):
+            for run in _runs(events):
+                self._note_gap(run[0].seq - 1)
+                self.connection.execute(_INSERT, (run[0].seq, msgspec.json.encode(run)))
+                self.written_to = run[-1].seq
+        self.kept_events += len(events)
+        self.check_files()  # what went into a deleted file is not kept
+
+    def reserve_ahead(self) -> None:
+        """Reserve more numbers when half of those reserved are used. Synced in any case."""
+        used = self.written_to - self._reserved_from
+        if used < self._reserved_events // 2:
+            return
+        pace = used / max(time.monotonic() - self._reserved_at, 0.001)
+        events = max(RESERVE_EVENTS, int(pace * RESERVE_SECONDS))
+        with self.transaction(sync=True):
+            self._reserve(self.written_to, events)
+        self._reserved(self.written_to, events)
+
+    def end(self, last_seq: int) -> None:
+        """Say that exactly the numbers up to `last_seq` were given out; `close` follows."""
+        self.check_files()
+        with self.transaction(sync=True):
+            self._note_gap(last_seq)
+            self.connection.execute("UPDATE state SET clean = 1, reserved_to = ?", (last_seq,))
+
+    def close(self) -> None:
+        """Let go of the file and its lock. Without `end` it looks as after a crash."""
+        self.connection.close()
+        self._lock.release()
+
+    def check_files(self) -> None:
+        """Raise `FileGoneError` if what we write is not what the next server would read."""
+        if self.is_gone():
+            raise FileGoneError(f"{self.path} was deleted or replaced")
+
+    def is_gone(self) -> bool:
+        """Whether `check_files` raises."""
+        return self._file_ids() != self._files
+
+    def start_over(self, sessions: Mapping[str, int], next_seq: int) -> None:
+        """After `FileGoneError`: a new file in the old one's place, for the same sessions.
+
+        What the old file held is gone, as if it had been removed for its age. A file that somebody
+        else put there is not touched: `FileGoneError` is raised again.
+        """
+        if file_id(self.path) is not None:
+            raise FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
+        self.close()
+        try:
+            self._open()
+            self._continue(sessions, next_seq)
+        except BaseException as error:
+            # Half a file would be taken for somebody else's by the next attempt.
+            self.close()
+            self.path.unlink(missing_ok=True)
+            if isinstance(error, ChatroomError):
+                raise FileGoneError(str(error)) from error
+            raise
+        self.written_to, self.first_kept, self.kept_events = next_seq - 1, next_seq, 0
+        self._reserved(next_seq - 1, RESERVE_EVENTS)
+
+    def _continue(self, sessions: Mapping[str, int], next_seq: int) -> None:
+        with self.transaction(sync=True):
+            self.connection.executemany(
+                "INSERT INTO session VALUES (?, ?)",
+                [(first_seq, name) for name, first_seq in sessions.items()],
+            )
+            self.connection.execute("UPDATE state SET first_kept = ?", (next_seq,))
+            self._reserve(next_seq - 1, RESERVE_EVENTS)
+
+    @contextmanager
+    def transaction(self, *, sync: bool) -> Iterator[None]:
+        """Everything inside, or nothing; with `sync` it is on the disk when the block is left."""
+        synchronous = "FULL" if sync else "NORMAL"
+        if synchronous != self._synchronous:
+            self.connection.execute(f"PRAGMA synchronous = {synchronous}")
+            self._synchronous = synchronous
+        written_to = self.written_to
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.written_to = written_to
+            if self.connection.in_transaction:  # some errors have rolled back already
+                self.connection.execute("ROLLBACK")
+            raise
+
+    def _last_accounted_for(self, first_kept: int) -> int:
+        (event,) = self.connection.execute("SELECT max(seq) FROM event").fetchone()
+        (gap,) = self.connection.execute("SELECT max(last_seq) FROM gap").fetchone()
+        return max(event or 0, gap or 0, first_kept - 1)
+
+    def _note_gap(self, last: int) -> None:
+        if last > self.written_to:
+            self.connection.execute("INSERT INTO gap VALUES (?, ?)", (self.written_to + 1, last))
+            self.written_to = last
+
+    def _reserve(self, last_seq: int, events: int) -> None:
+        self.connection.execute("UPDATE state SET clean = 0, reserved_to = ?", (last_seq + events,))
+
+    def _reserved(self, last_seq: int, events: int) -> None:
+        self._reserved_from, self._reserved_events = last_seq, events
+        self._reserved_at = time.monotonic()
+
+    def _sessions(self) -> dict[str, int]:
+        rows = self.connection.execute("SELECT name, first_seq FROM session ORDER BY first_seq")
+        return dict(rows.fetchall())
+
+    def _newest(self, count: int, last_seq: int) -> list[Event]:
+        newest: list[Event] = []
+        rows = self.connection.execute(
+            "SELECT event FROM event ORDER BY seq DESC LIMIT ?", (count,)
+        )
+        for (event,) in rows:
+            newest.append(decode_event(event))
+            if newest[-1].seq != last_seq - len(newest) + 1:
+                newest.pop()
+                break
+        return newest[::-1]
+
+    def _file_ids(self) -> tuple[object, object]:
+        return file_id(self.path), file_id(f"{self.path}-wal")
+
+
+def _runs(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """Split at the holes: runs of events whose numbers follow each other."""
+    if events[-1].seq - events[0].seq + 1 == len(events):
+        yield events
+        return
+    start = 0
+    for at in range(1, len(events)):
+        if events[at].seq != events[at - 1].seq + 1:
+            yield events[start:at]
+            start = at
+    yield events[start:]

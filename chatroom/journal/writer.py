@@ -1,0 +1,199 @@
+"""The thread that writes: everything that waits in one transaction, one sync for all of it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chatroom.journal.chores import Chores
+from chatroom.journal.limits import (
+    CHORE_SECONDS,
+    FAILURE_NOTICE_SECONDS,
+    GROUP_EVENTS,
+    RETRY_MAX_SECONDS,
+    RETRY_SECONDS,
+)
+from chatroom.journal.store import FileGoneError, Store
+
+if TYPE_CHECKING:
+    from chatroom.event import Event
+
+log = logging.getLogger("chatroom.journal")
+
+#: What a disk may do to us; anything else is a fault of ours.
+DISK_ERRORS = (sqlite3.Error, OSError, FileGoneError)
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """What the broadcaster handed over at once."""
+
+    events: Sequence[Event]
+    stored: Callable[[bool], None] | None  #: cleared once it was called
+    size_bytes: int
+    since: float  #: by Trio's clock
+
+
+class Writer:
+    """Owns the store, in a thread of its own: no disk, however slow, holds anybody else up."""
+
+    def __init__(
+        self,
+        store: Store,
+        chores: Chores,
+        sessions: Mapping[str, int],
+        report: Callable[[Sequence[Batch], bool], None],
+    ) -> None:
+        """`report` is called in the writer's thread, in order, with each group of batches and
+        whether it is on the disk now.
+        """
+        self.failure = ""  #: why the last attempt failed; empty when it did not
+        self._store = store
+        self._chores = chores
+        self._sessions = sessions
+        self._report = report
+        self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._ending = threading.Event()
+        self._nothing_to_come = False
+        self._clean = False
+        self._last_seq = 0
+        self._retry_seconds = RETRY_SECONDS
+        self._lost_events = 0  # in this failure
+        self._quiet_until = 0.0  # for the log
+        self._chore_ended_at = 0.0
+        # A daemon: a disk that never comes back must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, batch: Batch) -> None:
+        """Give it a batch; never blocks."""
+        self._queue.put(batch)
+
+    def end(self, last_seq: int) -> None:
+        """Write what waits, say on the disk that numbers up to `last_seq` were given out, and let
+        go of the file. Blocks until then.
+        """
+        self._last_seq = last_seq
+        self._clean = True
+        self.stop()
+        self._thread.join()
+
+    def stop(self) -> None:
+        """Write what waits, and let go of the file as after a crash. Does not block."""
+        self._ending.set()
+        self._queue.put(None)
+
+    # What follows is in the writer's thread.
+
+    def _run(self) -> None:
+        try:
+            while not self._nothing_to_come:
+                group = self._next_group()
+                if group and not self._write(group):
+                    self._ending.wait(self._retry_seconds)
+                    self._retry_seconds = min(self._retry_seconds * 2, RETRY_MAX_SECONDS)
+            if self._clean:
+                self._store.end(self._last_seq)
+        except DISK_ERRORS as error:
+            log.error("the journal could not be closed in good order: %s", error)  # noqa: TRY400 (no fault of ours, so no traceback)
+        except Exception:
+            log.exception("journal: fault in the server")
+        finally:
+            self._store.close()
+
+    def _next_group(self) -> list[Batch]:
+        """Everything that waits, within bounds."""
+        group: list[Batch] = []
+        events = 0
+        batch = self._next_batch()
+        while batch is not None:
+            group.append(batch)
+            events += len(batch.events)
+            if events >= GROUP_EVENTS:
+                return group
+            try:
+                batch = self._queue.get_nowait()
+            except queue.Empty:
+                return group
+        self._nothing_to_come = True
+        return group
+
+    def _next_batch(self) -> Batch | None:
+        """Wait for one. While there is talk, a chore is done each CHORE_SECONDS; when there was
+        none for that long, one chore after the other until there is.
+        """
+        idle = False
+        while self._chores.due():
+            since_chore = time.monotonic() - self._chore_ended_at
+            if since_chore < CHORE_SECONDS:
+                try:
+                    return self._queue.get(timeout=0.0 if idle else CHORE_SECONDS - since_chore)
+                except queue.Empty:
+                    idle = True
+            self._do_chore()
+        return self._queue.get()
+
+    def _do_chore(self) -> None:
+        pause = 0.0
+        try:
+            self._chores.do_one()
+        except DISK_ERRORS as error:
+            pause = FAILURE_NOTICE_SECONDS
+            log.warning("history is not searchable or not trimmed for now: %s", error)
+        self._chore_ended_at = time.monotonic() + pause
+
+    def _write(self, group: Sequence[Batch]) -> bool:
+        try:
+            if self.failure and self._store.is_gone():
+                self._store.start_over(self._sessions, group[0].events[0].seq)
+                self._chores.started_over()
+            self._store.write([event for batch in group for event in batch.events])
+        except DISK_ERRORS as error:
+            self._failed(str(error), group)
+            return False
+        except Exception:
+            log.exception("journal: fault in the server")
+            self._failed("a fault in the server", group)
+            return False
+        self._succeeded()
+        self._report(group, True)
+        self._reserve_ahead()
+        return True
+
+    def _reserve_ahead(self) -> None:
+        try:
+            self._store.reserve_ahead()
+        except DISK_ERRORS as error:  # the next group tries again, long before it is needed
+            if time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + FAILURE_NOTICE_SECONDS
+                log.warning("cannot reserve numbers in the journal: %s", error)
+
+    def _failed(self, reason: str, group: Sequence[Batch]) -> None:
+        self.failure = reason
+        self._lost_events += sum(len(batch.events) for batch in group)
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + FAILURE_NOTICE_SECONDS
+            log.error(
+                "cannot write the journal, the talk goes on: %s; %d events not stored so far",
+                reason,
+                self._lost_events,
+            )
+        self._report(group, False)
+
+    def _succeeded(self) -> None:
+        if self.failure:
+            log.warning(
+                "the journal is written again; %d events were not stored", self._lost_events
+            )
+            self.failure, self._lost_events, self._quiet_until = "", 0, 0.0
+            self._retry_seconds = RETRY_SECONDS
