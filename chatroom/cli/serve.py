@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT, ServerSettings
+from chatroom.settings import (
+    DEFAULT_HOST,
+    DEFAULT_JOURNAL,
+    DEFAULT_PORT,
+    IN_MEMORY,
+    Durability,
+    JournalSettings,
+    ServerSettings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from chatroom.journal import Journal
     from chatroom.server.service import Service
 
 
@@ -97,13 +107,42 @@ def serve(
             help="How long ending may take: the last lines are delivered within it.",
         ),
     ] = ServerSettings.grace_seconds,
+    journal: Annotated[
+        str,
+        typer.Option(
+            envvar="CHATROOM_JOURNAL",
+            metavar="FILE",
+            help="Where history is kept; :memory: keeps the newest events while the server runs.",
+        ),
+    ] = DEFAULT_JOURNAL,
+    keep_events: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_KEEP_EVENTS", min=1, help="Events kept in the journal; older ones go."
+        ),
+    ] = JournalSettings.keep_events,
+    keep_days: Annotated[
+        float | None,
+        typer.Option(
+            envvar="CHATROOM_KEEP_DAYS",
+            min=0,
+            help="Events older than this go too.",
+            show_default="any age",
+        ),
+    ] = None,
+    durability: Annotated[
+        Durability,
+        typer.Option(
+            envvar="CHATROOM_DURABILITY",
+            help="An ack says that the message outlives the server process, or a power failure.",
+        ),
+    ] = Durability.POWER,
     log_level: Annotated[LogLevel, typer.Option(envvar="CHATROOM_LOG_LEVEL")] = LogLevel.info,
     log_format: Annotated[LogFormat, typer.Option(envvar="CHATROOM_LOG_FORMAT")] = LogFormat.text,
 ) -> None:
     """Start a room. Ctrl-C ends it in good order, a second one at once."""
     import trio
 
-    from chatroom.journal.memory import MemoryJournal
     from chatroom.logs import set_up_log
     from chatroom.server.service import (
         Service,
@@ -124,16 +163,37 @@ def serve(
         write_deadline_seconds=write_deadline,
         grace_seconds=grace,
     )
+    journal_settings = JournalSettings(
+        path=journal,
+        durability=durability,
+        keep_events=keep_events,
+        keep_days=keep_days,
+        recent_events=settings.recent_events,
+    )
     raise_descriptor_limit()
 
     async def run() -> int:
-        journal = MemoryJournal(settings.recent_events)
-        tune_collector()
-        return await _until_signal(Service(settings, journal))
+        async with _open_journal(journal_settings) as opened:
+            tune_collector()
+            return await _until_signal(Service(settings, opened))
 
     status = trio.run(run)
     if status:
         raise typer.Exit(status)
+
+
+@asynccontextmanager
+async def _open_journal(settings: JournalSettings) -> AsyncIterator[Journal]:
+    """History where the operator wants it."""
+    if settings.path == IN_MEMORY:
+        from chatroom.journal.memory import MemoryJournal
+
+        yield MemoryJournal(settings.recent_events)
+        return
+    from chatroom.journal.sqlite import open_journal
+
+    async with open_journal(settings) as journal:
+        yield journal
 
 
 async def _until_signal(service: Service) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ class Members(Answer, frozen=True, omit_defaults=True):
 
 
 class History(Answer, frozen=True, omit_defaults=True):
-    events: Sequence[Event] = msgspec.field()
+    events: Sequence[Event | Gap] = msgspec.field()
     more: bool = msgspec.field()
     id: str | None = None
 

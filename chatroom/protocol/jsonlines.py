@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from chatroom.event import Event, encode_event
+from chatroom.event import Event, Gap, encode_event
 from chatroom.protocol import answers
 from chatroom.protocol.requests import Hello, Refusal, Refused, Request
 from chatroom.protocol.text import TextRules, make_safe
@@ -85,7 +85,7 @@ class JsonLines:
     name = "json"
 
     @staticmethod
-    def event(event: Event) -> bytes:
+    def event(event: Event | Gap) -> bytes:
         return encode_event(event) + b"\n"
 
     @staticmethod

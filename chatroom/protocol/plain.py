@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 from chatroom.protocol import answers
 from chatroom.protocol.requests import Refusal, Refused, Request
 from chatroom.protocol.text import TextRules, make_safe
@@ -134,8 +134,12 @@ def _member_lines(answer: answers.Members) -> Iterator[str]:
         yield f"  and {answer.member_count - len(names)} more"
 
 
-def _history_lines(events: Sequence[Event]) -> Iterator[str]:
-    yield f"the last {len(events)} events:" if events else "nothing has happened yet"
+def _history_lines(events: Sequence[Event | Gap]) -> Iterator[str]:
+    count = sum(type(event) is Event for event in events)
+    yield f"the last {count} events:" if events else "nothing has happened yet"
     for event in events:
+        if isinstance(event, Gap):
+            yield f"a gap: #{event.first} to #{event.last} are missing"
+            continue
         said = _EVENTS[event.kind](event).removeprefix("-- ")
         yield f"{event.time[:10]} {event.time[11:19]} {said}"

@@ -8,7 +8,6 @@ from chatroom.event import CloseReason
 from chatroom.protocol import jsonlines, plain
 from chatroom.protocol.framing import LineSplitter, LineTooLong
 from chatroom.protocol.requests import (
-    QUERY_KINDS,
     BadHello,
     Draft,
     Ending,
@@ -16,6 +15,7 @@ from chatroom.protocol.requests import (
     Refusal,
     Refused,
     Request,
+    is_query,
 )
 from chatroom.protocol.text import TextRules
 from chatroom.settings import MAX_LINE_BYTES
@@ -66,8 +66,7 @@ class RequestReader:
                 self._first(line, group)
             else:
                 group.append(self._parse(line, self._rules))
-            last = group[-1]
-            if type(last) is Request and last.kind in QUERY_KINDS:
+            if is_query(group[-1]):
                 groups.append(group)
                 group = []
         if too_long:

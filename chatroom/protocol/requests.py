@@ -79,3 +79,10 @@ Draft = Hello | PlainHello | BadHello | Request | Refusal | Ending
 
 #: Requests whose answers can be long: one at a time, the next is read when it has been answered.
 QUERY_KINDS = frozenset({"who", "history", "help"})
+
+
+def is_query(draft: Draft) -> bool:
+    """Whether what comes after `draft` waits until it has been answered."""
+    if type(draft) is Request:
+        return draft.kind in QUERY_KINDS
+    return type(draft) is Hello and draft.after is not None

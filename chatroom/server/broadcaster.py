@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from chatroom.protocol.requests import QUERY_KINDS, Draft, Ending, Request
+from chatroom.protocol.requests import Draft, Ending, is_query
 from chatroom.settings import BATCH_READS, CHANNEL_READS, SUBMIT_SECONDS
 
 if TYPE_CHECKING:
@@ -79,8 +79,7 @@ class Broadcaster:
         a broadcast each, millions in batches).
         """
         last = drafts[-1]
-        query = last if type(last) is Request and last.kind in QUERY_KINDS else None
-        done = trio.Event() if query is not None or type(last) is Ending else None
+        done = trio.Event() if is_query(last) or type(last) is Ending else None
         read = (connection, drafts, done)
         if not self._waiting and self._last_batch_reads == 1 and self._loop_turn.is_fresh:
             self._take_turn([read])
@@ -88,8 +87,7 @@ class Broadcaster:
             await self._enqueue(read)
         if done is not None:
             await done.wait()
-        if query is not None:
-            await self._dispatcher.answer_history(connection, query)
+            await self._dispatcher.answer_query(connection, last)
 
     async def _enqueue(self, read: Read) -> None:
         self._waiting += 1

@@ -119,6 +119,7 @@ class Connection:
         "peer",
         "presence",
         "reading",
+        "replay_after",
         "slot",
         "stop_reading",
         "stopped",
@@ -134,6 +135,8 @@ class Connection:
         #: Set by the fan-out while this connection hears the room.
         self.audience: Audience | None = None
         self.slot = -1  #: its place in the audience's lists
+        #: It has been welcomed and does not hear the room yet: events after this number come first.
+        self.replay_after: int | None = None
         #: Set once, by the broadcaster: the connection has ended and only its outbox lives on.
         self.close_reason: CloseReason | None = None
         self.outbox: Outbox

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chatroom.event import CloseReason, Event, utc_now
+from chatroom.journal import HistoryUnavailableError
 from chatroom.protocol import answers
 from chatroom.protocol.plain import HELP, Plain
 from chatroom.protocol.requests import (
     BadHello,
+    Draft,
     Ending,
     Hello,
     PlainHello,
@@ -157,7 +159,7 @@ class Dispatcher:
             self.tell(connection, answers.Help(HELP))
         elif kind == "quit":
             self.end(connection, CloseReason.QUIT)
-        # A history is answered by `answer_history`, outside the turn: it may wait for the disk.
+        # A history is answered by `answer_query`, outside the turn: it may wait for the disk.
 
     def _refusal(self, connection: Connection, refusal: Refusal) -> None:
         self.tell(connection, answers.Error(refusal.code, refusal.text, refusal.id))
@@ -182,19 +184,26 @@ class Dispatcher:
         more = request.offset + len(nicks) < len(self.room)
         return answers.Members(nicks, len(self.room), more, request.id)
 
-    async def answer_history(self, connection: Connection, request: Request) -> None:
-        """Answer a history request; others have been answered in their turn. May wait for the
-        disk; a client that has gone meanwhile gets nothing.
+    async def answer_query(self, connection: Connection, query: Draft) -> None:
+        """What is left to answer of a query after its turn, because it may wait for the disk. A
+        client that has gone meanwhile gets nothing.
         """
-        if request.kind != "history":
-            return
+        if type(query) is Hello:
+            await self.entrance.catch_up(connection)
+        elif type(query) is Request and query.kind == "history":
+            try:
+                self.tell(connection, await self._history(query))
+            except HistoryUnavailableError as error:
+                self.tell(connection, answers.Error("history_unavailable", str(error), query.id))
+
+    async def _history(self, request: Request) -> answers.History:
         limit = MAX_PAGE if request.limit is None else min(request.limit, MAX_PAGE)
         if request.after is not None:
             page = await self._journal.after(request.after, limit)
         else:
             before = self.room.seq + 1 if request.before is None else request.before
             page = await self._journal.before(before, limit)
-        self.tell(connection, answers.History(page.events, page.more, request.id))
+        return answers.History(page.events, page.more, request.id)
 
     # How connections end
 

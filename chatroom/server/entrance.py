@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from chatroom.event import PRESENCE_KINDS, CloseReason, Event
+from chatroom.event import PRESENCE_KINDS, CloseReason, Event, Gap
+from chatroom.journal import HistoryUnavailableError
 from chatroom.protocol import answers
 from chatroom.protocol.jsonlines import PROTOCOL_VERSION, JsonLines
 from chatroom.protocol.requests import BadHello, Hello, PlainHello, Refused
-from chatroom.settings import WELCOME_MEMBERS, ServerSettings
+from chatroom.settings import REPLAY_EVENTS, WELCOME_MEMBERS, ServerSettings
 
 if TYPE_CHECKING:
     from chatroom.journal import Journal
@@ -73,13 +74,54 @@ class Entrance:
         except Refused as refused:
             self._refuse(connection, refused)
             return
-        self._fanout.enter(connection)
-        welcome, replay = self._resume(connection, hello)
-        self._dispatcher.tell(connection, welcome)
-        for event in replay:
-            if connection.presence or event.kind not in PRESENCE_KINDS:
-                self._fanout.tell(connection, JsonLines.event(event))
-        self._tell_presence(connection)
+        if hello.after is None:
+            self._fanout.enter(connection)
+            self._dispatcher.tell(connection, self._welcome(connection))
+            self._tell_presence(connection)
+        else:
+            self._dispatcher.remember()  # so that the journal has this turn's events too
+            self._dispatcher.tell(connection, self._resume(connection, hello))
+            self._replay_recent(connection)
+
+    async def catch_up(self, connection: Connection) -> None:
+        """Replay what memory does not hold, page by page from the journal, as fast as this client
+        reads; then let it hear the room. Does nothing if it hears the room already.
+        """
+        try:
+            while connection.replay_after is not None and not self._room.closing:
+                page = await self._journal.after(connection.replay_after, REPLAY_EVENTS)
+                if connection.close_reason is not None:
+                    return
+                self._replay(connection, page.events)
+                # No turn can come in between: what is not in memory now is replayed, what is in
+                # memory follows at once, and what comes next is live.
+                self._replay_recent(connection)
+                await connection.outbox.wait_drained()
+        except HistoryUnavailableError as error:
+            self._dispatcher.tell(connection, answers.Error("history_unavailable", str(error)))
+            self._dispatcher.end(connection, CloseReason.LOST, "come back for the rest")
+
+    def _replay_recent(self, connection: Connection) -> None:
+        """If memory holds the rest of what `connection` wants: that, and then it hears the room."""
+        recent = self._journal.recent
+        after = connection.replay_after
+        if after is not None and after + 1 >= recent.first_seq:
+            self._replay(connection, recent.after(after, len(recent)))
+            connection.replay_after = None
+            self._fanout.enter(connection)
+            self._tell_presence(connection)
+
+    def _replay(self, connection: Connection, events: Sequence[Event | Gap]) -> None:
+        lines = [
+            JsonLines.event(event)
+            for event in events
+            if connection.presence or isinstance(event, Gap) or event.kind not in PRESENCE_KINDS
+        ]
+        if lines:
+            connection.outbox.push(b"".join(lines))
+        last = events[-1] if events else None
+        if last is not None:
+            connection.replay_after = last.last if isinstance(last, Gap) else last.seq
 
     def leave(self, connection: Connection, reason: CloseReason) -> None:
         """The member of a connection that has ended leaves the room."""
@@ -116,24 +158,17 @@ class Entrance:
         reason = CloseReason.KICKED if full else CloseReason.PROTOCOL_ERROR
         self._dispatcher.end(connection, reason, f"not let in: {refused.code}")
 
-    def _resume(
-        self, connection: Connection, hello: Hello
-    ) -> tuple[answers.Welcome, Sequence[Event]]:
-        """The welcome, and the events that were asked for and are still kept."""
+    def _resume(self, connection: Connection, hello: Hello) -> answers.Welcome:
+        """The welcome, which says whether all that was asked for is still kept."""
+        assert hello.after is not None
+        known = hello.session is None or self._journal.knows(hello.session)
+        after = connection.replay_after = hello.after if known else 0
+        missed = self._journal.missing_after(after)
         welcome = self._welcome(connection)
-        if hello.after is None:
-            return welcome, ()
-        self._dispatcher.remember()  # so that `recent` has this turn's events too
-        recent = self._journal.recent
-        known = hello.session in (None, self._journal.session)
-        after = hello.after if known else 0
-        missed = max(0, recent.first_seq - 1 - after)
+        if known and not missed:
+            return msgspec.structs.replace(welcome, resumed="complete")
         # How much was missed of a session that is not kept nobody can say: partial, in any case.
-        resumed = "complete" if known and not missed else "partial"
-        replay = recent.after(after, len(recent)).events
-        if resumed == "complete":
-            return msgspec.structs.replace(welcome, resumed=resumed), replay
-        return msgspec.structs.replace(welcome, resumed=resumed, missed=missed), replay
+        return msgspec.structs.replace(welcome, resumed="partial", missed=missed)
 
     def _welcome(self, connection: Connection) -> answers.Welcome:
         member, room = self._member(connection), self._room
