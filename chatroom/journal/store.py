@@ -143,9 +143,15 @@ class Store:
     def start_over(self, sessions: Mapping[str, int], next_seq: int) -> None:
         """After `FileGoneError`: a new file in the old one's place, for the same sessions.
 
-        What the old file held is gone, as if it had been removed for its age. A file that somebody
-        else put there is not touched: `FileGoneError` is raised again.
+        What the old file held is gone, as if it had been removed for its age. If only its
+        write-ahead log was deleted, nothing is gone: our descriptor still has it. A file that
+        somebody else put there is not touched: `FileGoneError` is raised again.
         """
+        if file_id(self.path) == self._files[0]:
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self.close()
+            self._open()
+            return
         if file_id(self.path) is not None:
             raise FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
         self.close()
