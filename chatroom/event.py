@@ -6,8 +6,10 @@ what the journal keeps, what every rendering is made from and what a client gets
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from time import time_ns
 
 import msgspec
 
@@ -39,7 +41,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     seq: int  #: 1, 2, 3, … without a hole within a session
-    time: str  #: the server's clock, UTC, microseconds, as `utc_now` writes it
+    time: str  #: the server's clock, UTC, microseconds, as `Clock` writes it
     kind: str  #: message, action, join, leave or rename
     nick: str
     text: str = ""  #: of a message or an action
@@ -71,6 +73,22 @@ encode_event = msgspec.json.Encoder().encode
 decode_event = msgspec.json.Decoder(Event).decode
 
 
-def utc_now() -> str:
-    """The time of day as events carry it: `2026-11-22T13:17:42.123456Z`."""
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+class Clock:
+    """Tells the time of day as events carry it: `2026-11-22T13:17:42.123456Z`."""
+
+    def __init__(self, time_ns: Callable[[], int] = time_ns) -> None:
+        self._time_ns = time_ns
+        self._second = -1
+        self._prefix = ""
+
+    def utc_now(self) -> str:
+        """The time, UTC, in microseconds.
+
+        The date and the second are written once a second: `strftime` takes 5 µs, this a tenth, and
+        it stands on the way of every message in an idle room.
+        """
+        second, rest_ns = divmod(self._time_ns(), 1_000_000_000)
+        if second != self._second:
+            self._second = second
+            self._prefix = f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+        return f"{self._prefix}.{rest_ns // 1000:06d}Z"

@@ -27,7 +27,7 @@ class Member:
 class Room:
     """Members and numbers. Every method that changes the room returns the event of it, numbered.
 
-    `time` is the event's time, as `chatroom.event.utc_now` writes it: the caller reads the clock,
+    `time` is the event's time, as `chatroom.event.Clock` writes it: the caller reads the clock,
     once a batch.
     """
 

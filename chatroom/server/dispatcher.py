@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chatroom.event import CloseReason, Event, utc_now
+from chatroom.event import Clock, CloseReason, Event
 from chatroom.journal import HistoryUnavailableError
 from chatroom.protocol import answers
 from chatroom.protocol.plain import HELP, Plain
@@ -53,7 +53,8 @@ class Dispatcher:
         self._acks: list[tuple[Connection, str, int]] = []
         self._slow: list[tuple[Connection, str]] = []
         self._in_turn = False
-        self._time = utc_now()
+        self._clock = Clock()
+        self._time = self._clock.utc_now()
         self.ended: Counter[CloseReason] = Counter()
         #: Asks for a turn soon; set by the broadcaster.
         self.wake: Callable[[], None]
@@ -70,7 +71,7 @@ class Dispatcher:
         """Deal with a batch, then hand everybody what came of it. Never raises for a client's
         sake: whoever trips over a fault of ours is closed, and the room goes on.
         """
-        self._time = utc_now()
+        self._time = self._clock.utc_now()
         self._in_turn = True
         for connection, drafts, _ in reads:
             if connection is not None:

@@ -89,7 +89,11 @@ class Audience:
 
     def flush(self) -> None:
         """Hand the batch to everybody, and begin a new one."""
-        batch, edits = b"".join(self.parts), self.edits
+        edits = self.edits
+        if not self.parts and not edits:
+            return
+        batch = b"".join(self.parts)
+        nothing = [(0, self.length, b"")]  # what a lone talker gets of it
         self.parts, self.length, self.edits = [], 0, {}
         if batch:
             sends = self.sends
@@ -99,7 +103,8 @@ class Audience:
                     sends[connection.slot] = len  # takes all of it, sends nothing
             self._send_all(sends, batch)
         for connection, mine in edits.items():
-            connection.outbox.push(splice(batch, mine))
+            if mine != nothing:
+                connection.outbox.push(splice(batch, mine))
 
     def _send_all(self, sends: Sequence[Callable[[bytes], int]], batch: bytes) -> None:
         # The innermost loop of the room, and nearly all of its time: a bare list of bound `send`s,
