@@ -1,0 +1,189 @@
+"""From datagrams to messages in order: which session is followed, and its stream.
+
+Sans I/O: datagrams and the time go in; outcomes and questions come out. Times are seconds of any
+clock that never goes back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+from random import Random
+from typing import NamedTuple
+
+from chatroom.feed.statistics import ListenerStatistics
+from chatroom.feed.stream import Delivered, Lost, Stream
+from chatroom.protocol import moldudp64 as mold
+
+#: A server sends something at least once a second. When the session that is followed has been
+#: silent for longer than this and another one speaks, its server was restarted; while both speak,
+#: the other is a stranger in this group.
+SESSION_SILENCE_SECONDS = 2.5
+
+
+class SessionBegan(NamedTuple):
+    """A session is followed from now on; `sequence` is the first number that will be delivered."""
+
+    session: str
+    sequence: int
+
+
+class SessionEnded(NamedTuple):
+    """The server says that the session is over, and everything of it was delivered or lost."""
+
+    session: str
+    sequence: int  #: the number that will never come
+
+
+Outcome = Delivered | Lost | SessionBegan | SessionEnded
+
+
+@dataclass(slots=True)
+class _Newcomer:
+    """Another session that was heard while one is followed."""
+
+    session: bytes
+    sequence: int  # the lowest number heard
+
+
+class Reassembly:
+    """A listener without its sockets.
+
+    Args:
+        start: the first number wanted, of the first session that is heard; None for what comes
+            from now on.
+        random: where jitter comes from; a seeded one makes everything repeatable.
+    """
+
+    def __init__(self, start: int | None = None, random: Random | None = None) -> None:
+        self.statistics = ListenerStatistics()
+        self._start = start
+        self._random = random or Random()
+        self._session = b""
+        self._stream: Stream | None = None
+        self._heard_at = -inf
+        self._end_at: int | None = None  # the number that the end of the session named
+        self._ended_at: int | None = None  # the same, once all before it was delivered or lost
+        self._tentative = False  # only heartbeats said where this session stands
+        self._newcomer: _Newcomer | None = None
+        self._outcomes: list[Outcome] = []
+
+    def receive(self, datagram: bytes, now: float) -> bool:
+        """Take a datagram of the group. Returns whether it belongs to the session followed.
+
+        Never raises, whatever the bytes.
+        """
+        self.statistics.datagrams += 1
+        try:
+            packet = mold.decode_packet(datagram)
+        except mold.MalformedPacket:
+            self.statistics.ignored += 1
+            return False
+        if packet.session != self._session and not self._changes_session(packet, now):
+            self.statistics.ignored += 1
+            return False
+        assert self._stream is not None
+        self._newcomer = None
+        if packet.end_of_session:
+            self._end_at = packet.sequence
+        elif self._end_at is not None:
+            self._end_at = self._ended_at = None  # it goes on: that was not its server
+        if self._ended_at is None:
+            self._heard_at = now
+        if self._tentative:
+            self._settle(packet)
+        self._stream.take_group(packet.sequence, packet.messages, now)
+        if self._end_at is not None:
+            self._collect()
+        return True
+
+    def receive_answer(self, datagram: bytes, now: float) -> None:
+        """Take a datagram that came to this listener's own socket. Never raises."""
+        self.statistics.datagrams += 1
+        try:
+            packet = mold.decode_packet(datagram)
+        except mold.MalformedPacket:
+            self.statistics.ignored += 1
+            return
+        if self._stream is None or packet.session != self._session:
+            self.statistics.ignored += 1
+            return
+        self._stream.take_answer(packet.sequence, packet.messages, now)
+
+    def poll(self, now: float) -> list[bytes]:
+        """The requests that are due, for the caller to send."""
+        if self._stream is None:
+            return []
+        return [mold.request(self._session, *question) for question in self._stream.poll(now)]
+
+    @property
+    def deadline(self) -> float:
+        """When to call `poll` next if nothing comes before; infinity if nothing is missing."""
+        return inf if self._stream is None else self._stream.deadline
+
+    def take_outcomes(self) -> list[Outcome]:
+        """What was decided since the last call, in order."""
+        self._collect()
+        outcomes, self._outcomes = self._outcomes, []
+        return outcomes
+
+    def finish(self) -> None:
+        """Listening ends: what waits is delivered, and what is missing below it is lost."""
+        if self._stream is not None:
+            self._stream.finish()
+            self._collect()
+
+    def _collect(self) -> None:
+        stream = self._stream
+        if stream is None:
+            return
+        self._outcomes += stream.outcomes
+        stream.outcomes.clear()
+        end = self._end_at
+        if end is not None and end != self._ended_at and stream.expected == stream.end == end:
+            self._outcomes.append(SessionEnded(self._session.decode("ascii"), end))
+            self._ended_at = end
+            self._heard_at = -inf  # whoever speaks next is followed at once
+
+    def _settle(self, packet: mold.Packet) -> None:
+        """Nothing was delivered yet, so the lowest number heard is where to begin."""
+        if self._stream is not None and packet.sequence < self._stream.expected:
+            self._stream = Stream(packet.sequence, self.statistics, self._random)
+        self._tentative = not packet.messages
+
+    def _changes_session(self, packet: mold.Packet, now: float) -> bool:
+        """Whether the packet, of another session than the present one, begins a new one."""
+        if packet.end_of_session or packet.sequence == 0 or not _is_session(packet.session):
+            return False
+        newcomer = self._newcomer
+        if newcomer is None or newcomer.session != packet.session:
+            self._newcomer = newcomer = _Newcomer(packet.session, packet.sequence)
+        newcomer.sequence = min(newcomer.sequence, packet.sequence)
+        if now - self._heard_at < SESSION_SILENCE_SECONDS:
+            return False
+        self._follow(newcomer, now)
+        return True
+
+    def _follow(self, newcomer: _Newcomer, now: float) -> None:
+        self.finish()
+        self._tentative = self._stream is None and self._start is None
+        first = self._first_wanted(newcomer.sequence)
+        self._session, self._end_at, self._ended_at = newcomer.session, None, None
+        self._stream = Stream(first, self.statistics, self._random)
+        self._stream.expect(newcomer.sequence, now)
+        self._outcomes.append(SessionBegan(self._session.decode("ascii"), first))
+
+    def _first_wanted(self, heard: int) -> int:
+        """Where to begin in a session of which `heard` is the lowest number heard."""
+        if self._stream is None:
+            return heard if self._start is None else self._start
+        # A server that keeps its history in memory begins again at 1, and of a session that this
+        # listener was there for nothing may be missing. One that keeps it on disk goes on above
+        # the old numbers, and leaves out those that it may have given out before it died.
+        return 1 if heard < self._stream.expected else heard
+
+
+def _is_session(session: bytes) -> bool:
+    """Letters and digits; the standard pads with spaces on the right."""
+    name = session.rstrip(b" ")
+    return bool(name) and name.isascii() and name.isalnum()

@@ -1,0 +1,61 @@
+"""What a listener counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import exp, log
+
+
+class Durations:
+    """Durations in seconds, counted in steps of five per cent: small however many there are."""
+
+    _STEP = log(1.05)
+
+    def __init__(self) -> None:
+        self._steps: Counter[int] = Counter()
+        self.count = 0
+
+    def add(self, seconds: float) -> None:
+        """Count one duration; less than a microsecond counts as a microsecond."""
+        self._steps[round(log(max(seconds, 1e-6)) / self._STEP)] += 1
+        self.count += 1
+
+    def percentile(self, per_cent: float) -> float | None:
+        """The duration, in seconds, that `per_cent` of those counted do not exceed.
+
+        None without any.
+        """
+        reached = 0
+        for step in sorted(self._steps):
+            reached += self._steps[step]
+            if reached * 100 >= per_cent * self.count:
+                return exp(step * self._STEP)
+        return None
+
+
+@dataclass(slots=True)
+class ListenerStatistics:
+    """Of one listener, since it began. All but the first four are numbers of messages."""
+
+    datagrams: int = 0  #: everything that came, from the group or as an answer
+    ignored: int = 0  #: not MoldUDP64, of another session, or from a stranger
+    requests: int = 0  #: questions sent
+    gaps: int = 0  #: holes noticed, each of one message or more
+    received: int = 0  #: delivered
+    duplicates: int = 0  #: came more than once
+    reordered: int = 0  #: were missing and came by themselves
+    repaired: int = 0  #: were missing and came as an answer
+    lost: int = 0  #: reported as lost
+    kernel_drops: int = 0  #: datagrams that did not fit the socket's buffer
+    repair_times: Durations = field(default_factory=Durations)
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        """The figures by name; `repair_p50_ms` and `repair_p99_ms` are None without a repair."""
+        figures: dict[str, int | float | None] = {
+            name: getattr(self, name) for name in self.__slots__ if name != "repair_times"
+        }
+        for per_cent in (50, 99):
+            seconds = self.repair_times.percentile(per_cent)
+            figures[f"repair_p{per_cent}_ms"] = seconds and round(seconds * 1000, 2)
+        return figures
