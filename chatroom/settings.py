@@ -95,6 +95,28 @@ DATAGRAM_BYTES = 1452
 MAX_EVENT_BYTES = DATAGRAM_BYTES - 22
 
 
+#: The feed's group, from the range for private use (RFC 2365): an organisation's own.
+DEFAULT_GROUP = "239.255.90.9"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedSettings:
+    """The multicast feed; by default it stays on this host."""
+
+    group: str = DEFAULT_GROUP  #: IPv4 or IPv6
+    port: int | None = None  #: None: the TCP port + 1
+    interface: str | None = None  #: an address or a name; None: loopback
+    ttl: int = 1  #: networks that a datagram may cross
+    request_port: int | None = None  #: None: the feed's port + 1
+    #: Whether another port for requests is taken if that one is in use (with TCP port 0).
+    any_request_port: bool = False
+    datagram_bytes: int = DATAGRAM_BYTES
+    #: The newest events kept to be sent again, in number and in bytes. What is older is looked up
+    #: in the journal.
+    keep: int = 65_536
+    keep_bytes: int = 16 * 1024 * 1024
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """What the operator chooses; the options of `chatroom serve`."""
@@ -117,8 +139,10 @@ class ServerSettings:
     grace_seconds: float = 5.0
     #: With more members than this, joins and leaves are not announced: nobody could read them.
     presence_limit: int = 100
-    #: Events kept in memory for `history`, resuming and re-requests.
+    #: Events kept in memory for `history` and resuming.
     recent_events: int = 1000
+    #: The multicast feed; None: there is none.
+    feed: FeedSettings | None = None
 
 
 class Durability(StrEnum):

@@ -31,7 +31,7 @@ MOST_REQUESTED = 0xFFFF
 _SEQUENCE_END = 1 << 64
 
 
-class MalformedPacket(ValueError):  # noqa: N818 - a property of the packet, not an error of ours
+class MalformedPacket(ValueError):
     """These bytes are not a MoldUDP64 packet of the expected direction."""
 
 
@@ -49,7 +49,7 @@ class Request(NamedTuple):
 
     session: bytes
     sequence: int  #: of the first message wanted
-    count: int  #: how many are wanted; the answer brings as many as fit one packet
+    wanted: int  #: how many; at least 1; the answer brings as many as fit one packet
 
 
 def largest_message(datagram_bytes: int) -> int:
@@ -143,7 +143,7 @@ def decode_request(datagram: bytes) -> Request:
     """
     if len(datagram) != HEADER_BYTES:
         raise MalformedPacket("a request is 20 bytes long")
-    wanted = Request(*HEADER.unpack(datagram))
-    if wanted.count == 0:
+    asked = Request(*HEADER.unpack(datagram))
+    if asked.wanted == 0:
         raise MalformedPacket("a request for nothing")
-    return wanted
+    return asked

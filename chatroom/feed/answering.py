@@ -1,0 +1,91 @@
+"""Which requests are answered, and with what. No I/O: bytes and the time go in, a datagram or
+nothing comes out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+from chatroom.feed.buckets import Rate, SourceBuckets
+from chatroom.feed.store import BlockStore
+from chatroom.protocol import moldudp64 as mold
+
+#: A source gets at most these answers. 4,000 full datagrams a second are 46 Mbit/s: enough for
+#: twenty listeners on one host that each lose a tenth of 1,000 packets a second, or to bring one
+#: that was away for 65,536 messages up to date in two seconds.
+EACH_SOURCE = Rate(per_second=4000, burst=1000)
+#: All sources together: what forged sources, however many, can make this server send.
+IN_ALL = Rate(per_second=10_000, burst=4000)
+#: Answers that need the journal, which is slower than memory: a part of the above.
+FROM_JOURNAL = Rate(per_second=1000, burst=200)
+
+
+class Fate(StrEnum):
+    """What became of a request."""
+
+    ANSWERED = "answered"
+    MALFORMED = "malformed"
+    WRONG_SESSION = "wrong_session"
+    NOT_YET = "not_yet"  # numbers that were not given out yet
+    NOT_KEPT = "not_kept"
+    TOO_MANY = "too_many"  # the tokens of its source, or of all, are used up
+    FAILED = "failed"  # the answer could not be sent
+
+
+class Answering:
+    """Answers from the store; there is no refusal in MoldUDP64, so whatever it has no answer for
+    gets silence and is counted.
+
+    `fates` says how many requests ended how.
+    """
+
+    def __init__(self, session: bytes, store: BlockStore, datagram_bytes: int, now: float) -> None:
+        self._session = session
+        self._store = store
+        self._datagram_bytes = datagram_bytes
+        self._buckets = SourceBuckets(EACH_SOURCE, IN_ALL, now)
+        self._journal_buckets = SourceBuckets(FROM_JOURNAL, FROM_JOURNAL, now)
+        self.fates: Counter[Fate] = Counter()
+
+    def answer(self, datagram: bytes, source: str, now: float) -> bytes | mold.Request | None:
+        """The one datagram that answers a request from `source`, or None for silence.
+
+        Where the messages are older than what the store keeps, the request is returned: the journal
+        may have them. Never raises, whatever the bytes.
+        """
+        try:
+            request = mold.decode_request(datagram)
+        except mold.MalformedPacket:
+            self.fates[Fate.MALFORMED] += 1
+            return None
+        refused = self._refuse(request, source, now)
+        if refused is None:
+            blocks = self._store.get(request.sequence, min(request.wanted, self._fitting))
+            if blocks:
+                return self.pack(request.sequence, blocks)
+            if self._journal_buckets.take(source, now):
+                return request
+            refused = Fate.TOO_MANY
+        self.fates[refused] += 1
+        return None
+
+    def _refuse(self, request: mold.Request, source: str, now: float) -> Fate | None:
+        """Why a request gets silence; None if it is to be answered."""
+        if request.session != self._session:
+            return Fate.WRONG_SESSION
+        if request.sequence == 0:
+            return Fate.MALFORMED
+        if request.sequence >= self._store.next_sequence:
+            return Fate.NOT_YET
+        return None if self._buckets.take(source, now) else Fate.TOO_MANY
+
+    def pack(self, sequence: int, blocks: Sequence[bytes]) -> bytes:
+        """An answer with as many of the blocks as fit."""
+        self.fates[Fate.ANSWERED] += 1
+        return next(mold.packets(self._session, sequence, blocks, self._datagram_bytes))
+
+    @property
+    def _fitting(self) -> int:
+        """More messages than this never fit one datagram: no event is shorter than 30 bytes."""
+        return self._datagram_bytes // 32

@@ -1,0 +1,221 @@
+"""The server's side of the feed, put together: sender, heartbeats, and the answers to requests."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import trio
+
+from chatroom.errors import ChatroomError
+from chatroom.event import Event, encode_event
+from chatroom.feed.answering import Answering, Fate
+from chatroom.feed.group import (
+    Group,
+    check_datagram,
+    default_interface,
+    join_host_port,
+    open_answering,
+    open_sending,
+)
+from chatroom.feed.sender import Sender
+from chatroom.feed.store import BlockStore
+from chatroom.protocol import moldudp64 as mold
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
+    from chatroom.settings import FeedSettings
+
+log = logging.getLogger("chatroom.feed")
+
+#: Requests looked at in one go, and the pause when more are waiting: a flood costs the room a few
+#: milliseconds in a second, and the kernel drops what does not fit the socket's buffer.
+REQUESTS_AT_ONCE = 32
+FLOOD_PAUSE_SECONDS = 0.001
+#: Requests that may wait for the journal.
+WAITING_FOR_JOURNAL = 64
+
+_Address = Any  # what the socket module says about where a datagram came from
+
+
+class History(Protocol):
+    """What the feed needs of the journal."""
+
+    session: str
+
+    async def after(self, seq: int, limit: int) -> _Page: ...
+
+
+class _Page(Protocol):
+    @property
+    def events(self) -> Sequence[object]: ...
+
+
+class Feed:
+    """The feed of one room. It takes every batch of events (`send`), and runs beside the room.
+
+    Raises `ChatroomError` if the group, the interface or the request port can't be used.
+    """
+
+    def __init__(
+        self, settings: FeedSettings, tcp_port: int, history: History, last_seq: int
+    ) -> None:
+        """`tcp_port` gives the ports that are not chosen; `last_seq` is the newest event's."""
+        self.group = _group(settings, tcp_port)
+        self.ttl = settings.ttl
+        self._history = history
+        session = history.session.encode("ascii")
+        self._store = BlockStore(settings.keep, settings.keep_bytes, last_seq + 1)
+        self._sender = Sender(
+            lambda: open_sending(self.group, settings.ttl),
+            session,
+            self._store,
+            settings.datagram_bytes,
+        )
+        try:
+            check_datagram(self._sender.socket, settings.datagram_bytes)
+            self._requests = _open_requests(
+                self._sender.socket,
+                settings.request_port or self.group.port + 1,
+                fixed=settings.request_port is not None or not settings.any_request_port,
+            )
+        except BaseException:
+            self._sender.socket.close()
+            raise
+        self._answering = Answering(
+            session, self._store, settings.datagram_bytes, trio.current_time()
+        )
+        self._older, self._journal_turn = trio.open_memory_channel[tuple[mold.Request, _Address]](
+            WAITING_FOR_JOURNAL
+        )
+        #: Sends a batch: the JSON of the events from a number on. Never blocks, never raises.
+        self.send = self._sender.send
+
+    @property
+    def request_port(self) -> int:
+        """The port that answers requests."""
+        port: int = self._requests.getsockname()[1]
+        return port
+
+    def description(self) -> dict[str, str | int]:
+        """Where the feed is, for the log."""
+        host = self._requests.getsockname()[0]
+        return {
+            "feed": str(self.group),
+            "feed_interface": self.group.interface,
+            "feed_ttl": self.ttl,
+            "feed_requests": join_host_port(host, self.request_port),
+        }
+
+    def statistics(self) -> dict[str, int]:
+        """Requests by what became of them, and errors of the network by their name."""
+        fates = {f"requests_{fate}": n for fate, n in self._answering.fates.items()}
+        return {**fates, **self._sender.errors}
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Send heartbeats and answer requests until cancelled; the sockets are closed then."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._sender.beat)
+                nursery.start_soon(self._answer_requests)
+                nursery.start_soon(self._answer_from_journal)
+                task_status.started()
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close the sockets."""
+        self._sender.socket.close()
+        self._requests.close()
+
+    async def end(self) -> None:
+        """Say that the session is over, several times; takes 0.3 s. `run` goes on meanwhile."""
+        await self._sender.say_farewell()
+
+    async def _answer_requests(self) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(self._requests)
+            if self._answer_some() == REQUESTS_AT_ONCE:
+                await trio.sleep(FLOOD_PAUSE_SECONDS)
+
+    def _answer_some(self) -> int:
+        """Answer what waits, up to a limit; how many requests that were."""
+        now = trio.current_time()
+        for number in range(REQUESTS_AT_ONCE):
+            try:
+                # One byte more than a request has, so that a longer one is seen to be no request.
+                datagram, source = self._requests.recvfrom(mold.HEADER_BYTES + 1)
+            except OSError:  # nothing more; or an error that an earlier answer met
+                return number
+            answer = self._answering.answer(datagram, source[0], now)
+            if isinstance(answer, bytes):
+                self._send(answer, source)
+            elif answer is not None:
+                try:
+                    self._older.send_nowait((answer, source))
+                except trio.WouldBlock:
+                    self._answering.fates[Fate.TOO_MANY] += 1
+        return REQUESTS_AT_ONCE
+
+    def _send(self, answer: bytes, source: _Address) -> None:
+        try:
+            self._requests.sendto(answer, source)
+        except OSError:
+            self._answering.fates[Fate.FAILED] += 1
+
+    async def _answer_from_journal(self) -> None:
+        async for request, source in self._journal_turn:
+            try:
+                page = await self._history.after(request.sequence - 1, request.wanted)
+            except Exception:
+                # The disk fails; the journal says so in the log, and the listener asks again.
+                log.debug("the journal could not answer a request", exc_info=True)
+                self._answering.fates[Fate.FAILED] += 1
+                continue
+            blocks = _blocks(page.events, request.sequence)
+            if blocks:
+                self._send(self._answering.pack(request.sequence, blocks), source)
+            else:
+                self._answering.fates[Fate.NOT_KEPT] += 1
+
+
+def _blocks(events: Sequence[object], sequence: int) -> list[bytes]:
+    """The events from `sequence` on, as long as no number is missing among them."""
+    blocks: list[bytes] = []
+    for number, event in enumerate(events, sequence):
+        if not isinstance(event, Event) or event.seq != number:
+            break
+        blocks.append(mold.block(encode_event(event)))
+    return blocks
+
+
+def _group(settings: FeedSettings, tcp_port: int) -> Group:
+    port = settings.port or tcp_port + 1
+    if port > 65535:
+        raise ChatroomError(
+            f"there is no port {port} for the feed: choose one with --multicast GROUP:PORT, "
+            "or --no-multicast"
+        )
+    return Group(settings.group, port, settings.interface or default_interface(settings.group))
+
+
+def _open_requests(sending: socket.socket, port: int, *, fixed: bool) -> socket.socket:
+    """The socket for requests, on `port`, or on another if that one is taken and not fixed."""
+    try:
+        return open_answering(sending, port)
+    except OSError as error:
+        if not fixed:
+            return open_answering(sending, 0)
+        reason = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
+        raise ChatroomError(
+            f"UDP port {port}, where listeners ask again, {reason}: choose another with "
+            "--multicast-request-port, or --no-multicast"
+        ) from error
+    except OverflowError:
+        raise ChatroomError(
+            f"there is no port {port} for requests: choose one with --multicast-request-port"
+        ) from None
