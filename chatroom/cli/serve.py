@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chatroom.settings import (
+    DEFAULT_GROUP,
     DEFAULT_HOST,
     DEFAULT_JOURNAL,
     DEFAULT_PORT,
     IN_MEMORY,
     Durability,
+    FeedSettings,
     JournalSettings,
     ServerSettings,
 )
@@ -137,6 +139,60 @@ def serve(
             help="An ack says that the message outlives the server process, or a power failure.",
         ),
     ] = Durability.POWER,
+    multicast: Annotated[
+        str,
+        typer.Option(
+            envvar="CHATROOM_MULTICAST",
+            metavar="GROUP[:PORT]",
+            show_default=f"{DEFAULT_GROUP}, port: the TCP port + 1",
+            help="IPv4 or IPv6 group that gets every event once.",
+        ),
+    ] = DEFAULT_GROUP,
+    no_multicast: Annotated[
+        bool,
+        typer.Option("--no-multicast", envvar="CHATROOM_NO_MULTICAST", help="No multicast feed."),
+    ] = False,
+    multicast_interface: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_MULTICAST_INTERFACE",
+            metavar="ADDRESS|NAME",
+            show_default="loopback: this host only",
+            help="Where the feed goes.",
+        ),
+    ] = None,
+    multicast_ttl: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_MULTICAST_TTL", min=0, max=255, help="Networks that it may cross."
+        ),
+    ] = FeedSettings.ttl,
+    multicast_request_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="CHATROOM_MULTICAST_REQUEST_PORT",
+            min=1,
+            max=65535,
+            show_default="the feed's port + 1",
+            help="UDP port where listeners ask for what they missed.",
+        ),
+    ] = None,
+    multicast_datagram: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_MULTICAST_DATAGRAM",
+            min=512,
+            max=65507,
+            metavar="BYTES",
+            help="Largest datagram of the feed; a longer event is refused.",
+        ),
+    ] = FeedSettings.datagram_bytes,
+    feed_keep: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_FEED_KEEP", min=0, help="Newest events kept to be sent again."
+        ),
+    ] = FeedSettings.keep,
     log_level: Annotated[LogLevel, typer.Option(envvar="CHATROOM_LOG_LEVEL")] = LogLevel.info,
     log_format: Annotated[LogFormat, typer.Option(envvar="CHATROOM_LOG_FORMAT")] = LogFormat.text,
 ) -> None:
@@ -150,6 +206,7 @@ def serve(
         tune_collector,
     )
 
+    group, feed_port = _parse_group(multicast)
     set_up_log(log_level, json=log_format is LogFormat.json)
     settings = ServerSettings(
         host=host,
@@ -162,6 +219,17 @@ def serve(
         outbox_limit_bytes=outbox_limit,
         write_deadline_seconds=write_deadline,
         grace_seconds=grace,
+        feed=None
+        if no_multicast
+        else FeedSettings(
+            group=group,
+            port=feed_port,
+            interface=multicast_interface,
+            ttl=multicast_ttl,
+            request_port=multicast_request_port,
+            datagram_bytes=multicast_datagram,
+            keep=feed_keep,
+        ),
     )
     journal_settings = JournalSettings(
         path=journal,
@@ -194,6 +262,15 @@ async def _open_journal(settings: JournalSettings) -> AsyncIterator[Journal]:
 
     async with open_journal(settings) as journal:
         yield journal
+
+
+def _parse_group(text: str) -> tuple[str, int | None]:
+    from chatroom.feed.group import split_group
+
+    try:
+        return split_group(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="'--multicast'") from None
 
 
 async def _until_signal(service: Service) -> int:

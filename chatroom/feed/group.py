@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import ipaddress
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +59,20 @@ def split_host_port(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def split_group(text: str) -> tuple[str, int | None]:
+    """The group and port of `GROUP:PORT`, `[v6]:PORT`, or a group alone.
+
+    Raises `ValueError` with what is wrong.
+    """
+    group, port = text.strip("[]"), None
+    try:
+        ipaddress.ip_address(group)
+    except ValueError:
+        group, port = split_host_port(text)
+    check_group(group)
+    return group, port
+
+
 def check_group(address: str) -> None:
     """Raises `ValueError` unless `address` is an IPv4 or IPv6 multicast group."""
     try:
@@ -90,7 +103,7 @@ def open_sending(group: Group, ttl: int) -> socket.socket:
         sock.close()
         raise ChatroomError(
             f"cannot send to the group {group.address} by the interface {group.interface}: "
-            f"{os.strerror(error.errno or 0)}; choose another with --multicast-interface, "
+            f"{error.strerror or error}; choose another with --multicast-interface, "
             "or --no-multicast"
         ) from error
     except BaseException:
@@ -161,7 +174,7 @@ def open_listening(group: Group) -> socket.socket:
         sock.close()
         raise ChatroomError(
             f"cannot listen to {group} on the interface {group.interface}: "
-            f"{os.strerror(error.errno or 0)}"
+            f"{error.strerror or error}"
         ) from error
     except BaseException:
         sock.close()

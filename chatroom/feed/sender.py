@@ -58,6 +58,7 @@ class Sender:
         self._unlogged = 0
         self._logged_at = -LOG_SECONDS
         self._broken = False
+        self._ended = False
 
     def send(self, first_seq: int, messages: Sequence[bytes]) -> None:
         """Send a batch of messages, numbered from `first_seq`, in as few datagrams as they fit.
@@ -93,8 +94,8 @@ class Sender:
             self._logged_at = now
 
     async def beat(self) -> None:
-        """Send heartbeats, for ever."""
-        while True:
+        """Send heartbeats, until the farewell."""
+        while not self._ended:
             await trio.sleep_until(self._sent_at + FIRST_HEARTBEAT_SECONDS)
             if trio.current_time() >= self._sent_at + FIRST_HEARTBEAT_SECONDS:
                 await self._beat_until_something_is_sent()
@@ -102,7 +103,7 @@ class Sender:
     async def _beat_until_something_is_sent(self) -> None:
         sent = self._resting = trio.Event()
         pause = FIRST_HEARTBEAT_SECONDS
-        while not sent.is_set():
+        while not (sent.is_set() or self._ended):
             if self._broken:
                 self._mend()
             self._send(mold.heartbeat(self._session, self._store.next_sequence))
@@ -122,6 +123,7 @@ class Sender:
 
     async def say_farewell(self) -> None:
         """Say that no more will come, several times, while requests are still served."""
+        self._ended = True
         begin = trio.current_time()
         for seconds in FAREWELL_SECONDS:
             await trio.sleep_until(begin + seconds)

@@ -28,7 +28,7 @@ Edit = tuple[int, int, bytes]
 class Feed(Protocol):
     """Where every event goes once, for all listeners that only read."""
 
-    def send(self, first_seq: int, blocks: Sequence[bytes]) -> None:
+    def send(self, first_seq: int, messages: Sequence[bytes], /) -> None:
         """The JSON of the events from `first_seq` on. Never blocks, never raises."""
 
 
@@ -139,11 +139,11 @@ def splice(batch: bytes, edits: Sequence[Edit]) -> bytes:
 class Fanout:
     """Everyone who hears the room, by what they hear. Synchronous: nothing here waits."""
 
-    def __init__(self, feed: Feed | None = None) -> None:
+    def __init__(self) -> None:
         self._plain = Audience()
         self._json = Audience()
         self._quiet = Audience()  # JSON without presence
-        self._feed = feed
+        self.feed: Feed | None = None  #: set before the first event
         self._events: list[Event] = []
         self._blocks: list[bytes] = []  # for the feed
         self._first_seq = 0  # of the blocks
@@ -168,14 +168,14 @@ class Fanout:
         if self._plain.connections:
             self._plain.add(Plain.event(event), author)
         json, quiet = self._json, self._quiet
-        if json.connections or quiet.connections or self._feed is not None:
+        if json.connections or quiet.connections or self.feed is not None:
             block = encode_event(event)
             line = block + b"\n"
             if json.connections:
                 json.add(line, author)
             if quiet.connections and event.kind not in PRESENCE_KINDS:
                 quiet.add(line, author)
-            if self._feed is not None:
+            if self.feed is not None:
                 if not self._blocks:
                     self._first_seq = event.seq
                 self._blocks.append(block)
@@ -201,8 +201,8 @@ class Fanout:
 
     def flush(self) -> None:
         """Send the batch: the feed first, then each."""
-        if self._feed is not None and self._blocks:
-            self._feed.send(self._first_seq, self._blocks)
+        if self.feed is not None and self._blocks:
+            self.feed.send(self._first_seq, self._blocks)
             self._blocks = []
         self._plain.flush()
         self._json.flush()

@@ -6,13 +6,15 @@ import gc
 import logging
 import resource
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import trio
 
 from chatroom.event import CloseReason
+from chatroom.feed.broadcast import Feed
 from chatroom.protocol import answers
+from chatroom.protocol.moldudp64 import largest_message
 from chatroom.protocol.reader import RequestReader
 from chatroom.protocol.requests import Ending
 from chatroom.protocol.text import TextRules
@@ -28,7 +30,7 @@ from chatroom.server.threads import ThreadMode
 from chatroom.settings import LOBBY_CONNECTIONS, MAX_EVENT_BYTES, ServerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from trio_typing import TaskStatus
 
@@ -57,14 +59,18 @@ class Service:
         self._draining = trio.Event()
         self._connections: set[Connection] = set()
         self._accepted = 0
-        self._rules = TextRules(settings.max_text_bytes, MAX_EVENT_BYTES)
+        most_event_bytes = MAX_EVENT_BYTES
+        if settings.feed is not None:
+            most_event_bytes = largest_message(settings.feed.datagram_bytes)
+        self._rules = TextRules(settings.max_text_bytes, most_event_bytes)
         self._room = Room(
             settings.room,
             max_members=settings.max_clients,
             presence_limit=settings.presence_limit,
             last_seq=journal.recent.last_seq,
         )
-        self._dispatcher = Dispatcher(self._room, Fanout(), journal)
+        self._fanout = Fanout()
+        self._dispatcher = Dispatcher(self._room, self._fanout, journal)
         self._dispatcher.entrance.limits = answers.Limits(settings.max_text_bytes)
         self._broadcaster = Broadcaster(self._dispatcher)
         self._journal = journal
@@ -90,14 +96,18 @@ class Service:
         clients can connect. Raises `ChatroomError` if it cannot listen. Cancelled, it ends at once.
         """
         listeners = await open_listeners(self.settings.host, self.settings.port)
+        feed = self._open_feed(listeners)
         async with trio.open_nursery() as house:
             await house.start(self._broadcaster.run)
+            if feed is not None:
+                await house.start(feed.run)
             async with trio.open_nursery() as connections:
                 mode = self._mode(connections)
                 async with trio.open_nursery() as accepting:
                     for listener in listeners:
                         self._listen(listener, accepting, connections, mode)
-                    self._log("ready", tcp=",".join(self.addresses))
+                    where = {} if feed is None else feed.description()
+                    self._log("ready", tcp=",".join(self.addresses), **where)
                     task_status.started(self)
                     await self._draining.wait()
                     accepting.cancel_scope.cancel()
@@ -107,11 +117,31 @@ class Service:
                     connection.stop_reading()
                 grace_seconds = self.settings.grace_seconds
                 connections.cancel_scope.deadline = trio.current_time() + grace_seconds
+            if feed is not None:
+                await feed.end()
             house.cancel_scope.cancel()
         with trio.move_on_after(self.settings.grace_seconds, shield=True):
             await self._journal.aclose()
         ended = {str(reason): count for reason, count in self._dispatcher.ended.items()}
         self._log("ended", seq=self._room.seq, **ended)
+
+    def _open_feed(self, listeners: Sequence[socket.socket]) -> Feed | None:
+        settings = self.settings.feed
+        if settings is None:
+            return None
+        if self.settings.port == 0:
+            settings = replace(settings, any_request_port=True)
+        try:
+            feed = Feed(settings, listeners[0].getsockname()[1], self._journal, self._room.seq)
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            raise
+        self._fanout.feed = feed
+        self._dispatcher.entrance.multicast = answers.Multicast(
+            feed.group.address, feed.group.port, feed.request_port
+        )
+        return feed
 
     def _log(self, message: str, **fields: object) -> None:
         common = {
