@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import ipaddress
 import socket
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from chatroom.errors import ChatroomError
 _IP_MTU_DISCOVER, _IP_MTU, _IP_MULTICAST_ALL = 10, 14, 49
 _IPV6_MTU_DISCOVER, _IPV6_MTU, _IPV6_MULTICAST_ALL = 23, 24, 29
 _PMTUDISC_DO = 2
+_SIOCGIFADDR = 0x8915
+_IFREQ = Struct("16s24x")
 _SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
 _MEMINFO = Struct("@9I")  # the last one counts the datagrams dropped
 _MREQN = Struct("@4s4si")
@@ -226,6 +229,17 @@ def kernel_drops(sock: socket.socket) -> int:
     return int(_MEMINFO.unpack(counts)[-1]) if len(counts) == _MEMINFO.size else 0
 
 
+def _first_address(interface: str) -> str | None:
+    """An interface's IPv4 address. Left to itself the kernel may choose one of another interface,
+    which for `lo` would open the requests to the network."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            answer = fcntl.ioctl(sock, _SIOCGIFADDR, _IFREQ.pack(interface.encode()))
+        except OSError:
+            return None
+    return socket.inet_ntoa(answer[20:24])
+
+
 def _address(group: Group) -> tuple[str, int] | tuple[str, int, int, int]:
     if group.family == socket.AF_INET:
         return group.address, group.port
@@ -241,13 +255,15 @@ def _interface(group: Group) -> tuple[int, str | None]:
     try:
         address = ipaddress.ip_address(group.interface)
     except ValueError:
-        return socket.if_nametoindex(group.interface), None
+        index = socket.if_nametoindex(group.interface)
+        named = group.family == socket.AF_INET
+        return index, _first_address(group.interface) if named else None
     if (address.version == 6) != (group.family == socket.AF_INET6):
         raise OSError(errno.EAFNOSUPPORT, "the interface's address is of the other IP version")
     if address.version == 4:
         return 0, group.interface
     for line in Path("/proc/net/if_inet6").read_text().splitlines():
-        digits, index, *_ = line.split()
+        digits, hexadecimal_index, *_ = line.split()
         if bytes.fromhex(digits) == address.packed:
-            return int(index, 16), None
+            return int(hexadecimal_index, 16), None
     raise OSError(errno.EADDRNOTAVAIL, "no interface has this address")

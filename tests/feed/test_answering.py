@@ -1,0 +1,128 @@
+"""Which requests are answered; and that no flood of them makes the server send more than it may."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chatroom.feed import buckets as buckets_module
+from chatroom.feed.answering import EACH_SOURCE, FROM_JOURNAL, IN_ALL, Answering, Fate
+from chatroom.feed.buckets import Bucket, Rate, SourceBuckets
+from chatroom.feed.store import BlockStore
+from chatroom.protocol import moldudp64 as mold
+
+SESSION = b"K3F9A2QZ01"
+
+
+def answering(messages: int = 100, keep: int = 50) -> Answering:
+    store = BlockStore(keep, 1 << 20, next_sequence=1)
+    store.extend(1, [mold.block(b"%036d" % n) for n in range(1, messages + 1)])
+    return Answering(SESSION, store, 200, now=0.0)
+
+
+def test_an_answer_has_as_many_as_fit_one_datagram_and_are_wanted() -> None:
+    desk = answering()
+
+    answer = desk.answer(mold.request(SESSION, 60, 100), "a", 0.0)
+    assert isinstance(answer, bytes)
+    packet = mold.decode_packet(answer)
+    assert (packet.session, packet.sequence) == (SESSION, 60)
+    assert packet.messages == [b"%036d" % n for n in range(60, 64)]
+    assert len(answer) <= 200
+    answer = desk.answer(mold.request(SESSION, 99, 2), "a", 0.0)
+    assert isinstance(answer, bytes)
+    assert len(mold.decode_packet(answer).messages) == 2
+    assert desk.fates == {Fate.ANSWERED: 2}
+
+
+def test_what_has_no_answer_gets_silence_and_is_counted() -> None:
+    desk = answering()
+    for datagram in (
+        b"short",
+        mold.request(SESSION, 60, 0),
+        mold.request(SESSION, 0, 1),
+        mold.request(b"ANOTHER000", 60, 1),
+        mold.request(SESSION, 101, 1),
+        mold.request(SESSION, 2**64 - 1, 0xFFFF),
+    ):
+        assert desk.answer(datagram, "a", 0.0) is None
+
+    assert desk.fates == {Fate.MALFORMED: 3, Fate.WRONG_SESSION: 1, Fate.NOT_YET: 2}
+
+
+def test_what_is_older_than_the_store_is_for_the_journal_which_is_asked_less_often() -> None:
+    desk = answering()
+    request = mold.request(SESSION, 7, 3)
+
+    answers = [desk.answer(request, "a", 0.0) for _ in range(int(FROM_JOURNAL.burst) + 5)]
+
+    assert answers[0] == (SESSION, 7, 3)
+    assert sum(answer is not None for answer in answers) == FROM_JOURNAL.burst
+    assert desk.fates == {Fate.TOO_MANY: 5}
+
+
+@given(
+    st.lists(
+        st.binary(max_size=25)
+        | st.builds(
+            mold.request, st.just(SESSION), st.integers(0, 2**64 - 1), st.integers(0, 0xFFFF)
+        )
+    )
+)
+def test_whatever_is_asked_the_answer_is_a_datagram_of_allowed_size_or_none(
+    datagrams: list[bytes],
+) -> None:
+    desk = answering()
+    for datagram in datagrams:
+        answer = desk.answer(datagram, "a", 0.0)
+        if isinstance(answer, bytes):
+            assert len(answer) <= 200
+            assert mold.decode_packet(answer).messages
+
+
+def test_a_flood_from_one_source_gets_its_burst_and_its_rate_and_others_are_served() -> None:
+    desk = answering()
+    request = mold.request(SESSION, 60, 9)
+
+    seconds, a_second = 3, 20_000
+    answered = sum(
+        desk.answer(request, "forged", step / a_second) is not None
+        for step in range(seconds * a_second)
+    )
+
+    assert answered <= EACH_SOURCE.burst + seconds * EACH_SOURCE.per_second
+    assert answered >= 0.99 * (EACH_SOURCE.burst + seconds * EACH_SOURCE.per_second) - 2
+    assert desk.answer(request, "honest", seconds) is not None
+
+
+def test_a_flood_from_many_sources_gets_no_more_than_the_rate_for_all() -> None:
+    desk = answering()
+    request = mold.request(SESSION, 60, 9)
+
+    answered = sum(
+        desk.answer(request, str(step), step / 100_000) is not None for step in range(200_000)
+    )
+
+    assert answered <= IN_ALL.burst + 2 * IN_ALL.per_second
+
+
+def test_the_table_of_sources_is_bounded_and_forgets_the_one_unused_for_longest() -> None:
+    buckets = SourceBuckets(Rate(1, 1), Rate(1e9, 1e9), 0.0)
+    for number in range(buckets_module.SOURCES + 10):
+        assert buckets.take("steady", 0.0) == (number == 0)
+        buckets.take(str(number), 0.0)
+
+    assert len(buckets) == buckets_module.SOURCES
+
+
+@given(st.lists(st.floats(0, 3), max_size=60), st.floats(0.1, 50), st.integers(1, 20))
+def test_a_bucket_never_gives_more_than_its_burst_and_its_rate(
+    pauses: list[float], per_second: float, burst: int
+) -> None:
+    bucket = Bucket(Rate(per_second, burst), 0.0)
+    now, taken = 0.0, 0
+    for pause in pauses:
+        now += pause
+        taken += bucket.take(now)
+
+    assert taken <= burst + now * per_second + 1e-6
