@@ -75,9 +75,9 @@ class Room:
         self.seq = seq = self.seq + 1
         return Event(seq, time, kind, member.nick, text)
 
-    def rename(self, member: Member, wanted: str, time: str) -> Event:
-        """Raises `Refused`: nick_invalid, nick_taken."""
-        nick, key = self._free_nick(wanted, besides=member)
+    def rename(self, member: Member, wanted: str, time: str, *, entitled: bool = False) -> Event:
+        """`entitled` as in `join`. Raises `Refused`: nick_invalid, nick_taken."""
+        nick, key = self._free_nick(wanted, besides=member, entitled=entitled)
         was = member.nick
         self._forget_name(member)
         member.nick, member.key = nick, key

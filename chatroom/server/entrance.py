@@ -66,10 +66,13 @@ class Entrance:
         self._switch_to_json(connection)
         connection.presence, connection.echo = hello.presence, hello.echo
         try:
+            wanted, entitled = self._claim(hello)
             if connection.member is None:
-                self._come_back(connection, hello)
-            elif hello.nick is not None:
-                event = self._room.rename(connection.member, hello.nick, self._dispatcher.time)
+                self._join(connection, wanted, entitled=entitled)
+            elif wanted is not None:
+                event = self._room.rename(
+                    connection.member, wanted, self._dispatcher.time, entitled=entitled
+                )
                 self._dispatcher.publish(event)
         except Refused as refused:
             self._refuse(connection, refused)
@@ -131,15 +134,16 @@ class Entrance:
         self._dispatcher.publish(self._room.leave(member, reason, self._dispatcher.time))
         self._follow_presence()
 
-    def _come_back(self, connection: Connection, hello: Hello) -> None:
-        """Join; with the token of a member that is still here, in its place and under its name."""
+    def _claim(self, hello: Hello) -> tuple[str | None, bool]:
+        """The name that a hello asks for, and whether its token entitles to it. With the token of
+        a member that is still here it is that member's name, and its connection is closed.
+        """
         old = None if hello.token is None else self._room.holder(hello.token)
         if old is None or not (hello.nick is None or self._room.holds(old, hello.nick)):
-            self._join(connection, hello.nick)
-            return
+            return hello.nick, False
         nick = old.nick
         self._dispatcher.end(self._connections[old], CloseReason.REPLACED)
-        self._join(connection, nick, entitled=True)
+        return nick, True
 
     def _join(self, connection: Connection, wanted: str | None, *, entitled: bool = False) -> None:
         member, event = self._room.join(wanted, self._dispatcher.time, entitled=entitled)
