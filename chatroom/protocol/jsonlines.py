@@ -61,9 +61,9 @@ def _decode(decode: Callable[[bytes], T], line: bytes) -> T:
     except UnicodeDecodeError:
         # As in plain text: what is not UTF-8 becomes U+FFFD, and is then judged.
         return _decode(decode, line.decode("utf-8", "replace").encode())
-    except msgspec.ValidationError as error:
-        raise Refused("bad_request", str(error)) from None
     except (msgspec.DecodeError, RecursionError) as error:
+        if isinstance(error, msgspec.ValidationError) and line.lstrip().startswith(b"{"):
+            raise Refused("bad_request", str(error)) from None
         raise Refused("bad_json", f"not a JSON object: {error}") from None
 
 
