@@ -62,7 +62,7 @@ class Recent:
 
     def after(self, seq: int, limit: int) -> list[Event]:
         """The first `limit` events with a number above `seq` that are kept."""
-        start = max(0, seq + 1 - self.first_seq)
+        start = max(0, min(len(self._events), seq + 1 - self.first_seq))
         return list(islice(self._events, start, start + limit))
 
     def before(self, seq: int, limit: int) -> list[Event]:

@@ -211,17 +211,17 @@ class ThreadMode:
         outbox = connection.outbox
         assert isinstance(outbox, ThreadOutbox)
         try:
-            async with trio.open_nursery() as guard:
-                guard.start_soon(_wake_on_cancel, sock, outbox)
-                async with trio.open_nursery() as threads:
-                    threads.start_soon(self._run_in_thread, outbox.write_all)
-                    ending = await trio.to_thread.run_sync(
-                        _converse, sock, connection, reader, broadcaster, limiter=self._limiter
-                    )
-                    if connection.close_reason is None:
-                        await broadcaster.submit(connection, [ending])
+            async with trio.open_nursery() as threads:
+                threads.start_soon(_wake_on_cancel, sock, outbox)
+                threads.start_soon(self._run_in_thread, outbox.write_all)
+                ending = await trio.to_thread.run_sync(
+                    _converse, sock, connection, reader, broadcaster, limiter=self._limiter
+                )
+                if connection.close_reason is None:
+                    await broadcaster.submit(connection, [ending])
+                await outbox.wait_empty()
                 _say_goodbye(sock)
-                guard.cancel_scope.cancel()
+                threads.cancel_scope.cancel()
         finally:
             sock.close()
 
