@@ -17,7 +17,7 @@ def page_after(seq: int, limit: int, sources: Sequence[Sequence[Event]], last_se
     events = _merged(sources)
     more = len(events) > limit
     events = events[:limit]
-    end = events[-1].seq if more and events else last_seq
+    end = (events[-1].seq if events else seq) if more else last_seq
     return Page(_with_gaps(seq + 1, events, end), more)
 
 
@@ -30,7 +30,7 @@ def page_before(seq: int, limit: int, sources: Sequence[Sequence[Event]], first_
     events = _merged(sources)
     more = len(events) > limit
     events = events[max(0, len(events) - limit) :]
-    start = events[0].seq if more and events else first_kept
+    start = (events[0].seq if events else seq) if more else first_kept
     return Page(_with_gaps(start, events, seq - 1), more)
 
 
