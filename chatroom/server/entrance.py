@@ -165,7 +165,10 @@ class Entrance:
     def _resume(self, connection: Connection, hello: Hello) -> answers.Welcome:
         """The welcome, which says whether all that was asked for is still kept."""
         assert hello.after is not None
-        known = hello.session is None or self._journal.knows(hello.session)
+        # A number that has not been given out yet cannot be of the present log.
+        known = hello.after <= self._room.seq and (
+            hello.session is None or self._journal.knows(hello.session)
+        )
         after = connection.replay_after = hello.after if known else 0
         missed = self._journal.missing_after(after)
         welcome = self._welcome(connection)
