@@ -71,13 +71,17 @@ async def test_resuming_says_how_much_is_gone(
     assert welcome["seq"] == 11
     assert welcome["resumed"] == ("partial" if missed else "complete")
     assert welcome.get("missed") == missed
-    assert [event["seq"] for event in await _replay(back)] == list(range(first, 12))
+    events = await _replay(back)
+    if missed:
+        assert events.pop(0) == {"kind": "gap", "from": after + 1, "to": first - 1}
+    assert [event["seq"] for event in events] == list(range(first, 12))
 
 
-async def test_another_session_is_never_complete(house: House) -> None:
+@pytest.mark.parametrize("hello", [{"after": 1, "session": "OTHER00000"}, {"after": 4}])
+async def test_another_session_is_never_complete(house: House, hello: dict[str, Any]) -> None:
     bob, _ = await house.welcome("bob", presence=False)
     await _say(bob, "m2")
-    back, welcome = await house.welcome("carol", after=1, session="OTHER00000")
+    back, welcome = await house.welcome("carol", **hello)
     assert welcome["resumed"] == "partial"
     assert welcome["missed"] == 0
     assert [event["seq"] for event in await _replay(back)] == [1, 2, 3]
@@ -163,9 +167,9 @@ async def test_a_crowd_is_paged_through(open_room: OpenHouse) -> None:
     house = await open_room(presence_limit=0)
     names = [f"m{number:03}" for number in range(130)]
     crowd = [await house.enter(name) for name in names]
-    await crowd[120].say("hello")
-    await crowd[7].say("hello")
-    await crowd[7].settle()
+    for speaker in (crowd[120], crowd[7]):
+        await speaker.say("hello")
+        await speaker.settle()
     visitor, welcome = await house.welcome("last")
     assert welcome["member_count"] == 131
     assert len(welcome["members"]) == WELCOME_MEMBERS
