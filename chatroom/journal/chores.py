@@ -68,13 +68,13 @@ class Chores:
             "SELECT indexed_to FROM state"
         ).fetchone()
 
-    def due(self) -> bool:
-        """Whether there is anything to do now."""
-        return (
-            self._store.kept_events > self._keep_events
-            or self._indexed_to < self._store.written_to
-            or (self._keep_days is not None and time.monotonic() >= self._age_check_at)
-        )
+    def due_seconds(self) -> float | None:
+        """In how many seconds there is something to do; None: not before something is written."""
+        if self._store.kept_events > self._keep_events or self._indexed_to < self._store.written_to:
+            return 0.0
+        if self._keep_days is None:
+            return None
+        return max(0.0, self._age_check_at - time.monotonic())
 
     def do_one(self) -> None:
         """One portion. Blocks; raises what `Store` raises, and then nothing has changed."""

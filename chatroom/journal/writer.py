@@ -132,11 +132,13 @@ class Writer:
         none for that long, one chore after the other until there is.
         """
         idle = False
-        while self._chores.due():
+        while (due_seconds := self._chores.due_seconds()) is not None:
             since_chore = time.monotonic() - self._chore_ended_at
-            if since_chore < CHORE_SECONDS:
+            pause_seconds = 0.0 if idle else CHORE_SECONDS
+            wait_seconds = max(due_seconds, pause_seconds - since_chore)
+            if idle or wait_seconds > 0:
                 try:
-                    return self._queue.get(timeout=0.0 if idle else CHORE_SECONDS - since_chore)
+                    return self._queue.get(timeout=wait_seconds)
                 except queue.Empty:
                     idle = True
             self._do_chore()

@@ -102,7 +102,7 @@ async def test_a_busy_room_reserves_more(path: Path) -> None:
         assert journal._store._reserved_events > 20 * limits.RESERVE_EVENTS
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
 def test_events_come_back_byte_for_byte(
     tmp_path_factory: pytest.TempPathFactory, text: str

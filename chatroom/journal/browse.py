@@ -1,0 +1,152 @@
+"""History for people, from the file, whether a server is writing it or not."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+from chatroom.errors import ChatroomError
+from chatroom.event import Event, Gap, decode_event
+from chatroom.journal.limits import BUSY_SECONDS
+from chatroom.journal.opening import check_version, version_in
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which events; every condition that is not None has to hold."""
+
+    last: int | None = None  #: only so many, the newest
+    since: str | None = None  #: as events carry the time
+    until: str | None = None  #: up to this time, included
+    same_nick: Callable[[str], bool] | None = None  #: whose; asked once for each nick
+    words: str | None = None  #: all of these are in the text; `word*` is the beginning of one
+
+
+def browse(path: Path, wanted: Wanted) -> Iterator[Event | Gap]:
+    """The events that are wanted, oldest first. The file is only read.
+
+    Gaps are among them unless a nick or words were asked for. Blocks; raises `ChatroomError`, at
+    the first step, if there is no journal at `path` or it can't be read.
+    """
+    try:
+        with closing(_open(path)) as connection:
+            gaps: Iterator[Gap] = iter(())
+            if wanted.same_nick is None and wanted.words is None:
+                rows = connection.execute("SELECT * FROM gap ORDER BY first_seq")
+                gaps = iter([Gap(first, last) for first, last in rows])
+            yield from _with_gaps(
+                _events(connection, wanted), gaps, to_the_end=wanted.until is None
+            )
+    except sqlite3.Error as error:
+        raise ChatroomError(f"cannot read the journal {path}: {error}") from error
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        with path.open("rb") as file:
+            version = version_in(file.read(100), path)
+    except OSError as error:
+        raise ChatroomError(
+            f"cannot read the journal {path}: {error.strerror}; name it with --journal"
+        ) from error
+    if not version:
+        raise ChatroomError(f"{path} is empty: name another journal with --journal")
+    connection = _connect(path)
+    check_version(connection.execute("PRAGMA user_version").fetchone()[0], path)
+    return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Reading takes part in the write-ahead log, whose index lies beside the file, so where we may
+    # we open for writing too: only such a connection tidies up after itself. In a directory that
+    # can't be written, and with no log there, the file alone is all there is.
+    name = f"file:{quote(str(path.absolute()))}"
+    log = path.with_name(path.name + "-wal")
+    for mode in ("mode=rw", "mode=ro", "immutable=1"):
+        try:
+            connection = sqlite3.connect(
+                f"{name}?{mode}", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+            )
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")  # everything from here on sees one moment
+            connection.execute("SELECT * FROM state").fetchone()
+        except sqlite3.OperationalError:
+            if mode == "immutable=1" or (mode == "mode=ro" and log.exists()):
+                raise
+        else:
+            return connection
+    raise AssertionError("the last mode has been tried")
+
+
+def _events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[Event]:
+    conditions, values = ["TRUE"], []
+    for condition, value in (
+        ("event ->> 'time' >= ?", wanted.since),
+        ("event ->> 'time' <= ?", wanted.until),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if wanted.same_nick is not None:
+        connection.create_function("same_nick", 1, lru_cache(None)(wanted.same_nick))
+        conditions.append(
+            "(same_nick(event ->> 'nick') OR same_nick(coalesce(event ->> 'to', '')))"
+        )
+    if wanted.words is not None:
+        _index_the_rest(connection)
+        conditions.append(
+            """seq IN (SELECT rowid FROM search WHERE search MATCH ?
+                       UNION ALL SELECT rowid FROM rest WHERE rest MATCH ?)"""
+        )
+        values += [_match(wanted.words)] * 2
+    query = f"SELECT seq, event FROM event WHERE {' AND '.join(conditions)}"
+    if wanted.last is not None:
+        query = f"SELECT * FROM ({query} ORDER BY seq DESC LIMIT {wanted.last})"
+    for _, event in connection.execute(f"{query} ORDER BY seq", values):
+        yield decode_event(event)
+
+
+def _index_the_rest(connection: sqlite3.Connection) -> None:
+    """What the server has not put into the search index yet goes into one of ours, in memory."""
+    connection.execute("PRAGMA query_only = OFF")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    connection.execute("CREATE VIRTUAL TABLE temp.rest USING fts5(text, content='')")
+    connection.execute(
+        """INSERT INTO temp.rest (rowid, text)
+           SELECT seq, event ->> 'text' FROM event
+           WHERE seq > (SELECT indexed_to FROM state) AND event ->> 'text' IS NOT NULL"""
+    )
+
+
+def _match(words: str) -> str:
+    """Full-text search for all of the words; nothing in them is an operator but a `*` at the end
+    of one.
+    """
+    terms = []
+    for word in words.split():
+        stem = word.rstrip("*").replace('"', '""')
+        terms.append(f'"{stem}"' + ("*" if word.endswith("*") else ""))
+    return " ".join(terms)
+
+
+def _with_gaps(
+    events: Iterator[Event], gaps: Iterator[Gap], *, to_the_end: bool
+) -> Iterator[Event | Gap]:
+    """The gaps between the events; `to_the_end`: and behind the last of them."""
+    gap = next(gaps, None)
+    begun = False
+    for event in events:
+        while gap is not None and gap.first < event.seq:
+            if begun:
+                yield gap
+            gap = next(gaps, None)
+        begun = True
+        yield event
+    while begun and to_the_end and gap is not None:
+        yield gap
+        gap = next(gaps, None)
