@@ -206,7 +206,7 @@ def serve(
         tune_collector,
     )
 
-    group, feed_port = _parse_group(multicast)
+    group, feed_port = parse_group(multicast, "--multicast")
     set_up_log(log_level, json=log_format is LogFormat.json)
     settings = ServerSettings(
         host=host,
@@ -264,13 +264,14 @@ async def _open_journal(settings: JournalSettings) -> AsyncIterator[Journal]:
         yield journal
 
 
-def _parse_group(text: str) -> tuple[str, int | None]:
+def parse_group(text: str, option: str) -> tuple[str, int | None]:
+    """The group and port that an option names. Raises `typer.BadParameter`."""
     from chatroom.feed.group import split_group
 
     try:
         return split_group(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{error}.", param_hint="'--multicast'") from None
+        raise typer.BadParameter(f"{error}.", param_hint=f"'{option}'") from None
 
 
 async def _until_signal(service: Service) -> int:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
+from chatroom.cli.serve import parse_group
+from chatroom.settings import DEFAULT_GROUP, DEFAULT_HOST, DEFAULT_PORT
 
 _HELP = """Load a room with bots, and say honestly how it fared.
 
@@ -26,6 +27,7 @@ of 3, 4, 99, 130."""
 
 class SwarmMode(StrEnum):
     tcp = "tcp"
+    multicast = "multicast"
 
 
 class SwarmFormat(StrEnum):
@@ -39,7 +41,12 @@ def swarm(
         int, typer.Option(envvar="CHATROOM_PORT", min=1, max=65535, help="Its TCP port.")
     ] = DEFAULT_PORT,
     mode: Annotated[SwarmMode, typer.Option(help="How the bots listen.")] = SwarmMode.tcp,
-    bots: Annotated[int, typer.Option(min=1, help="Connections, talkers included.")] = 100,
+    bots: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Connections, talkers included; with multicast: listeners of the feed."
+        ),
+    ] = 100,
     talkers: Annotated[int, typer.Option(min=0, help="So many of the bots talk.")] = 1,
     rate: Annotated[
         float | None,
@@ -89,6 +96,20 @@ def swarm(
             help="Write run.json, latency.hgrm, series.csv and pictures to this directory.",
         ),
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP[:PORT]",
+            show_default=f"{DEFAULT_GROUP}, port: the TCP port + 1",
+            help="With multicast: the feed's group.",
+        ),
+    ] = None,
+    interface: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|NAME", show_default="loopback", help="With multicast: where to listen."
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Load a room with bots, and say honestly how it fared."""
@@ -98,10 +119,12 @@ def swarm(
 
     if rate is not None and in_flight is not None:
         raise typer.BadParameter("--rate and --in-flight exclude each other: give one of them")
-    if talkers > bots:
+    multicast = mode is SwarmMode.multicast
+    if talkers > bots and not multicast:
         raise typer.BadParameter(f"--talkers {talkers} are more than --bots {bots}")
     if processes > bots:
         raise typer.BadParameter(f"--processes {processes} are more than --bots {bots}")
+    feed_group, feed_port = (None, None) if group is None else parse_group(group, "--group")
     try:
         thresholds = [parse_threshold(text) for text in threshold or ()]
     except ValueError as error:
@@ -110,7 +133,7 @@ def swarm(
         host=host,
         port=port,
         mode=mode.value,
-        dialect=format.value,
+        dialect="json" if multicast else format.value,  # the feed has events as JSON
         bots=bots,
         talkers=talkers,
         rate=None if in_flight is not None else rate or 10.0,
@@ -120,6 +143,9 @@ def swarm(
         duration_seconds=duration,
         size=size,
         processes=processes,
+        group=feed_group,
+        feed_port=feed_port,
+        interface=interface,
     )
     code = run_command(Wanted(settings, thresholds, report, json), sys.stdout, sys.stderr)
     raise typer.Exit(code)

@@ -104,8 +104,10 @@ class Listener:
     def receive_nowait(self) -> list[Outcome]:
         """Take what has come, ask for what is missing, and return what can be delivered."""
         now = time.monotonic()
-        self._drain_feed(now)
-        self._drain_answers(now)
+        taken = self._drain_feed(now)
+        # An answer comes only to a question; one that is late is taken when nothing else is there.
+        if not taken or self._reassembly.deadline != inf:
+            self._drain_answers(now)
         if self._reassembly.deadline <= now:
             for request in self._reassembly.poll(now):
                 self._send(request)
@@ -142,15 +144,16 @@ class Listener:
         outcome = self._waiting.popleft()
         return decode_event(outcome.message) if isinstance(outcome, Delivered) else outcome
 
-    def _drain_feed(self, now: float) -> None:
+    def _drain_feed(self, now: float) -> int:
         receive, take = self._feed.recvfrom, self._reassembly.receive
-        try:
-            for _ in range(DATAGRAMS_AT_ONCE):
+        for number in range(DATAGRAMS_AT_ONCE):
+            try:
                 datagram, source = receive(_LONGEST)
-                if take(datagram, now):
-                    self._source = source
-        except BlockingIOError:
-            pass
+            except OSError:  # nothing more, or the interface is down
+                return number
+            if take(datagram, now):
+                self._source = source
+        return DATAGRAMS_AT_ONCE
 
     def _drain_answers(self, now: float) -> None:
         for _ in range(DATAGRAMS_AT_ONCE):

@@ -28,9 +28,14 @@ class Bot(Protocol):
     name: str
     entered: bool  #: connected, and its greeting is on the way
     gone: str  #: why it is not there any more; empty while it is
+    hear: Hear
+    on_gone: Callable[[str], None]
 
     def start(self) -> None:
         """Begin to enter the room; returns at once."""
+
+    def read_now(self, mask: int, /) -> None:
+        """Read what is there without being told that there is something."""
 
     def close(self) -> None:
         """Leave. May be called at any time, also twice."""
@@ -52,8 +57,8 @@ class TcpBot:
         self.name = name
         self.entered = False
         self.gone = ""
-        self.hear: Hear = _ignore
-        self.on_gone: Callable[[str], None] = _ignore_reason
+        self.hear: Hear = ignore
+        self.on_gone: Callable[[str], None] = ignore_reason
         self._poller = poller
         self._family, self._address = address
         self._backlog = bytearray(greeting)  # what the kernel has not taken yet
@@ -155,9 +160,9 @@ _buffer = bytearray(_BUFFER_BYTES)
 _view = memoryview(_buffer)
 
 
-def _ignore(_at_us: int, _chunk: memoryview) -> None:
+def ignore(_at_us: int, _chunk: memoryview) -> None:
     """Nobody wants to know."""
 
 
-def _ignore_reason(_reason: str) -> None:
+def ignore_reason(_reason: str) -> None:
     """Nobody wants to know."""

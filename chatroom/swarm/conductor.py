@@ -15,10 +15,11 @@ import msgspec
 
 from chatroom.errors import ChatroomError
 from chatroom.swarm.audit import Audit
-from chatroom.swarm.bot import TcpBot
+from chatroom.swarm.bot import Bot, TcpBot
 from chatroom.swarm.dialect import Dialect
 from chatroom.swarm.gate import Alone, Gate
 from chatroom.swarm.ledger import Ledger
+from chatroom.swarm.multicast import Alarm, FeedFigures, MulticastBot, feed_figures, group_of
 from chatroom.swarm.pacing import ClosedLoop, OpenLoop, Pacing
 from chatroom.swarm.payload import Mark, Payload
 from chatroom.swarm.poller import Poller, now_us
@@ -96,7 +97,7 @@ class Conductor:
         self._dialect = dialect
         self._address = address
         self._gate = gate or Alone()
-        self._bots: list[TcpBot] = []
+        self._bots: list[Bot] = []
         self._talkers: dict[int, TcpBot] = {}
         self._rotation: list[int] = []
         self._turn = 0
@@ -116,6 +117,10 @@ class Conductor:
         """How many there are to be, in this process."""
         return len(self._bots)
 
+    def feed(self) -> FeedFigures | None:
+        """What the listeners of the feed have counted; None if there are none."""
+        return feed_figures(self._bots)
+
     def measured_seconds(self, now: int) -> float:
         """How much of the measured time has passed."""
         if self._measure_us is None:
@@ -134,6 +139,7 @@ class Conductor:
         """
         with Poller() as poller:
             self._poller = poller
+            self._alarm = Alarm(poller)
             self._cast()
             try:
                 await self._connect()
@@ -150,6 +156,7 @@ class Conductor:
                 self.phase = Phase.DONE
                 for bot in self._bots:
                     bot.close()
+                self._alarm.close()
                 if self.storm is not None:
                     self.storm.close()
 
@@ -159,24 +166,30 @@ class Conductor:
         """Who is who. Listeners enter first, the witness first of all: servers serve it first."""
         work, rank, processes = self.settings, self._gate.rank, self._gate.processes
         talkers = range(rank, work.talkers, processes)
-        listeners = len(range(rank, max(0, work.bots - work.talkers), processes))
+        silent = work.bots if work.multicast else max(0, work.bots - work.talkers)
+        listeners = len(range(rank, silent, processes))
         self.audit.local_talkers = set(talkers)
         if work.witness_apart or not listeners:
             listeners += 1
         for number in range(listeners):
             reader = self.audit.witness if number == 0 else Reader(f"listener {number}")
-            self._add(reader, f"{rank}.{number}", enrol=number > 0)
+            if work.multicast:
+                bot: Bot = MulticastBot(reader.name, self._poller, self._alarm, group_of(work))
+            else:
+                bot = self._connection(reader, f"{rank}.{number}")
+            self._add(bot, reader, enrol=number > 0)
         for talker in talkers:
             echoes = self._dialect.echoes
             heard = Reader(f"talker {talker}", None if echoes else talker)
-            self._talkers[talker] = self._add(
-                heard, f"t{talker}", enrol=self._dialect.talkers_listen
-            )
+            bot = self._talkers[talker] = self._connection(heard, f"t{talker}")
+            self._add(bot, heard, enrol=self._dialect.talkers_listen and not work.multicast)
         self._rotation = list(talkers)
 
-    def _add(self, reader: Reader, nick: str, *, enrol: bool) -> TcpBot:
-        nick = f"bot{self.payload.run}-{nick}"
-        bot = TcpBot(reader.name, self._poller, self._address, self._dialect.greeting(nick))
+    def _connection(self, reader: Reader, nick: str) -> TcpBot:
+        greeting = self._dialect.greeting(f"bot{self.payload.run}-{nick}")
+        return TcpBot(reader.name, self._poller, self._address, greeting)
+
+    def _add(self, bot: Bot, reader: Reader, *, enrol: bool) -> None:
         bot.on_gone = partial(self._gone, reader)
         if reader is self.audit.witness:
             bot.hear = partial(self.audit.receive, reader)
@@ -185,7 +198,6 @@ class Conductor:
             bot.hear = partial(self.audit.receive, reader)
             self.audit.enrol(reader)
         self._bots.append(bot)
-        return bot
 
     def _gone(self, reader: Reader, reason: str) -> None:
         if reader.last_notice and reader.started_at is None:
@@ -228,6 +240,9 @@ class Conductor:
     async def _call_the_roll(self) -> None:
         """The first talker speaks until everyone has heard it: then everyone is in the room."""
         self.phase = Phase.ROLL_CALL
+        if self.settings.multicast and not self.settings.talkers:
+            self._begin_us = now_us()  # listening to whatever is there
+            return
         deadline_us = now_us() + int(ROLL_CALL_SECONDS * 1e6)
         caller = self._talkers.get(ROLL_CALLER)
         next_us = 0

@@ -11,6 +11,7 @@ from chatroom.swarm.conductor import Conductor
 from chatroom.swarm.environment import environment
 from chatroom.swarm.histogram import Histogram
 from chatroom.swarm.ledger import INTERVAL_US
+from chatroom.swarm.multicast import FeedFigures
 from chatroom.swarm.result import (
     Outcome,
     RunResult,
@@ -56,6 +57,7 @@ class Part(msgspec.Struct):
     errors: dict[str, int]
     interrupted: bool
     storm: StormFigures | None
+    feed: FeedFigures | None
 
 
 def part_of(conductor: Conductor) -> Part:
@@ -88,6 +90,7 @@ def part_of(conductor: Conductor) -> Part:
         errors=dict(conductor.errors),
         interrupted=conductor.interrupted,
         storm=conductor.storm.figures() if conductor.storm else None,
+        feed=conductor.feed(),
     )
 
 
@@ -120,6 +123,7 @@ def combine(
         errors=dict(sum((Counter(part.errors) for part in parts), Counter())),
         series=series,
         storm=_storm(parts),
+        feed=_feed(parts),
         same_order=len({part.verdict.order_digest for part in parts}) == 1,
     )
     figures = figures_of(result)
@@ -196,3 +200,8 @@ def _storm(parts: Sequence[Part]) -> StormFigures | None:
         seconds=max(storm.seconds for storm in storms),
         errors=sorted({error for storm in storms for error in storm.errors}),
     )
+
+
+def _feed(parts: Sequence[Part]) -> FeedFigures | None:
+    listeners = [one for part in parts if part.feed for one in part.feed.listeners]
+    return FeedFigures(listeners) if listeners else None

@@ -13,6 +13,7 @@ import msgspec
 
 from chatroom.swarm.environment import Environment
 from chatroom.swarm.histogram import Histogram
+from chatroom.swarm.multicast import FeedFigures
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.storm import StormFigures
 from chatroom.swarm.verdict import Verdict
@@ -102,6 +103,7 @@ class RunResult(msgspec.Struct, kw_only=True):
     series: list[Second]
     thresholds: list[ThresholdResult] = []
     storm: StormFigures | None = None
+    feed: FeedFigures | None = None  #: what the listeners counted, with mode multicast
     same_order: bool = True  #: did all processes of the swarm see the messages in one order?
 
 

@@ -16,6 +16,7 @@ from chatroom.swarm.dialect import Dialect
 from chatroom.swarm.gate import Gate
 from chatroom.swarm.histogram import Histogram
 from chatroom.swarm.live import Status, show
+from chatroom.swarm.multicast import DESCRIPTORS
 from chatroom.swarm.part import Part, combine, part_of
 from chatroom.swarm.payload import new_run
 from chatroom.swarm.poller import now_us
@@ -82,7 +83,10 @@ async def run_part(
     Raises:
         ChatroomError: the bots could not enter the room.
     """
-    raise_descriptor_limit(settings.bots // settings.processes + settings.storm + 1)
+    each = DESCRIPTORS if settings.multicast else 1
+    talkers = settings.talkers if settings.multicast else 0
+    bots = settings.bots * each + talkers
+    raise_descriptor_limit(bots // settings.processes + settings.storm + each)
     address = await resolve(settings.host, settings.port)
     conductor = Conductor(settings, dialect, address, run=run, gate=gate)
     async with trio.open_nursery() as nursery:

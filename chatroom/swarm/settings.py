@@ -25,10 +25,19 @@ class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
     duration_seconds: float = 10.0
     size: int = 100  #: bytes of text in each message
     processes: int = 1
+    #: Of the feed, with mode multicast; None: where the server sends by default.
+    group: str | None = None
+    feed_port: int | None = None
+    interface: str | None = None
     #: Newcomers who connect all at once a quarter into the measured time, and only listen.
     storm: int = 0
 
     @property
     def witness_apart(self) -> bool:
         """Do all bots talk? Then one more connection only listens, for the audit."""
-        return self.talkers >= self.bots
+        return self.talkers >= self.bots and not self.multicast
+
+    @property
+    def multicast(self) -> bool:
+        """Do the bots listen to the feed? Then the talkers are others, on TCP."""
+        return self.mode == "multicast"

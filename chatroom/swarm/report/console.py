@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from chatroom.swarm.multicast import FeedFigures
 from chatroom.swarm.result import Latency, Outcome, RunResult
 
 _WORDS = {
@@ -71,6 +72,8 @@ def _settings(result: RunResult) -> Table:
         f" {place.python}; chatroom {place.chatroom}, trio {place.trio}",
     )
     table.add_row("audit", _audit(result))
+    if result.feed is not None:
+        table.add_row("feed", _feed(result.feed))
     return table
 
 
@@ -133,6 +136,23 @@ def _audit(result: RunResult) -> str:
         if reader.gone:
             found.append(f"disconnected ({reader.gone})")
         lines.append(f"{reader.name}: {', '.join(found)}")
+    return escape("\n".join(lines))
+
+
+def _feed(feed: FeedFigures) -> str:
+    slowest = feed.slowest_repair_ms()
+    lines = [
+        f"{len(feed.listeners):,} listeners: {feed.total('received'):,} events,"
+        f" {feed.total('gaps'):,} gaps, {feed.total('repaired'):,} repaired with"
+        f" {feed.total('requests'):,} requests, {feed.total('lost'):,} lost,"
+        f" {feed.total('kernel_drops'):,} kernel drops; repair p99"
+        f" {duration(slowest and slowest * 1000)} where it was longest"
+    ]
+    lines += [
+        f"{one.name}: {one.gaps:,} gaps, {one.repaired:,} repaired with {one.requests:,} requests,"
+        f" {one.lost:,} lost, {one.kernel_drops:,} kernel drops"
+        for one in feed.worst()
+    ]
     return escape("\n".join(lines))
 
 

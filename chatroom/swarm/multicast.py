@@ -1,0 +1,173 @@
+"""Bots that hear the room on its multicast feed, each with sockets of its own."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterable
+from math import inf
+
+import msgspec
+
+from chatroom.errors import ChatroomError
+from chatroom.feed.group import Group, default_interface
+from chatroom.feed.listener import Listener, Wanted
+from chatroom.feed.stream import Delivered
+from chatroom.settings import DEFAULT_GROUP
+from chatroom.swarm.bot import Hear, ignore, ignore_reason
+from chatroom.swarm.poller import Poller, Timer, now_us
+from chatroom.swarm.settings import SwarmSettings
+
+#: Descriptors of one bot: the group's socket, its own, and what waits for both.
+DESCRIPTORS = 3
+#: How many of the listeners that lost or repaired most are named.
+NAMED = 10
+
+
+def group_of(settings: SwarmSettings) -> Group:
+    """The group to listen to: where the server at this TCP port sends by default."""
+    address = settings.group or DEFAULT_GROUP
+    port = settings.feed_port or settings.port + 1
+    return Group(address, port, settings.interface or default_interface(address))
+
+
+class Alarm:
+    """Wakes the bots that have something to ask for again: one timer for all of them."""
+
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+        self._timer = Timer()
+        self._due: dict[MulticastBot, float] = {}
+        self._set_for = inf
+        poller.watch(self._timer.fileno(), self._ring)
+
+    def set(self, bot: MulticastBot, due: float) -> None:
+        """Call `bot.work` at `due`, a time of the monotonic clock in seconds; not at all if that
+        is infinity. Replaces the time set before."""
+        if due == inf:
+            self._due.pop(bot, None)
+            return
+        self._due[bot] = due
+        if due < self._set_for:
+            self._set_for = due
+            self._timer.set(int(due * 1e6) + 1)
+
+    def _ring(self, _mask: int) -> None:
+        self._timer.clear()
+        self._set_for = inf
+        now = now_us() / 1e6
+        for bot in [bot for bot, due in self._due.items() if due <= now]:
+            bot.work(0)
+        if self._due:
+            self._set_for = min(self._due.values())
+            self._timer.set(int(self._set_for * 1e6) + 1)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._poller.forget(self._timer.fileno())
+        self._timer.close()
+
+
+class MulticastBot:
+    """A listener: it hears the events as JSON Lines, in order, repairs included.
+
+    Events that are lost for good are simply not there, which is what the audit looks for.
+    """
+
+    def __init__(self, name: str, poller: Poller, alarm: Alarm, group: Group) -> None:
+        self.name = name
+        self.entered = False
+        self.gone = ""
+        self.hear: Hear = ignore
+        self.on_gone: Callable[[str], None] = ignore_reason
+        self._poller = poller
+        self._alarm = alarm
+        self._group = group
+        self._listener: Listener | None = None
+        self._figures = ListenerFigures(name)
+
+    def start(self) -> None:
+        """Join the group."""
+        try:
+            self._listener = Listener(Wanted(self._group))
+        except (ChatroomError, OSError) as error:
+            self.gone = str(error)
+            self.on_gone(self.gone)
+            return
+        self._poller.watch(self._listener.fileno(), self.work)
+        self.entered = True
+
+    def work(self, _mask: int) -> None:
+        """Take what has come, and ask for what is missing."""
+        listener = self._listener
+        if listener is None:
+            return
+        at_us = now_us()
+        outcomes = listener.receive_nowait()
+        if outcomes:
+            lines = [one.message + b"\n" for one in outcomes if isinstance(one, Delivered)]
+            self.hear(at_us, memoryview(b"".join(lines)))
+        self._alarm.set(self, listener.deadline)
+
+    def read_now(self, _mask: int) -> None:
+        """Read what is there without being told that there is something."""
+        self.work(select.EPOLLIN)
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self._listener is not None:
+            self._figures = self.figures()
+            self._alarm.set(self, inf)
+            self._poller.forget(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+
+    def figures(self) -> ListenerFigures:
+        """What this listener has counted."""
+        if self._listener is None:
+            return self._figures
+        counts = self._listener.statistics.as_dict()
+        return msgspec.convert({"name": self.name, **counts}, ListenerFigures)
+
+
+class ListenerFigures(msgspec.Struct):
+    """One listener's counts, of messages unless the name says otherwise; see `/stats`."""
+
+    name: str
+    datagrams: int = 0
+    ignored: int = 0
+    requests: int = 0
+    gaps: int = 0
+    received: int = 0
+    duplicates: int = 0
+    reordered: int = 0
+    repaired: int = 0
+    lost: int = 0
+    kernel_drops: int = 0
+    repair_p50_ms: float | None = None
+    repair_p99_ms: float | None = None
+
+
+class FeedFigures(msgspec.Struct):
+    """All listeners' counts."""
+
+    listeners: list[ListenerFigures]
+
+    def total(self, name: str) -> int:
+        """The sum of one count."""
+        return sum(getattr(listener, name) for listener in self.listeners)
+
+    def slowest_repair_ms(self) -> float | None:
+        """The 99th percentile of the repair times of the listener where it is highest."""
+        times = [one.repair_p99_ms for one in self.listeners if one.repair_p99_ms is not None]
+        return max(times, default=None)
+
+    def worst(self) -> list[ListenerFigures]:
+        """Those with most lost, then with most repaired; none where nothing was."""
+        hit = [one for one in self.listeners if one.lost or one.repaired]
+        return sorted(hit, key=lambda one: (-one.lost, -one.repaired))[:NAMED]
+
+
+def feed_figures(bots: Iterable[object]) -> FeedFigures | None:
+    """The figures of the listeners among the bots; None without any."""
+    listeners = [bot.figures() for bot in bots if isinstance(bot, MulticastBot)]
+    return FeedFigures(listeners) if listeners else None
