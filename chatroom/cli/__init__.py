@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from chatroom.cli.client import client
 from chatroom.cli.history import history
 from chatroom.cli.serve import serve
 from chatroom.cli.swarm import swarm
@@ -26,6 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(serve)
+app.command()(client)
 app.command()(history)
 app.command()(swarm)
 

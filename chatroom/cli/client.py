@@ -1,0 +1,115 @@
+"""`chatroom client`: the room for a person at a terminal, and for shell scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
+
+if TYPE_CHECKING:
+    from chatroom.client.standing import Wishes
+
+
+def client(
+    message: Annotated[
+        str | None, typer.Argument(metavar="[MESSAGE]", help="Say this, and end when it is acked.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(envvar="CHATROOM_HOST", help="Address or name of the server.")
+    ] = DEFAULT_HOST,
+    port: Annotated[
+        int, typer.Option(envvar="CHATROOM_PORT", min=1, max=65535, help="Its TCP port.")
+    ] = DEFAULT_PORT,
+    nick: Annotated[
+        str | None,
+        typer.Option(envvar="CHATROOM_NICK", help="Your name; without it you are a guest."),
+    ] = None,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; NO_COLOR does the same.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print events as JSON Lines.")] = False,
+    last: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=1000,
+            show_default="20 on a terminal, else 0",
+            help="Events of the past to show at the beginning.",
+        ),
+    ] = None,
+    follow: Annotated[
+        bool | None,
+        typer.Option(
+            "--follow/--no-follow",
+            show_default="as above",
+            help="Whether to go on listening when the input has ended.",
+        ),
+    ] = None,
+    retry: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            show_default="for ever on a terminal, else 30",
+            help="How long to try to come back when the connection is lost.",
+        ),
+    ] = None,
+) -> None:
+    """Talk in a room.
+
+    On a terminal: type, and read. Tab completes names and commands, /help lists the commands,
+    Ctrl-D leaves.
+
+    On a pipe: each line of the input is a message (a / has no meaning), each event is a line of
+    the output. When the input has ended and every line is acked the program ends; if there was no
+    input at all, as with < /dev/null, it goes on listening until Ctrl-C or the end of the server.
+
+    Exit code: 0 after a clean end; 1 when the room cannot be entered, is lost for good, or
+    refused a line.
+    """
+    from functools import partial
+
+    import trio
+
+    from chatroom.client.standing import Wishes
+
+    on_terminal = _on_terminal() and not json
+    if retry is None and not on_terminal:
+        retry = 30.0
+    wishes = partial(Wishes, host=host, port=port, nick=nick, resume=True, give_up_seconds=retry)
+    if message is not None:
+        from chatroom.client.terminal.pipe import say_once
+
+        trio.run(say_once, wishes(receive=False, presence=False), message)
+    elif on_terminal:
+        _at_terminal(wishes(echo=True), color=not no_color, last=20 if last is None else last)
+    else:
+        from chatroom.client.terminal.pipe import PipeSettings, converse_on_pipe
+
+        settings = PipeSettings(json=json, last=last or 0, follow=follow)
+        status = trio.run(converse_on_pipe, wishes(), settings)
+        if status:
+            raise typer.Exit(status)
+
+
+def _on_terminal() -> bool:
+    """Whether there is a person at both ends, and a terminal that can do more than type."""
+    import os
+    import sys
+
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _at_terminal(wishes: Wishes, *, color: bool, last: int) -> None:
+    import os
+    from functools import partial
+
+    import trio
+
+    from chatroom.client.terminal.colours import Colours
+    from chatroom.client.terminal.conversation import converse
+
+    colours = Colours.for_terminal(os.environ, wanted=color)
+    trio.run(partial(converse, wishes, colours=colours, last=last))

@@ -1,0 +1,91 @@
+"""What can go wrong for a client, each with the code that the protocol has for it."""
+
+from __future__ import annotations
+
+from chatroom.errors import ChatroomError
+
+
+class RoomError(ChatroomError):
+    """The room refused something, or can't be reached; `code` is a word to act on.
+
+    Most codes are the protocol's (`text_too_long`, `nick_taken`, `too_fast`, …); those that arise
+    here are `unreachable`, `lost`, `unconfirmed` and the reasons of a `bye`.
+    """
+
+    code = "error"
+
+    def __init__(self, text: str, *, code: str | None = None) -> None:
+        super().__init__(text)
+        if code is not None:
+            self.code = code
+
+
+class NickTaken(RoomError):
+    """Somebody in the room has this nick."""
+
+    code = "nick_taken"
+
+
+class NickInvalid(RoomError):
+    """A nick can't be written like this."""
+
+    code = "nick_invalid"
+
+
+class TextTooLong(RoomError):
+    """The text has more bytes than `room.text_limit_bytes`; nobody got it."""
+
+    code = "text_too_long"
+
+
+class TextEmpty(RoomError):
+    """There is nothing to say in an empty text."""
+
+    code = "text_empty"
+
+
+class TooFast(RoomError):
+    """The room takes no more from this client for a moment; nobody got it."""
+
+    code = "too_fast"
+
+
+class RoomFull(RoomError):
+    """The server has as many clients as it takes."""
+
+    code = "room_full"
+
+
+class NotStored(RoomError):
+    """The room has it, but the server's disk has not: it will be missing in the history."""
+
+    code = "not_stored"
+
+
+class Unreachable(RoomError):
+    """No connection can be made, or what answers is no chatroom server."""
+
+    code = "unreachable"
+
+
+class Unconfirmed(RoomError):
+    """The connection broke before the answer came, and whether the room got it can't be known."""
+
+    code = "unconfirmed"
+
+
+class RoomClosed(RoomError):
+    """The connection has ended and does not come back; `code` is `lost` or the server's reason."""
+
+    code = "lost"
+
+
+_BY_CODE: dict[str, type[RoomError]] = {
+    error.code: error
+    for error in (NickTaken, NickInvalid, TextTooLong, TextEmpty, TooFast, RoomFull, NotStored)
+}
+
+
+def from_code(code: str, text: str) -> RoomError:
+    """The error for a code of the protocol; one without a class of its own is a `RoomError`."""
+    return _BY_CODE.get(code, RoomError)(text, code=code)

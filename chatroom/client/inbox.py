@@ -1,0 +1,95 @@
+"""What has arrived and was not read yet, within a bound."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import trio
+
+from chatroom.event import Event
+
+T = TypeVar("T")
+
+#: What an item takes beside its text, roughly: the object, two short strings, the time.
+ITEM_BYTES = 400
+
+
+@dataclass(slots=True)
+class LeftOut:
+    """Events that arrived while the inbox was full; the server still has them."""
+
+    first: int
+    last: int
+
+
+class Inbox(Generic[T]):
+    """Items in their order for one reader.
+
+    The writer never waits inside; it looks at `full`, and waits with `wait_space` if it can. If it
+    can't, because somebody waits for an answer that is behind more events in the stream, the
+    events that do not fit are left out and their numbers kept, as a `LeftOut` in their place.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._items: deque[T | Event | LeftOut] = deque()
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
+        self._arrived = trio.Event()
+        self._eased = trio.Event()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def full(self) -> bool:
+        return self._bytes >= self._limit_bytes
+
+    def append(self, item: T) -> None:
+        """Add what is not an event; never refused, as there are few of them."""
+        self._items.append(item)
+        self._bytes += ITEM_BYTES
+        self._arrived.set()
+
+    def append_event(self, event: Event) -> None:
+        """Add an event, or leave it out if there is no space."""
+        if self._bytes < self._limit_bytes:
+            self._items.append(event)
+            self._bytes += ITEM_BYTES + len(event.text)
+            self._arrived.set()
+            return
+        newest = self._items[-1]
+        if isinstance(newest, LeftOut):
+            newest.last = event.seq
+        else:
+            self._items.append(LeftOut(event.seq, event.seq))
+            self._bytes += ITEM_BYTES
+
+    def close(self) -> None:
+        """Nothing more will come; what is here can still be read."""
+        self._closed = True
+        self._arrived.set()
+
+    def interrupt(self) -> None:
+        """End a `wait_space` although there is none: an answer has to be read."""
+        self._eased.set()
+
+    async def wait_space(self) -> None:
+        """Wait until less than half of the limit is used, or `interrupt` is called."""
+        self._eased = trio.Event()
+        await self._eased.wait()
+
+    async def pop(self) -> T | Event | LeftOut | None:
+        """The oldest item, or None at the end. Waits; a cancelled wait takes nothing out."""
+        while not self._items:
+            if self._closed:
+                return None
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        item = self._items.popleft()
+        self._bytes -= ITEM_BYTES + (len(item.text) if isinstance(item, Event) else 0)
+        if self._bytes * 2 < self._limit_bytes:
+            self._eased.set()
+        return item

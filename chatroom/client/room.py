@@ -1,0 +1,352 @@
+"""A room as a program sees it: something to say things in, and to iterate over."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import msgspec
+import trio
+
+from chatroom.client.connection import Desk, Item, asked
+from chatroom.client.errors import RoomError
+from chatroom.client.gap import Gap
+from chatroom.client.inbox import LeftOut
+from chatroom.client.ledger import Request
+from chatroom.client.lifeline import Lifeline
+from chatroom.client.lines import HistoryPage
+from chatroom.event import Event
+from chatroom.protocol.answers import Members
+
+#: Requests without an answer, at most: ten times what fills a fast connection to a near server.
+OUTSTANDING = 4096
+
+#: Events handed out in a row without letting other tasks run: about a tenth of a millisecond.
+IN_A_ROW = 64
+
+PAGE = 1000
+
+
+class Statistics(msgspec.Struct, frozen=True):
+    """A snapshot of what went over the connections of one `connect`."""
+
+    events: int  #: received, each once
+    acked: int  #: statements that the room has
+    refused: int  #: errors that the server answered
+    bytes_received: int
+    reconnects: int
+    missed: int  #: events that are known to be lost for this client
+    left_out: int  #: events that did not fit the inbox and were asked for again
+    waiting: int  #: items in the inbox
+    outstanding: int  #: requests without an answer
+
+
+class Receipt:
+    """A statement on its way; the `seq` of its event once the room has it."""
+
+    def __init__(self, room: Room, request: Request) -> None:
+        self._room = room
+        self._request = request
+
+    async def wait(self) -> int:
+        """Wait for the ack and return the event's `seq`. Raises as `Room.say` does.
+
+        Cancelled: as with `Room.say`.
+        """
+        return await self._room._seq_of(self._request)
+
+
+class Room:
+    """One's place in a room. `chatroom.connect` makes it.
+
+    Iterate over it for what happens there, in order: `Event`s and, where events are missing, a
+    `Gap`. Both have `kind`, `nick` and `text`. One task iterates; any number may say things.
+    Iteration ends when the room was left or shut down; it raises `RoomClosed` when it is lost
+    for good. What is not read is kept within `inbox_limit_bytes`; then the server is no longer
+    read from, until somebody reads here.
+    """
+
+    def __init__(self, desk: Desk, lifeline: Lifeline) -> None:
+        self._desk = desk
+        self._lifeline = lifeline
+        self._eased = trio.Event()
+        self._refill: deque[Event | Gap | LeftOut] = deque()
+        self._reading = False
+        self._in_a_row = 0
+
+    # What is true here
+
+    @property
+    def name(self) -> str:
+        """What the server calls the room."""
+        welcome = self._desk.standing.welcome
+        return welcome.room if welcome is not None else ""
+
+    @property
+    def nick(self) -> str:
+        """One's own nick, as the room knows it."""
+        return self._desk.standing.nick
+
+    @property
+    def session(self) -> str:
+        """The log that numbers count in; kept with `seq`, it lets a later run resume."""
+        return self._desk.standing.session or ""
+
+    @property
+    def seq(self) -> int:
+        """The newest number that has arrived here, read or not."""
+        return self._desk.standing.after
+
+    @property
+    def members(self) -> list[str]:
+        """At most 100 members at the time of the latest welcome, the latest speakers first."""
+        welcome = self._desk.standing.welcome
+        return list(welcome.members) if welcome is not None else []
+
+    @property
+    def member_count(self) -> int:
+        """How many were here at the time of the latest welcome."""
+        welcome = self._desk.standing.welcome
+        return welcome.member_count if welcome is not None else 0
+
+    @property
+    def text_limit_bytes(self) -> int:
+        """The longest text that the room takes, in bytes of UTF-8."""
+        welcome = self._desk.standing.welcome
+        return welcome.limits.text if welcome is not None else 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection at this moment."""
+        return self._lifeline.connected
+
+    @property
+    def waiting(self) -> int:
+        """Items that can be read without waiting, at least."""
+        return len(self._desk.inbox) + len(self._refill)
+
+    def statistics(self) -> Statistics:
+        """What has happened so far. Never blocks."""
+        counts, desk = self._desk.counts, self._desk
+        return Statistics(
+            events=counts.events,
+            acked=counts.acked,
+            refused=counts.refused,
+            bytes_received=counts.bytes_received,
+            reconnects=counts.reconnects,
+            missed=counts.missed,
+            left_out=counts.left_out,
+            waiting=self.waiting,
+            outstanding=len(desk.ledger),
+        )
+
+    # Saying things
+
+    async def say(self, text: str) -> int:
+        """Say a line and return the `seq` of its event, once the server has acked it.
+
+        Waits for the ack, over a reconnect too: what may have been said on the old connection is
+        looked up in the room's history and said again only if it is not there.
+
+        Raises `TextTooLong`, `TextEmpty`, `TooFast` or another `RoomError` if the room refuses
+        it; `NotStored` if the room heard it but its disk did not take it; `Unconfirmed` if the
+        connection broke and the history can't tell whether it was heard; `RoomClosed` if it was
+        not sent and never will be.
+
+        Cancelled before it was handed to the socket, nobody hears it. Cancelled later, it may be
+        heard; it is never said twice.
+        """
+        return await self._seq_of(await self._ask("message", text=text))
+
+    async def act(self, text: str) -> int:
+        """Do something, as in `* alice waves`. Otherwise as `say`."""
+        return await self._seq_of(await self._ask("action", text=text))
+
+    def say_nowait(self, text: str) -> Receipt:
+        """Queue a line behind those before it; never blocks. `await receipt.wait()` for its ack.
+
+        For programs that keep many in flight, in order. Raises `trio.WouldBlock` with 4,096
+        requests outstanding, and `RoomClosed`.
+        """
+        if len(self._desk.ledger) >= OUTSTANDING:
+            raise trio.WouldBlock
+        return Receipt(self, self._queue("message", text=text))
+
+    async def rename(self, nick: str) -> int:
+        """Take another nick and return the `seq` of that event. Raises `NickTaken`, `NickInvalid`.
+
+        Otherwise as `say`.
+        """
+        return await self._seq_of(await self._ask("rename", to=nick))
+
+    async def _seq_of(self, request: Request) -> int:
+        seq = await self._answer(request)
+        assert isinstance(seq, int)
+        return seq
+
+    # Asking
+
+    async def who(self) -> list[str]:
+        """Every member's nick, however many there are. Raises `RoomClosed`.
+
+        In a room that changes meanwhile one may be missing or named twice. Cancelled, nothing
+        has changed.
+        """
+        nicks: list[str] = []
+        while True:
+            answer = await self._answer(await self._ask("who", offset=len(nicks), limit=PAGE))
+            assert isinstance(answer, Members)
+            nicks += answer.members
+            if not answer.more or not answer.members:
+                return nicks
+
+    async def history(
+        self, *, after: int | None = None, before: int | None = None, limit: int = 100
+    ) -> HistoryPage:
+        """Events that were: the first above `after`, or the last below `before`, oldest first.
+
+        At most `limit`, and at most 1,000, of them; `more` says that there are others. Without
+        either, the newest. Raises `RoomError`. Cancelled, nothing has changed.
+        """
+        bounds = {"after": after, "before": before, "limit": limit}
+        given = {key: value for key, value in bounds.items() if value is not None}
+        answer = await self._answer(await self._ask("history", **given))
+        assert isinstance(answer, HistoryPage)
+        return answer
+
+    async def ping(self) -> float:
+        """The seconds until the server has answered. Raises `RoomClosed`."""
+        began = trio.current_time()
+        await self._answer(await self._ask("ping"))
+        return trio.current_time() - began
+
+    async def _ask(self, kind: str, **fields: str | int) -> Request:
+        while len(self._desk.ledger) >= OUTSTANDING:
+            self._eased = trio.Event()
+            await self._eased.wait()
+        return self._queue(kind, **fields)
+
+    def _queue(self, kind: str, **fields: str | int) -> Request:
+        if self._lifeline.closed is not None:
+            raise self._lifeline.closed
+        request = self._desk.ledger.add(kind, **fields)
+        self._lifeline.notify()
+        return request
+
+    async def _answer(self, request: Request) -> object:
+        try:
+            return await asked(self._desk, request)
+        finally:
+            self._eased.set()
+
+    # Reading
+
+    def __aiter__(self) -> Room:
+        return self
+
+    async def __anext__(self) -> Event | Gap:
+        """The next event or gap. Cancelled, nothing is lost: it comes next time."""
+        while True:
+            item = await self.next_item()
+            if isinstance(item, Event | Gap):
+                return item
+
+    def items(self) -> Items:
+        """Iterate over everything, the state of the connection too.
+
+        That is, besides events and gaps: `Connected` (the first item), `Disconnected`, the
+        protocol's `Presence` (whether joins and leaves are announced) and errors that answer no
+        request.
+        """
+        return Items(self)
+
+    async def next_item(self) -> Item:
+        """The next item of `items`. Raises `StopAsyncIteration` at the end, and `RoomClosed`.
+
+        Raises `trio.BusyResourceError` if another task is reading. Cancelled, nothing is lost.
+        """
+        if self._reading:
+            raise trio.BusyResourceError("another task is iterating over this room")
+        self._reading = True
+        try:
+            return await self._next_item()
+        finally:
+            self._reading = False
+
+    async def _next_item(self) -> Item:
+        self._in_a_row += 1
+        if self._in_a_row >= IN_A_ROW:
+            self._in_a_row = 0
+            await trio.lowlevel.checkpoint()
+        while True:
+            while self._refill:
+                if not isinstance(self._refill[0], LeftOut):
+                    return self._refill.popleft()  # type: ignore[return-value]
+                await self._fetch(self._refill[0])
+            item = await self._desk.inbox.pop()
+            if item is None:
+                self._raise_ending()
+            elif isinstance(item, LeftOut):
+                self._refill.append(item)
+            else:
+                return item
+
+    def _raise_ending(self) -> None:
+        closed = self._lifeline.closed
+        if closed is None or closed.code in ("quit", "shutdown"):
+            raise StopAsyncIteration
+        raise closed
+
+    async def _fetch(self, left_out: LeftOut) -> None:
+        """Replace events that did not fit by a page of them from the room's history.
+
+        Cancelled, they are still to be fetched.
+        """
+        try:
+            page = await self.history(after=left_out.first - 1, limit=PAGE)
+        except RoomError:
+            page = HistoryPage([])
+        fetched, following = self._chosen(page, left_out)
+        self._refill.popleft()
+        if following <= left_out.last:
+            fetched.append(LeftOut(following, left_out.last))
+        self._refill.extendleft(reversed(fetched))
+        self._desk.counts.left_out += following - left_out.first
+
+    def _chosen(
+        self, page: HistoryPage, left_out: LeftOut
+    ) -> tuple[list[Event | Gap | LeftOut], int]:
+        """What of a page was left out, holes said, and the first number that is still to fetch."""
+        wishes = self._desk.wishes
+        chosen: list[Event | Gap | LeftOut] = []
+        following = left_out.first
+        for event in page.events:
+            first = event.first if isinstance(event, Gap) else event.seq
+            if first > left_out.last:
+                break
+            if first > following:
+                chosen.append(Gap(following, first - 1))
+            following = (event.last if isinstance(event, Gap) else first) + 1
+            if isinstance(event, Gap) or self._wanted(event, echo=wishes.echo):
+                chosen.append(event)
+        if following == left_out.first or (not page.more and following <= left_out.last):
+            chosen.append(Gap(following, left_out.last))
+            following = left_out.last + 1
+        return chosen, following
+
+    def _wanted(self, event: Event, *, echo: bool) -> bool:
+        if event.kind in ("join", "leave", "rename") and not self._desk.wishes.presence:
+            return False
+        return echo or event.nick != self.nick
+
+
+class Items:
+    """An iterator over all items of a room; see `Room.items`."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+
+    def __aiter__(self) -> Items:
+        return self
+
+    async def __anext__(self) -> Item:
+        return await self._room.next_item()

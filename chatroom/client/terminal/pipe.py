@@ -1,0 +1,143 @@
+"""The room on a pipe: a line in is a message, an event is a line out."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections import deque
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import trio
+
+from chatroom.client.connecting import open_room
+from chatroom.client.errors import RoomError, TooFast
+from chatroom.client.gap import Gap
+from chatroom.client.room import Receipt, Room
+from chatroom.client.standing import Connected, Disconnected, Wishes
+from chatroom.client.terminal.printer import Printer
+from chatroom.client.terminal.streams import lines_of
+from chatroom.event import Event
+
+#: Messages on their way at once: enough to keep a server busy that syncs its disk for each commit.
+WINDOW = 64
+
+#: After `too_fast` it is tried again this much later.
+TOO_FAST_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PipeSettings:
+    """How a pipe is served."""
+
+    json: bool  #: events as JSON Lines, else as in the plain format
+    last: int  #: events of the history at the beginning
+    #: What the end of the input means: True, go on listening; False, leave; None, leave if there
+    #: was any input at all.
+    follow: bool | None = None
+
+
+async def converse_on_pipe(wishes: Wishes, settings: PipeSettings) -> int:
+    """Say what stdin says, a line a message, and print what happens in the room.
+
+    Returns the exit code: 0, or 1 if the room refused a line, which stderr names. Raises
+    `RoomError` if the room can't be entered or is lost for good. SIGINT and SIGTERM leave it.
+    """
+    async with open_room(wishes) as room:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            return await Pipe(room, settings).run(signals)
+
+
+async def say_once(wishes: Wishes, text: str) -> None:
+    """Say the lines of a text, and leave when each is acked. Raises `RoomError`."""
+    async with open_room(wishes) as room:
+        for line in text.splitlines() or [""]:
+            await room.say(line)
+
+
+class Pipe:
+    def __init__(self, room: Room, settings: PipeSettings) -> None:
+        self._room = room
+        self._settings = settings
+        self._printer = Printer(sys.stdout.fileno(), json=settings.json)
+        self._status = 0
+        self._lost: RoomError | None = None
+        self._only_listening = False
+
+    async def run(self, signals: AsyncIterator[int]) -> int:
+        """Until the input or the room has ended; see `PipeSettings.follow`."""
+        async with trio.open_nursery() as nursery:
+            scope = nursery.cancel_scope
+            nursery.start_soon(self._watch_signals, signals, scope)
+            nursery.start_soon(self._listen, scope)
+            said = await self._say_all()
+            follow = self._settings.follow
+            if follow is False or (follow is None and said):
+                scope.cancel()
+            self._only_listening = True
+        if self._lost is not None:
+            raise self._lost
+        return self._status
+
+    async def _watch_signals(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+        async for _ in signals:
+            scope.cancel()
+
+    async def _listen(self, scope: trio.CancelScope) -> None:
+        try:
+            await self._print_items()
+        except BrokenPipeError:
+            pass  # nobody reads any more, as behind `head`: time to go
+        except RoomError as error:
+            self._lost = error
+        scope.cancel()
+
+    async def _print_items(self) -> None:
+        printer, room = self._printer, self._room
+        async for item in room.items():
+            if isinstance(item, Event | Gap):
+                printer.add(item)
+                if printer.full or not room.waiting:
+                    await printer.flush()
+            elif isinstance(item, Connected) and not item.again and self._settings.last:
+                page = await room.history(limit=self._settings.last, before=item.welcome.seq + 1)
+                for event in page.events:
+                    printer.add(event)
+                await printer.flush()
+            elif isinstance(item, Disconnected) and self._ends_with(item):
+                return
+
+    def _ends_with(self, disconnected: Disconnected) -> bool:
+        """A server that was shut down in good order ends who only listens."""
+        return disconnected.reason == "shutdown" and self._only_listening
+
+    async def _say_all(self) -> bool:
+        """Say every line of the input; once each is answered, True if there was one."""
+        on_their_way: deque[tuple[int, str, Receipt]] = deque()
+        number = 0
+        try:
+            async for text in lines_of(sys.stdin.fileno()):
+                number += 1
+                if not text.strip():
+                    continue
+                while len(on_their_way) >= WINDOW:
+                    await self._confirm(*on_their_way.popleft())
+                on_their_way.append((number, text, self._room.say_nowait(text)))
+            while on_their_way:
+                await self._confirm(*on_their_way.popleft())
+        except RoomError as error:
+            self._lost = error
+        return number > 0
+
+    async def _confirm(self, number: int, text: str, receipt: Receipt) -> None:
+        while True:
+            try:
+                await receipt.wait()
+            except TooFast:
+                await trio.sleep(TOO_FAST_SECONDS)
+                receipt = self._room.say_nowait(text)
+                continue
+            except RoomError as error:
+                self._status = 1
+                print(f"chatroom: line {number} was not said: {error}", file=sys.stderr)
+            return

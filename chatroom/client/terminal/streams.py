@@ -1,0 +1,60 @@
+"""Standard input and output without a terminal's help: pipes, files, devices."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+import trio
+
+from chatroom.errors import ChatroomError
+from chatroom.protocol.framing import LineSplitter, LineTooLong
+
+#: A line of input without end is given up here; the room refuses much shorter ones, each by itself.
+LINE_BYTES = 1024 * 1024
+
+READ_BYTES = 65536
+
+#: What a pipe or a terminal that says it is writable takes without blocking (Linux: a page).
+WRITE_BYTES = 4096
+
+
+async def lines_of(fd: int) -> AsyncIterator[str]:
+    """The lines of an open file, pipe, device or terminal, without ends; the last may lack its own.
+
+    What is not UTF-8 becomes U+FFFD. Raises `ChatroomError` for a line of more than `LINE_BYTES`.
+    The descriptor is left in the mode in which it is: others may have it open too.
+    """
+    splitter = LineSplitter(LINE_BYTES)
+    while True:
+        try:
+            await trio.lowlevel.wait_readable(fd)
+        except PermissionError:
+            await trio.lowlevel.checkpoint()  # a file or a null device: always readable
+        chunk = os.read(fd, READ_BYTES)
+        try:
+            lines = splitter.feed(chunk or b"\n")
+        except LineTooLong as error:
+            raise ChatroomError(f"a line of the input is longer than {LINE_BYTES} bytes") from error
+        if not chunk:
+            lines = [line for line in lines if line]
+        for line in lines:
+            yield line.decode("utf-8", "replace")
+        if not chunk:
+            return
+
+
+async def write(fd: int, output: bytes) -> None:
+    """Write all of it, waiting while the reader is slow. Raises `OSError`, as `BrokenPipeError`.
+
+    Cancelled, a part of it may have been written.
+    """
+    view = memoryview(output)
+    while view:
+        try:
+            await trio.lowlevel.wait_writable(fd)
+            size = WRITE_BYTES
+        except PermissionError:
+            await trio.lowlevel.checkpoint()  # a file: it takes everything
+            size = len(view)
+        view = view[os.write(fd, view[:size]) :]
