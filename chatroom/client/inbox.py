@@ -53,9 +53,9 @@ class Inbox(Generic[T]):
         self._bytes += ITEM_BYTES
         self._arrived.set()
 
-    def append_event(self, event: Event) -> None:
-        """Add an event, or leave it out if there is no space."""
-        if self._bytes < self._limit_bytes:
+    def append_event(self, event: Event, *, may_leave_out: bool) -> None:
+        """Add an event, or, if there is no space and it may be, leave it out."""
+        if self._bytes < self._limit_bytes or not may_leave_out:
             self._items.append(event)
             self._bytes += ITEM_BYTES + len(event.text)
             self._arrived.set()

@@ -143,7 +143,7 @@ class Conversation:
 
     def _refuse(self, text: str) -> str:
         limit = self._room.text_limit_bytes
-        for line in text.splitlines():
+        for line in text.split("\n"):
             typed = read(line)
             if typed is None or typed.command not in ("say", "me", "nick", "who", "history"):
                 continue
@@ -156,7 +156,7 @@ class Conversation:
 
     async def _talk(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:
         async for text in self._typed:
-            for line in text.splitlines():
+            for line in text.split("\n"):
                 typed = read(line)
                 if typed is not None and typed.command == "quit":
                     scope.cancel()

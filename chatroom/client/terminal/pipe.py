@@ -16,7 +16,7 @@ from chatroom.client.gap import Gap
 from chatroom.client.room import Receipt, Room
 from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.printer import Printer
-from chatroom.client.terminal.streams import lines_of
+from chatroom.client.terminal.streams import lines_of, wait_reader_gone
 from chatroom.event import Event
 
 #: Messages on their way at once: enough to keep a server busy that syncs its disk for each commit.
@@ -51,7 +51,7 @@ async def converse_on_pipe(wishes: Wishes, settings: PipeSettings) -> int:
 async def say_once(wishes: Wishes, text: str) -> None:
     """Say the lines of a text, and leave when each is acked. Raises `RoomError`."""
     async with open_room(wishes) as room:
-        for line in text.splitlines() or [""]:
+        for line in text.rstrip("\n").split("\n"):
             await room.say(line)
 
 
@@ -70,6 +70,7 @@ class Pipe:
             scope = nursery.cancel_scope
             nursery.start_soon(self._watch_signals, signals, scope)
             nursery.start_soon(self._listen, scope)
+            nursery.start_soon(self._watch_reader, scope)
             said = await self._say_all()
             follow = self._settings.follow
             if follow is False or (follow is None and said):
@@ -82,6 +83,10 @@ class Pipe:
     async def _watch_signals(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
         async for _ in signals:
             scope.cancel()
+
+    async def _watch_reader(self, scope: trio.CancelScope) -> None:
+        await wait_reader_gone(sys.stdout.fileno())
+        scope.cancel()
 
     async def _listen(self, scope: trio.CancelScope) -> None:
         try:

@@ -110,7 +110,8 @@ class Screen:
             await self._eased.wait()
 
     def refresh(self) -> None:
-        """The status has changed."""
+        """The status has changed; a reason for a refusal may no longer hold."""
+        self._hint = ""
         self._session.app.invalidate()
 
     async def _exit_when_cancelled(self) -> None:

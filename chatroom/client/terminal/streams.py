@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import AsyncIterator
 
 import trio
@@ -42,6 +43,19 @@ async def lines_of(fd: int) -> AsyncIterator[str]:
             yield line.decode("utf-8", "replace")
         if not chunk:
             return
+
+
+async def wait_reader_gone(fd: int) -> None:
+    """Wait until nobody can read any more what is written to a pipe; for ever on a file.
+
+    Without it a program behind which `head` has ended would notice with its next line only.
+    """
+    with select.epoll() as errors:
+        try:
+            errors.register(fd, 0)  # no readiness asked for: what remains is EPOLLERR
+        except PermissionError:
+            await trio.sleep_forever()
+        await trio.lowlevel.wait_readable(errors.fileno())
 
 
 async def write(fd: int, output: bytes) -> None:
