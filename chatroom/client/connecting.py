@@ -89,10 +89,11 @@ async def open_room(wishes: Wishes) -> AsyncIterator[Room]:
     connection = await lifeline.open()
     raised: BaseException | None = None
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(lifeline.run, connection)
+        # Nothing to wait for: the connection is there, and what is asked before it runs is queued.
+        nursery.start_soon(lifeline.run, connection)  # noqa: ASYNC113
         try:
             yield Room(desk, lifeline)
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103
             raised = error  # raised again below, where no nursery wraps it in a group
         await _leave(desk, lifeline, abandon=raised is not None)
         nursery.cancel_scope.cancel()

@@ -97,7 +97,7 @@ class Connection:
             while chunk := await self._stream.receive_some(READ_BYTES):
                 self._reading_since = trio.current_time()
                 desk.counts.bytes_received += len(chunk)
-                self._take(self._splitter.feed(chunk))
+                self._take(self._splitter.feed(bytes(chunk)))
                 while desk.inbox.full and not len(desk.ledger):
                     self._paused = True
                     await desk.inbox.wait_space()

@@ -72,7 +72,7 @@ async def greet(stream: trio.abc.Stream, hello: dict[str, object], where: str) -
     try:
         await stream.send_all(b"/json " + msgspec.json.encode(hello) + b"\n")
         while chunk := await stream.receive_some(READ_BYTES):
-            lines = splitter.feed(chunk)
+            lines = splitter.feed(bytes(chunk))
             for index, line in enumerate(lines):
                 welcome = _welcome(line)
                 if welcome is not None:

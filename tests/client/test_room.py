@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 async def read(room: Room, count: int) -> list[str]:
     """The next events, in short."""
     with trio.fail_after(30):
+        await trio.lowlevel.checkpoint()
         return [short(await room.__anext__()) for _ in range(count)]
 
 
@@ -403,9 +404,11 @@ async def test_gives_up_after_the_time_it_was_given(
     fake = FakeRoom()
     server = trio.CancelScope()
 
-    async def serve(*, task_status: TaskStatus[int]) -> None:
+    async def serve(*, task_status: TaskStatus[None]) -> None:
         with server:
-            await fake.serve(task_status=task_status)
+            async with trio.open_nursery() as tasks:
+                await tasks.start(fake.serve)
+                task_status.started()
 
     await nursery.start(serve)
     waits: list[float] = []

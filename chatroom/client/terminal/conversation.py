@@ -51,6 +51,8 @@ class Conversation:
         self._marked = False
         self._touched_at = trio.current_time()
         self._state = "connected"
+        #: What comes while the history is on its way, to be shown after it; None: nothing waits.
+        self._held: list[Event | Gap] | None = None
         self._lost: RoomError | None = None
         self._to_say, self._typed = trio.open_memory_channel[str](1000)
         self._clock = trio.lowlevel.current_clock()
@@ -69,7 +71,7 @@ class Conversation:
         async with trio.open_nursery() as nursery:
             scope = nursery.cancel_scope
             nursery.start_soon(self._watch_signals, signals, scope)
-            nursery.start_soon(self._listen, last, scope)
+            nursery.start_soon(self._listen, last, nursery)
             nursery.start_soon(self._talk, nursery, scope)
             nursery.start_soon(self._turn_days)
             await self._screen.run()
@@ -83,35 +85,55 @@ class Conversation:
 
     # What comes
 
-    async def _listen(self, last: int, scope: trio.CancelScope) -> None:
+    async def _listen(self, last: int, nursery: trio.Nursery) -> None:
         await self._screen.wait_drawn()
         try:
             async for item in self._room.items():
-                await self._screen.show(self._lines(item))
                 if isinstance(item, Connected) and not item.again and last:
-                    await self._show_last(last, item.welcome.seq + 1)
+                    self._held = []
+                    nursery.start_soon(self._begin_with, last, item.welcome.seq + 1)
+                if self._held is not None and isinstance(item, Event | Gap):
+                    self._held.append(item)
+                else:
+                    await self._screen.show(self._lines(item))
                 self._screen.refresh()
         except RoomError as error:
             self._lost = error
-        scope.cancel()
+        nursery.cancel_scope.cancel()
+
+    async def _begin_with(self, last: int, before: int) -> None:
+        """Show the last events from before we came, then what has come meanwhile."""
+        try:
+            await self._show_last(last, before)
+        except RoomError as error:
+            await self._warn(f"the last events can't be had: {error}")
+        while self._held:
+            held, self._held = self._held, []
+            for item in held:
+                await self._screen.show(self._lines(item))
+        self._held = None
+        self._screen.refresh()
 
     def _lines(self, item: Item) -> list[str]:
         self._people.see(item)
-        self._render.nick = self._room.nick
         match item:
             case Connected():
                 self._state = "connected"
+                self._render.nick = item.welcome.nick
             case Disconnected():
                 self._state = f"reconnecting ({visible(item.text)})"
             case Event(kind="message" | "action"):
                 return [*self._mark(item), *self._render.item(item)]
+            case Event(kind="rename") if item.nick == self._render.nick:
+                # Not when the ack comes: what is shown now may have been said under the old name.
+                self._render.nick = item.to
             case _:
                 pass
         return self._render.item(item)
 
     def _mark(self, event: Event) -> list[str]:
         """Count what comes while nothing is typed, and draw a line before the first of it."""
-        if event.nick == self._room.nick:
+        if event.nick == self._render.nick:
             return []
         self._unread += 1
         away = self._clock.current_time() - self._touched_at >= AWAY_SECONDS
@@ -231,7 +253,12 @@ class Conversation:
 
     def _status(self) -> str:
         room = self._room
-        parts = [visible(room.name), visible(room.nick), f"{self._people.count} here", self._state]
+        parts = [
+            visible(room.name),
+            visible(self._render.nick),
+            f"{self._people.count} here",
+            self._state,
+        ]
         if self._unread:
             parts.append(f"{self._unread} unread")
         waiting = room.statistics().outstanding

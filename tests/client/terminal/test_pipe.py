@@ -1,0 +1,163 @@
+"""`chatroom client` without a terminal: the real program, its streams and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from tests.visiting import House, Visitor, open_house
+
+CLIENT = [sys.executable, "-m", "chatroom", "client"]
+PIPE = subprocess.PIPE
+
+
+@pytest.fixture
+async def lobby(nursery: trio.Nursery) -> AsyncIterator[House]:
+    house = await open_house(nursery, "epoll")
+    yield house
+    house.close()
+
+
+def command(house: House, *arguments: str) -> list[str]:
+    return [*CLIENT, "--port", str(house.service.port), *arguments]
+
+
+async def run(
+    house: House, *arguments: str, stdin: bytes = b""
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the client to its end."""
+    with trio.fail_after(20):
+        return await trio.run_process(
+            command(house, *arguments),
+            stdin=stdin,
+            capture_stdout=True,
+            capture_stderr=True,
+            check=False,
+        )
+
+
+async def start(house: House, nursery: trio.Nursery, *arguments: str, stdin: int) -> trio.Process:
+    """Start it, with its stdout on a pipe."""
+    process: trio.Process = await nursery.start(
+        partial(trio.run_process, command(house, *arguments), stdin=stdin, stdout=PIPE, check=False)
+    )
+    return process
+
+
+async def a_line(process: trio.Process) -> bytes:
+    """The next that it writes, which is one line where events come one by one."""
+    assert process.stdout is not None
+    with trio.fail_after(20):
+        return bytes(await process.stdout.receive_some())
+
+
+async def heard(visitor: Visitor, count: int) -> list[str]:
+    """The next messages that a plain visitor gets."""
+    lines: list[str] = []
+    while len(lines) < count:
+        line = await visitor.line()
+        if not line.startswith("-- "):
+            lines.append(line)
+    return lines
+
+
+async def test_a_message_argument_is_said_and_acked(lobby: House) -> None:
+    bob = await lobby.enter("bob")
+    done = await run(lobby, "--nick", "deploy", "version 7 is out")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert await heard(bob, 1) == ["deploy: version 7 is out"]
+
+
+async def test_a_refused_message_ends_with_one(lobby: House) -> None:
+    done = await run(lobby, "x" * 5000)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"chatroom: the text has 5000 bytes")
+    assert done.stderr.count(b"\n") == 1
+
+
+async def test_lines_of_the_input_are_messages_in_their_order(lobby: House) -> None:
+    bob = await lobby.enter("bob")
+    lines = [f"/line {number} é" for number in range(500)]
+    text = "\n".join([*lines, "", "x" * 3000, "no end"]).encode() + b" \xff"
+    done = await run(lobby, "--nick", "logs", stdin=text)
+    assert done.returncode == 1
+    assert b"line 502 was not said" in done.stderr
+    assert await heard(bob, 501) == [*(f"logs: {line}" for line in lines), "logs: no end �"]
+
+
+async def test_json_without_input_listens_until_the_server_ends(lobby: House) -> None:
+    bob = await lobby.enter("bob")
+    async with trio.open_nursery() as nursery:
+        process = await start(
+            lobby, nursery, "--json", "--last", "1", stdin=os.open("/dev/null", os.O_RDONLY)
+        )
+        first: dict[str, Any] = json.loads(await a_line(process))
+        assert (first["kind"], first["nick"]) == ("join", "guest1")
+        await bob.say("hi \u200b")
+        line = await a_line(process)
+        assert line.isascii()
+        assert json.loads(line)["text"] == "hi \u200b"
+        lobby.service.drain()
+        with trio.fail_after(20):
+            assert await process.wait() == 0
+
+
+async def test_an_interrupt_is_a_clean_end(lobby: House) -> None:
+    bob = await lobby.enter("bob")
+    async with trio.open_nursery() as nursery:
+        process = await start(lobby, nursery, "--nick", "al", stdin=PIPE)
+        assert await bob.line() == "-- al joined"
+        await bob.say("/me waves \x1b[2J")
+        assert (await a_line(process)).decode() == "* bob waves �[2J\n"
+        process.send_signal(signal.SIGINT)
+        with trio.fail_after(20):
+            assert await process.wait() == 0
+        assert await bob.line() == "-- al left (quit)"
+
+
+async def test_it_ends_when_nobody_reads(lobby: House) -> None:
+    bob = await lobby.enter("bob")
+    async with trio.open_nursery() as nursery:
+        process = await start(lobby, nursery, "--nick", "al", stdin=PIPE)
+        assert await bob.line() == "-- al joined"
+        assert process.stdout is not None
+        await process.stdout.aclose()
+        with trio.fail_after(20):
+            assert await process.wait() == 0
+
+
+async def test_follow_goes_on_after_the_input(lobby: House) -> None:
+    bob = await lobby.enter("bob")
+    async with trio.open_nursery() as nursery:
+        process = await start(lobby, nursery, "--nick", "al", "--follow", stdin=PIPE)
+        assert process.stdin is not None
+        await process.stdin.send_all(b"hello\n")
+        await process.stdin.aclose()
+        assert await heard(bob, 1) == ["al: hello"]
+        await bob.say("still there?")
+        assert await a_line(process) == b"bob: still there?\n"
+        process.terminate()
+
+
+async def test_nobody_there_and_a_taken_nick(lobby: House, tmp_path: Path) -> None:
+    await lobby.enter("bob")
+    done = await run(lobby, "--nick", "Bob", "hi")
+    assert (done.returncode, done.stderr) == (1, b"chatroom: the nick Bob is taken\n")
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = str(listener.socket.getsockname()[1])
+    await listener.aclose()
+    done = await run(lobby, "--port", port, "hi")
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"chatroom: nothing listens at 127.0.0.1:" + port.encode())
+    done = await run(lobby, "--port", "0", "hi")
+    assert done.returncode == 2
