@@ -33,7 +33,7 @@ def parse_nick(wanted: str) -> tuple[str, str]:
         good = _ASCII_NICK.issuperset(nick)
     else:
         nick, key = _prepare(wanted)
-        good = len(nick) <= MAX_NICK_CHARS and all(_belongs(character) for character in nick)
+        good = len(nick) <= MAX_NICK_CHARS and all(map(_belongs, nick))
     if not good:
         raise NickInvalid(
             "a nick is made of letters and digits, and of _ - . [ ] | after the first"
@@ -57,9 +57,13 @@ def _prepare(wanted: str) -> tuple[str, str]:
     # Imported here: 20 ms that a room with plain ASCII names never spends.
     from precis_i18n import get_profile  # noqa: PLC0415
 
+    if any(character.isspace() for character in wanted):  # which the profile would trim
+        raise NickInvalid("a nick has no white space")
     try:
         nick = get_profile("NicknameCasePreserved").enforce(wanted)
         key = get_profile("NicknameCaseMapped").enforce(wanted)
     except UnicodeEncodeError as error:
-        raise NickInvalid(f"a nick cannot have the character {wanted[error.start]!a}") from error
+        # The error's own text is `wanted` after some steps of the preparation.
+        bad = error.object[error.start : error.end]
+        raise NickInvalid(f"a nick cannot have {bad!a}") from error
     return nick, unicodedata.normalize("NFKC", key.casefold())
