@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chatroom.client import connect as connect
+    from chatroom.feed.listener import listen as listen
 
 #: What programs use, and where it is. It is imported when it is first asked for: the command line
 #: imports this package too, and `chatroom --help` is not to wait for Trio.
-_OFFERED = {"connect": "chatroom.client"}
+_OFFERED = {"connect": "chatroom.client", "listen": "chatroom.feed.listener"}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
+from chatroom.settings import DEFAULT_GROUP, DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
     from chatroom.client.standing import Wishes
+
+
+class ClientMode(StrEnum):
+    tcp = "tcp"
+    multicast = "multicast"
 
 
 def client(
@@ -56,6 +62,37 @@ def client(
             help="How long to try to come back when the connection is lost.",
         ),
     ] = None,
+    mode: Annotated[
+        ClientMode, typer.Option(help="Talk over TCP, or only listen to the multicast feed.")
+    ] = ClientMode.tcp,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP[:PORT]",
+            show_default=f"{DEFAULT_GROUP}, port: the TCP port + 1",
+            help="With multicast: the feed's group.",
+        ),
+    ] = None,
+    interface: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|NAME", show_default="loopback", help="With multicast: where to listen."
+        ),
+    ] = None,
+    request: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            show_default="where the feed comes from, the feed's port + 1",
+            help="With multicast: where to ask for what is missing.",
+        ),
+    ] = None,
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="live|N|start", help="With multicast: the first event wanted."
+        ),
+    ] = "live",
 ) -> None:
     """Talk in a room.
 
@@ -65,6 +102,9 @@ def client(
     On a pipe: each line of the input is a message (a / has no meaning), each event is a line of
     the output. When the input has ended and every line is acked the program ends; if there was no
     input at all, as with < /dev/null, it goes on listening until Ctrl-C or the end of the server.
+
+    With --mode multicast: each event of the feed is a line, also where some are lost for good;
+    /stats on a terminal, and stderr at the end, tell what was missing and what was repaired.
 
     Exit code: 0 after a clean end; 1 when the room cannot be entered, is lost for good, or
     refused a line.
@@ -76,6 +116,18 @@ def client(
     from chatroom.client.standing import Wishes
 
     on_terminal = _on_terminal() and not json
+    if mode is ClientMode.multicast:
+        if message is not None:
+            raise typer.BadParameter("the feed is to listen only: leave MESSAGE or --mode out")
+        from chatroom.cli.listening import ListeningWishes, listen_to_feed
+
+        listen_to_feed(
+            ListeningWishes(port, group, interface, request, start),
+            on_terminal=on_terminal,
+            color=not no_color,
+            json=json,
+        )
+        return
     if retry is None and not on_terminal:
         retry = 30.0
     wishes = partial(Wishes, host=host, port=port, nick=nick, resume=True, give_up_seconds=retry)

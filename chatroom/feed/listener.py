@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import trio
+from msgspec import MsgspecError
 
 from chatroom.event import decode_event
 from chatroom.feed.group import (
@@ -50,6 +51,16 @@ class Wanted:
     """Where to ask again; None: the address the feed comes from, at the feed's port + 1."""
     start: int | None = None
     """The first number wanted, of the session heard first; None: what comes from now on."""
+
+
+class ListenOptions(TypedDict, total=False):
+    """The arguments of `listen`."""
+
+    group: str
+    port: int
+    interface: str | None
+    request: str | None
+    start: int | None
 
 
 class Listener:
@@ -139,10 +150,16 @@ class Listener:
         return self
 
     async def __anext__(self) -> Event | Lost | SessionBegan | SessionEnded:
-        while not self._waiting:
-            self._waiting += await self.receive()
-        outcome = self._waiting.popleft()
-        return decode_event(outcome.message) if isinstance(outcome, Delivered) else outcome
+        while True:
+            while not self._waiting:
+                self._waiting += await self.receive()
+            outcome = self._waiting.popleft()
+            if not isinstance(outcome, Delivered):
+                return outcome
+            try:
+                return decode_event(outcome.message)
+            except MsgspecError:  # whoever sends that is no room of this project's
+                self._reassembly.statistics.ignored += 1
 
     def _drain_feed(self, now: float) -> int:
         receive, take = self._feed.recvfrom, self._reassembly.receive

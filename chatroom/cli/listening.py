@@ -1,0 +1,72 @@
+"""`chatroom client --mode multicast`: from options to the listener."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from typing import NamedTuple
+
+import trio
+import typer
+
+from chatroom.cli.serve import parse_group
+from chatroom.client.terminal.colours import Colours
+from chatroom.errors import ChatroomError
+from chatroom.feed.group import split_host_port
+from chatroom.feed.listener import ListenOptions
+from chatroom.settings import DEFAULT_GROUP
+
+
+class ListeningWishes(NamedTuple):
+    """The options, as typed."""
+
+    tcp_port: int
+    group: str | None
+    interface: str | None
+    request: str | None
+    start: str
+
+    def options(self) -> ListenOptions:
+        """The arguments of `listen`. Raises `typer.BadParameter`."""
+        group, port = parse_group(self.group or DEFAULT_GROUP, "--group")
+        if self.request is not None:
+            try:
+                split_host_port(self.request)
+            except ValueError as error:
+                raise typer.BadParameter(f"{error}.", param_hint="'--request'") from None
+        return ListenOptions(
+            group=group,
+            port=port or self.tcp_port + 1,
+            interface=self.interface,
+            request=self.request,
+            start=self._first(),
+        )
+
+    def _first(self) -> int | None:
+        match self.start:
+            case "live":
+                return None
+            case "start":
+                return 1
+            case number if number.isdecimal() and int(number) > 0:
+                return int(number)
+        raise typer.BadParameter(
+            f"{self.start!r} is neither live, start nor a number.", param_hint="'--from'"
+        )
+
+
+def listen_to_feed(wishes: ListeningWishes, *, on_terminal: bool, color: bool, json: bool) -> None:
+    """Show or print the feed until its reader leaves. Raises `ChatroomError`."""
+    options = wishes.options()
+    try:
+        if on_terminal:
+            from chatroom.client.feed.screen import listen_at_terminal
+
+            colours = Colours.for_terminal(os.environ, wanted=color)
+            trio.run(partial(listen_at_terminal, options, colours=colours))
+        else:
+            from chatroom.client.feed.pipe import listen_on_pipe
+
+            trio.run(partial(listen_on_pipe, options, json=json))
+    except OSError as error:
+        raise ChatroomError(f"cannot listen to the feed: {error.strerror or error}") from error

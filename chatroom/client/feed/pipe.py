@@ -1,0 +1,65 @@
+"""The feed on a pipe: a line out for each event, and for each that is lost."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable
+
+import msgspec
+import trio
+
+from chatroom.client.feed.lines import json_line, plain_line, statistics_lines
+from chatroom.client.terminal.streams import wait_reader_gone, write
+from chatroom.feed.listener import Listener, ListenOptions, listen
+from chatroom.feed.reassembly import Outcome, SessionBegan
+
+
+async def listen_on_pipe(options: ListenOptions, *, json: bool) -> None:
+    """Print the feed on stdout until SIGINT, SIGTERM or the end of its reader; then the counts on
+    stderr. Raises `ChatroomError` if the group can't be joined.
+    """
+    async with listen(**options) as feed:
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch_signals, signals, nursery.cancel_scope)
+                nursery.start_soon(_watch_reader, nursery.cancel_scope)
+                nursery.start_soon(_print_all, feed, nursery.cancel_scope, json)
+        for line in statistics_lines(feed.statistics):
+            print(f"-- {line}", file=sys.stderr)
+
+
+async def _watch_signals(signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
+    async for _ in signals:
+        scope.cancel()
+
+
+async def _watch_reader(scope: trio.CancelScope) -> None:
+    await wait_reader_gone(sys.stdout.fileno())
+    scope.cancel()
+
+
+async def _print_all(feed: Listener, scope: trio.CancelScope, json: bool) -> None:
+    first = True
+    try:
+        while True:
+            outcomes = await feed.receive()
+            if first:  # that it listens is no news; a log that begins anew is
+                outcomes = [one for one in outcomes if not isinstance(one, SessionBegan)]
+                first = False
+            await write(sys.stdout.fileno(), render(feed, outcomes, json=json))
+    except BrokenPipeError:
+        scope.cancel()  # nobody reads any more, as behind `head`
+
+
+def render(feed: Listener, outcomes: Iterable[Outcome], *, json: bool) -> bytes:
+    """The lines for some outcomes; what is not an event is left out, and counted as ignored."""
+    lines: list[bytes] = []
+    for outcome in outcomes:
+        try:
+            line = json_line(outcome) if json else plain_line(outcome).encode()
+        except msgspec.MsgspecError:
+            feed.statistics.ignored += 1
+        else:
+            lines.append(line + b"\n")
+    return b"".join(lines)
