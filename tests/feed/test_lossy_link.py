@@ -1,0 +1,144 @@
+"""A real link that loses packets, and what standard tools say about the feed.
+
+The tests exist where the machine has what they need: root and network namespaces, tshark. Loss is
+tested everywhere over a relay, in `test_live_feed`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from loadtest.namespaces import Cable, Side, cable, missing
+
+PATIENCE_SECONDS = 20
+
+
+@contextmanager
+def running(command: Sequence[str], ready: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A process, from when it has said `ready` on stderr; ended by SIGINT."""
+    with log.open("wb") as stderr, subprocess.Popen(command, stderr=stderr) as process:
+        try:
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while ready not in log.read_text():
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < deadline, log.read_text()
+                time.sleep(0.01)  # until the condition holds
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def served(link: Cable, directory: Path) -> Iterator[None]:
+    """A room at the near end."""
+    near = link.near
+    options = ["--host", near.address, "--multicast-interface", near.interface]
+    serve = [sys.executable, "-m", "chatroom", "serve", "--journal", ":memory:", *options]
+    with running(near.command(serve), " ready ", directory / "serve.log"):
+        yield
+
+
+def swarm(link: Cable, *options: str) -> dict[str, Any]:
+    """Run listeners at the far end; the result."""
+    far = link.far
+    command = [sys.executable, "-m", "chatroom", "swarm", "--mode", "multicast", "--json"]
+    command += ["--host", link.near.address, "--interface", far.interface, *options]
+    done = subprocess.run(
+        far.command(command), capture_output=True, timeout=60, check=False, env=os.environ
+    )
+    assert done.stdout, done.stderr.decode()
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+if not missing():
+
+    def test_a_tenth_lost_between_two_hosts_and_every_event_arrives(tmp_path: Path) -> None:
+        with cable(loss_percent=10) as link, served(link, tmp_path):
+            options = ("--bots", "5", "--rate", "400", "--warmup", "0.2", "--duration", "1.5")
+            result = swarm(link, *options)
+
+        assert result["audit"]["faults"]["lost"] == 0
+        assert result["audit"]["readers"] == 5
+        for listener in result["feed"]["listeners"]:
+            assert listener["repaired"] > 0.05 * listener["received"]
+            assert listener["lost"] == 0
+            assert listener["requests"] <= 3 * listener["repaired"]
+
+    if shutil.which("tshark"):
+
+        def test_tshark_finds_every_packet_in_order_and_none_malformed(tmp_path: Path) -> None:
+            with cable(loss_percent=0) as link:
+                capture = tmp_path / "feed.pcap"
+                with capturing(link.far, capture), served(link, tmp_path):
+                    result = swarm(
+                        link, "--bots", "1", "--rate", "300", "--warmup", "0.2", "--duration", "0.7"
+                    )
+                packets = decoded(capture)
+
+            assert result["audit"]["faults"]["lost"] == 0
+            expected = 1
+            for packet in packets:
+                assert int(packet["sequence"]) == expected
+                assert packet["session"] == packets[0]["session"]
+                count = int(packet["count"])
+                if count == 0xFFFF:
+                    break
+                numbers = [int(number) for number in packet["msgseq"].split(",") if number]
+                assert numbers == list(range(expected, expected + count))
+                expected += count
+            assert packets[-1]["count"] == "65535"  # the end of the session
+            assert expected > 200
+            assert all(packet["faults"] == "" for packet in packets)
+
+
+END_OF_SESSION = re.compile(rb"[A-Z0-9]{10}.{8}\xff\xff", re.DOTALL)
+
+
+@contextmanager
+def capturing(side: Side, file: Path) -> Iterator[None]:
+    """Capture what arrives on UDP port 9010, until the end of the session was written."""
+    command = ["tshark", "-q", "-i", side.interface, "-f", "udp port 9010", "-w", str(file)]
+    with running(side.command(command), "Capturing on", file.with_suffix(".log")):
+        yield
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not file.exists() or not END_OF_SESSION.search(file.read_bytes()):
+            assert time.monotonic() < deadline, "the end of the session was not captured"
+            time.sleep(0.05)  # until the capture is on the disk
+
+
+FIELDS = {
+    "session": "moldudp64.session",
+    "sequence": "moldudp64.sequence",
+    "count": "moldudp64.count",
+    "msgseq": "moldudp64.msgseq",
+    "malformed": "_ws.malformed",
+    "length": "moldudp64.msglen.invalid",
+    "extra": "moldudp64.end_of_session_extra",
+    "countfault": "moldudp64.count.invalid",
+}
+
+
+def decoded(file: Path) -> list[dict[str, str]]:
+    """What tshark makes of the packets in a file."""
+    fields = [option for field in FIELDS.values() for option in ("-e", field)]
+    command = ["tshark", "-r", str(file), "-d", "udp.port==9010,moldudp64", "-T", "fields", *fields]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    rows = [line.split("\t") for line in done.stdout.decode().splitlines()]
+    packets = [dict(zip(FIELDS, row, strict=False)) for row in rows]
+    for packet in packets:
+        faults = ("malformed", "length", "extra", "countfault")
+        packet["faults"] = "".join(packet.get(fault, "") for fault in faults)
+    return packets
