@@ -18,6 +18,8 @@ from chatroom.settings import ServerSettings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from chatroom.journal import Journal
+
 #: Whoever waits longer than this has found a bug; nothing here takes a tenth of it.
 PATIENCE_SECONDS = 10
 
@@ -92,7 +94,7 @@ class Visitor:
 class House:
     """A service that runs within the test, and its visitors."""
 
-    def __init__(self, service: Service, journal: MemoryJournal) -> None:
+    def __init__(self, service: Service, journal: Journal) -> None:
         self.service = service
         self.journal = journal
         self._sockets: list[trio.socket.SocketType] = []
@@ -141,9 +143,12 @@ class House:
             sock.close()
 
 
-async def open_house(nursery: trio.Nursery, mode: str, **settings: Any) -> House:
-    """Start a service on a free port in `nursery`."""
-    journal = MemoryJournal(settings.get("recent_events", ServerSettings.recent_events))
+async def open_house(
+    nursery: trio.Nursery, mode: str, *, journal: Journal | None = None, **settings: Any
+) -> House:
+    """Start a service on a free port in `nursery`; without a journal it remembers in memory."""
+    if journal is None:
+        journal = MemoryJournal(settings.get("recent_events", ServerSettings.recent_events))
     service = Service(ServerSettings(port=0, mode=mode, **settings), journal)
     await nursery.start(partial(service.run))
     return House(service, journal)

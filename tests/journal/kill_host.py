@@ -1,0 +1,43 @@
+"""Starts servers on a journal and kills them, a fork each: no interpreter to start a hundred times.
+
+Run as `python -m tests.journal.kill_host JOURNAL`. Each line on stdin: `start` forks a server and
+answers with its port, `kill` ends it by SIGKILL and answers when it is dead.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import trio
+
+from chatroom.journal.sqlite import open_journal
+from chatroom.server.service import Service
+from chatroom.settings import JournalSettings, ServerSettings
+
+
+async def serve(path: str) -> None:
+    settings = JournalSettings(path=path, recent_events=100)
+    async with open_journal(settings) as journal, trio.open_nursery() as nursery:
+        service = Service(ServerSettings(port=0), journal)
+        await nursery.start(service.run)
+        print(service.port, flush=True)
+
+
+def main(path: str) -> None:
+    server = 0
+    for line in sys.stdin:
+        if line == "start\n":
+            server = os.fork()
+            if not server:
+                trio.run(serve, path)
+                os._exit(1)  # it was to be killed
+        else:
+            os.kill(server, signal.SIGKILL)
+            os.waitpid(server, 0)
+            print("dead", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
