@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from time import time_ns
+from typing import ClassVar
 
 import msgspec
 
@@ -57,13 +58,25 @@ class Gap(
     rename={"first": "from", "last": "to"},
     gc=False,
 ):
-    """What stands in history where events are missing: a hole is always said.
+    """What stands where events are missing: a hole is always said.
 
-    It has no number itself.
+    It has no number itself. It has the attributes that a reader of events looks at before it looks
+    further (`kind`, `nick`, `text`), so that one which handles messages only need not know of it.
     """
+
+    kind: ClassVar[str] = "gap"
+    nick: ClassVar[str] = ""
 
     first: int  #: the first missing number
     last: int  #: the last one
+
+    @property
+    def text(self) -> str:
+        """The hole in words."""
+        count = self.last - self.first + 1
+        if count == 1:
+            return f"1 event is missing (#{self.first})"
+        return f"{count} events are missing (#{self.first}-#{self.last})"
 
 
 #: The JSON of an event or a gap, UTF-8, without newline. Never raises for what a room made.

@@ -7,8 +7,8 @@ Reading order: `room` (what a program sees), `connecting`, `lifeline` (coming ba
 from __future__ import annotations
 
 from chatroom.client.connecting import connect
-from chatroom.client.gap import Gap
 from chatroom.client.room import Receipt, Room, Statistics
 from chatroom.client.standing import Connected, Disconnected
+from chatroom.event import Gap
 
 __all__ = ["Connected", "Disconnected", "Gap", "Receipt", "Room", "Statistics", "connect"]

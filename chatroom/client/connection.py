@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import trio
 
 from chatroom.client.errors import RoomError, from_code
-from chatroom.client.gap import Gap
 from chatroom.client.handshake import READ_BYTES, Entrance
 from chatroom.client.inbox import Inbox
 from chatroom.client.ledger import Ledger, Request
 from chatroom.client.lines import BadLine, HistoryPage, Skipped, parse
 from chatroom.client.standing import Connected, Disconnected, Standing, Wishes
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Ack, Bye, Error, Help, Members, Pong, Presence, Welcome
 from chatroom.protocol.framing import LineTooLong
 
@@ -60,12 +59,17 @@ class Desk:
 class Connection:
     """Moves lines between a stream and the desk. `run` it once."""
 
-    def __init__(self, desk: Desk, entrance: Entrance, *, connected: Connected) -> None:
+    def __init__(self, desk: Desk, entrance: Entrance, connected: Connected) -> None:
         self._desk = desk
         self._stream = entrance.stream
         self._splitter = entrance.splitter
         self._early_lines = entrance.lines
-        self._connected = connected
+        self._same_log = not connected.new_log
+        welcome = entrance.welcome
+        self._asked_after = welcome.after if isinstance(welcome.after, int) else desk.standing.after
+        self._untold = (
+            connected.missed
+        )  # until the first replayed line shows where they are missing
         self._ending = Ending("lost", "the connection was lost")
         self._work = trio.Event()
         self._reading_since = trio.current_time()
@@ -119,12 +123,14 @@ class Connection:
     def _take_event(self, event: Event) -> None:
         desk = self._desk
         standing = desk.standing
-        own = desk.ledger.look_up(event)
-        if event.seq <= standing.after:
-            return  # seen before: asked for once more only to find what got no ack
-        standing.after = event.seq
+        if self._untold:
+            self._tell_missed(event.seq)
+        ours = desk.ledger.unconfirmed > 0 and desk.ledger.look_up(event)
+        # What is not new was asked for once more to find what became of a statement.
+        if not standing.arrived(event.seq) or (ours and not desk.wishes.echo):
+            return
         desk.counts.events += 1
-        if desk.wishes.receive and (desk.wishes.echo or not own):
+        if desk.wishes.receive:
             # Without a question the reader stops after this chunk, so the inbox is over by one.
             desk.inbox.append_event(event, may_leave_out=len(desk.ledger) > 0)
 
@@ -132,18 +138,16 @@ class Connection:
         desk = self._desk
         match item:
             case Ack():
-                self._answer(item.id, item.seq)
-                desk.standing.after = max(desk.standing.after, item.seq)
+                self._acked(item)
             case Members() | HistoryPage() | Pong():
                 self._answer(item.id, item)
             case Error():
                 self._refused(item)
-            case Gap() if item.last > desk.standing.after:
-                desk.standing.after = item.last
-                desk.counts.missed += item.last - item.first + 1
-                self._tell(item)
+            case Gap():
+                self._untold = 0
+                self._miss(item.first, item.last)
             case Skipped():
-                desk.standing.after = max(desk.standing.after, item.seq)
+                desk.standing.arrived(item.seq)
             case Presence():
                 self._tell(item)
             case Bye():
@@ -151,20 +155,40 @@ class Connection:
             case Welcome() | Help() | _:
                 pass
 
+    def _miss(self, first: int, last: int) -> None:
+        """Tell of a hole, but for what of it was told before."""
+        desk = self._desk
+        first = max(first, desk.standing.after + 1)
+        if first <= last:
+            desk.standing.arrived(last)
+            desk.counts.missed += last - first + 1
+            self._tell(Gap(first, last))
+
+    def _tell_missed(self, first_replayed: int) -> None:
+        """Say what a partial replay lacks at its beginning, if the server did not say it itself."""
+        untold, self._untold = self._untold, 0
+        last = min(first_replayed - 1, self._asked_after + untold)
+        self._miss(self._asked_after + 1, last)
+
     def _tell(self, item: Item) -> None:
         if self._desk.wishes.receive:
             self._desk.inbox.append(item)
 
-    def _answer(self, identity: str | None, answer: Members | HistoryPage | Pong | int) -> None:
+    def _answer(self, identity: str | None, answer: Members | HistoryPage | Pong) -> None:
         request = self._desk.ledger.answered(identity)
-        if request is None:
-            return  # asked by somebody who was cancelled meanwhile
-        if isinstance(answer, int):
-            self._desk.counts.acked += 1
+        if request is not None:  # else who asked was cancelled meanwhile
+            request.resolve(answer)
+
+    def _acked(self, ack: Ack) -> None:
+        desk = self._desk
+        desk.standing.acked(ack.seq)
+        desk.counts.acked += 1
+        request = desk.ledger.acked(ack.id, ack.seq)
+        if request is not None:
             if request.kind == "rename":
-                self._desk.standing.nick = str(request.fields["to"])
-                self._desk.standing.nick_chosen = True
-        request.resolve(answer)
+                desk.standing.nick = str(request.fields["to"])
+                desk.standing.nick_chosen = True
+            request.resolve(ack.seq)
 
     def _refused(self, error: Error) -> None:
         request = self._desk.ledger.answered(error.id)
@@ -200,10 +224,6 @@ class Connection:
             heard = await self._search(after, standing.welcome.seq if standing.welcome else 0)
         ledger.settle(heard=heard)
 
-    @property
-    def _same_log(self) -> bool:
-        return not self._connected.new_log
-
     async def _search(self, after: int, last: int) -> bool | None:
         """Look through the history up to `last`: False if it has no hole, None if it has one."""
         ledger = self._desk.ledger
@@ -215,7 +235,8 @@ class Connection:
                 if isinstance(event, Gap) or event.seq != after + 1:
                     return None
                 after = event.seq
-                ledger.look_up(event)
+                if ledger.look_up(event):
+                    self._desk.standing.acked(event.seq)
             if page is None or not page.events:
                 return None
         return None

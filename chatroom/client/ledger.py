@@ -47,7 +47,7 @@ class Request:
         self.error = error
         self.answered.set()
 
-    def made(self, event: Event, nick: str) -> bool:
+    def may_have_made(self, event: Event, nick: str) -> bool:
         """Whether `event` may be what this request became, `nick` being who asked."""
         if event.kind != self.kind or event.nick != nick or event.seq <= self.after:
             return False
@@ -69,9 +69,9 @@ class Ledger:
         self._queued: dict[str, Request] = {}
         self._sent: dict[str, Request] = {}
         self._unconfirmed: dict[str, Request] = {}
-        self._found: set[int] = set()
         self.queued_bytes = 0
         self.unconfirmed_nick = ""
+        self._acked = (0, 0)  # the latest statement that the room is known to have, and its seq
 
     def __len__(self) -> int:
         return len(self._queued) + len(self._sent) + len(self._unconfirmed)
@@ -91,7 +91,10 @@ class Ledger:
 
     def lowest_unconfirmed(self) -> int | None:
         """The events of all unconfirmed statements have numbers above this; None without any."""
-        return min((request.after for request in self._unconfirmed.values()), default=None)
+        lowest = min((request.after for request in self._unconfirmed.values()), default=None)
+        if lowest is not None and int(next(iter(self._unconfirmed))) > self._acked[0]:
+            return max(lowest, self._acked[1])
+        return lowest
 
     def add(self, kind: str, **fields: str | int) -> Request:
         """Queue a request, behind those that wait already."""
@@ -139,9 +142,15 @@ class Ledger:
         """The request that an answer belongs to, taken out of the ledger; None if it is unknown."""
         return self._sent.pop(identity, None) if identity is not None else None
 
-    def disconnected(self, nick: str, after: int) -> None:
-        """The connection broke; `nick` was the name on it, `after` the newest number seen."""
-        self._found = {seq for seq in self._found if seq > after}
+    def acked(self, identity: str, seq: int) -> Request | None:
+        """As `answered`, for an ack."""
+        request = self.answered(identity)
+        if request is not None:
+            self._acked = max(self._acked, (int(request.id), seq))
+        return request
+
+    def disconnected(self, nick: str) -> None:
+        """The connection broke; `nick` was the name on it."""
         sent, self._sent = self._sent, {}
         waiting, self._queued, self.queued_bytes = self._queued, {}, 0
         for request in sent.values():
@@ -152,17 +161,23 @@ class Ledger:
         for request in chain(questions, waiting.values()):
             self._queue(request)
 
+    def forget_numbers(self) -> None:
+        """The server has begun another log: numbers from before mean nothing in it."""
+        self._acked = (self._acked[0], 0)
+
     def look_up(self, event: Event) -> bool:
-        """Whether an event, seen after a reconnect in the order of its number, is our own doing.
+        """Whether an event, seen after a reconnect in the order of its number, is what became of an
+        unconfirmed statement; its asker then has its answer.
 
         The room took our statements in their order, so the first that fits is the one.
         """
-        if event.seq in self._found:
-            return True
+        known_id, known_seq = self._acked
         for request in self._unconfirmed.values():
-            if request.made(event, self.unconfirmed_nick):
+            if int(request.id) > known_id and event.seq <= known_seq:
+                return False  # the same text may have been said before, and have its ack
+            if request.may_have_made(event, self.unconfirmed_nick):
                 del self._unconfirmed[request.id]
-                self._found.add(event.seq)
+                self._acked = max(self._acked, (int(request.id), event.seq))
                 if request.kind == "rename":
                     self.unconfirmed_nick = event.to
                 request.resolve(event.seq)
@@ -188,7 +203,7 @@ class Ledger:
 
     def fail_all(self, error: RoomError) -> None:
         """The end: nothing will be sent or answered any more."""
-        self.disconnected("", 0)
+        self.disconnected("")
         self.settle(heard=None)
         for request in self._queued.values():
             request.fail(error)

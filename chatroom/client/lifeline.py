@@ -54,12 +54,15 @@ class Lifeline:
         connected, gap = desk.standing.welcomed(
             entrance.welcome, asked_after if isinstance(asked_after, int) else None
         )
-        desk.counts.missed += connected.missed
+        if connected.new_log:
+            desk.ledger.forget_numbers()
         if desk.wishes.receive:
             desk.inbox.append(connected)
             if gap is not None:
                 desk.inbox.append(gap)
-        return Connection(desk, entrance, connected=connected)
+        if gap is not None:
+            desk.counts.missed += gap.last - gap.first + 1
+        return Connection(desk, entrance, connected)
 
     async def run(self, connection: Connection) -> None:
         """Serve `connection` and those that follow it. Returns when the room is left or lost."""
@@ -71,8 +74,7 @@ class Lifeline:
                     self.leave()
                 ending = await current.run()
                 self._connection = None
-                standing = self._desk.standing
-                self._desk.ledger.disconnected(standing.nick, standing.after)
+                self._desk.ledger.disconnected(self._desk.standing.nick)
                 current = await self._next(ending)
         finally:
             self._connection = None

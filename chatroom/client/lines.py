@@ -7,8 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from chatroom.client.gap import Gap
-from chatroom.event import Event, decode_event
+from chatroom.event import Event, Gap, decode_event
 from chatroom.protocol.answers import Ack, Bye, Error, Help, Members, Pong, Presence, Welcome
 
 #: A line without an end is given up here. The longest honest one is a page of 1,000 events, each
@@ -46,16 +45,12 @@ class _HistoryLine(msgspec.Struct, tag_field="kind", tag="history"):
     id: str | None = None
 
 
-class _GapLine(Gap, frozen=True, tag_field="kind", tag="gap"):
-    pass
-
-
 class _Kind(msgspec.Struct):
     kind: str = ""
     seq: int = 0
 
 
-_Answer = Welcome | Ack | Members | Pong | Error | Help | Presence | Bye | _HistoryLine | _GapLine
+_Answer = Welcome | Ack | Members | Pong | Error | Help | Presence | Bye | _HistoryLine | Gap
 Answer = Welcome | Ack | Members | Pong | Error | Help | Presence | Bye | HistoryPage
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
@@ -95,10 +90,8 @@ def _of_unknown_kind(line: bytes, error: Exception) -> Event | Skipped | None:
 
 
 def _finished(answer: object) -> Gap | Answer:
-    if isinstance(answer, _GapLine):
-        return Gap(answer.first, answer.last)
     if isinstance(answer, _HistoryLine):
         items = [parse(bytes(raw)) for raw in answer.events]
         events = [item for item in items if isinstance(item, Event | Gap)]
         return HistoryPage(events, answer.more, answer.id)
-    return answer  # type: ignore[return-value]  # the union less the two above
+    return answer  # type: ignore[return-value]  # the union less the one above

@@ -9,12 +9,11 @@ import trio
 
 from chatroom.client.connection import Desk, Item, asked
 from chatroom.client.errors import RoomError
-from chatroom.client.gap import Gap
 from chatroom.client.inbox import LeftOut
 from chatroom.client.ledger import Request
 from chatroom.client.lifeline import Lifeline
 from chatroom.client.lines import HistoryPage
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Members
 
 #: Requests without an answer, at most: ten times what fills a fast connection to a near server.

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from chatroom.client.gap import Gap
+from chatroom.event import Gap
 from chatroom.protocol.answers import Welcome
 from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
 
@@ -29,6 +29,10 @@ class Wishes:
     receive: bool = True
     inbox_limit_bytes: int = 8 * 1024 * 1024
     heartbeat_seconds: float = 15.0
+
+
+#: Own events that are remembered by their acks, at most.
+OWN = 4096
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -62,8 +66,12 @@ class Standing:
         self.nick_chosen = wishes.nick is not None
         self.token: str | None = None
         self.session = wishes.session
-        #: The newest number known to be here: an event's, an ack's, or the welcome's.
+        #: Every number up to this one has arrived here, or is known to be missing.
         self.after = wishes.after or 0
+        # Our own events above that, of which we know by their acks. A resumed connection acks what
+        # is said on it while it still replays older events, so an ack does not mean that all
+        # before it has arrived; and the replay will have our own event too.
+        self._own: set[int] = set()
         self.welcome: Welcome | None = None
         self._wishes = wishes
 
@@ -86,25 +94,53 @@ class Standing:
     def welcomed(self, welcome: Welcome, asked_after: int | None) -> tuple[Connected, Gap | None]:
         """Take in a welcome to a hello that asked for what came `asked_after`.
 
-        Returns what to tell the reader: the connection, and the hole that nothing else will tell.
+        Returns what to tell the reader: the connection, and a hole that no event will show.
         """
         again = self.welcome is not None
-        same_log = self.session in (None, welcome.session)
-        missed = welcome.missed if isinstance(welcome.missed, int) else 0
         gap = None
         behind = 0
-        if asked_after is not None and same_log:
-            behind = max(0, welcome.seq - self.after - missed)
-            if missed and asked_after + missed > self.after:
-                gap = Gap(max(self.after, asked_after) + 1, asked_after + missed)
-                self.after = gap.last
-        elif asked_after is not None:
-            self.after = 0  # numbers of another log; what is replayed is all new
-        else:
-            if again and same_log and welcome.seq > self.after:
+        if asked_after is None:
+            new_log = self.session not in (None, welcome.session)
+            if again and not new_log and welcome.seq > self.after:
                 gap = Gap(self.after + 1, welcome.seq)
-                missed = welcome.seq - self.after
             self.after = welcome.seq
+        else:
+            start = welcome.after if isinstance(welcome.after, int) else asked_after
+            # A session that the server does not know is never complete. From 0 nothing tells
+            # whether it was known, so nothing is built on it.
+            known = welcome.resumed == "complete" or self.session in (None, welcome.session)
+            new_log = start < asked_after or (not known and asked_after == 0)
+            if new_log:
+                self.after = start
+            behind = max(0, welcome.seq - self.after)
+        if asked_after is None or new_log:
+            self._own.clear()
         self.nick, self.token = welcome.nick, welcome.token
         self.session, self.welcome = welcome.session, welcome
-        return Connected(welcome, again, missed, behind, not same_log), gap
+        missed = welcome.missed if isinstance(welcome.missed, int) else 0
+        return Connected(welcome, again, missed, behind, new_log), gap
+
+    def acked(self, seq: int) -> None:
+        """The room has a statement of ours under this number."""
+        if self._wishes.echo or seq <= self.after:
+            return  # it will arrive, or has arrived, as any other event
+        self._own.add(seq)
+        if len(self._own) > OWN:
+            # Only without presence, where numbers have holes. By now all before has arrived.
+            self.after = max(self.after, min(self._own))
+        while self.after + 1 in self._own:
+            self.after += 1
+            self._own.discard(self.after)
+        if self._own and self.after >= min(self._own):
+            self._own = {own for own in self._own if own > self.after}
+
+    def arrived(self, seq: int) -> bool:
+        """An event came; whether it is new here, and not our own."""
+        if seq <= self.after:
+            return False
+        self.after = seq
+        if not self._own:
+            return True
+        ours = seq in self._own
+        self._own = {own for own in self._own if own > seq}
+        return not ours

@@ -42,6 +42,9 @@ class Welcome(Answer, frozen=True):
         msgspec.UNSET
     )  #: complete or partial, where resuming was asked
     missed: int | msgspec.UnsetType = msgspec.UNSET  #: with partial: events no longer kept
+    #: Where resuming was asked: the replay has what is above this. It is the hello's `after`, or 0
+    #: if that counts in a log that this server does not have.
+    after: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Ack(Answer, frozen=True):

@@ -173,9 +173,9 @@ class Entrance:
         missed = self._journal.missing_after(after)
         welcome = self._welcome(connection)
         if known and not missed:
-            return msgspec.structs.replace(welcome, resumed="complete")
+            return msgspec.structs.replace(welcome, resumed="complete", after=after)
         # How much was missed of a session that is not kept nobody can say: partial, in any case.
-        return msgspec.structs.replace(welcome, resumed="partial", missed=missed)
+        return msgspec.structs.replace(welcome, resumed="partial", missed=missed, after=after)
 
     def _welcome(self, connection: Connection) -> answers.Welcome:
         member, room = self._member(connection), self._room

@@ -137,6 +137,7 @@ class FakeConnection:
             welcome["resumed"] = "complete" if same and not missed else "partial"
             if not same or missed:
                 welcome["missed"] = missed
+            welcome["after"] = start
         for item in [welcome, *replay]:
             self.send(item)
         room.connections.append(self)

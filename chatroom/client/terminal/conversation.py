@@ -11,7 +11,6 @@ import trio
 from chatroom.client.connecting import open_room
 from chatroom.client.connection import Item
 from chatroom.client.errors import RoomError, Unconfirmed
-from chatroom.client.gap import Gap
 from chatroom.client.room import Receipt, Room
 from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.colours import Colours
@@ -21,7 +20,7 @@ from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
 from chatroom.client.terminal.visible import visible
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 
 #: After this long without a key, the first message that comes is put under a mark.
 AWAY_SECONDS = 60.0

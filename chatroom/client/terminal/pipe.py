@@ -12,12 +12,11 @@ import trio
 
 from chatroom.client.connecting import open_room
 from chatroom.client.errors import RoomError, TooFast
-from chatroom.client.gap import Gap
 from chatroom.client.room import Receipt, Room
 from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.printer import Printer
 from chatroom.client.terminal.streams import lines_of, wait_reader_gone
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 
 #: Messages on their way at once: enough to keep a server busy that syncs its disk for each commit.
 WINDOW = 64

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-import msgspec
-
-from chatroom.client.gap import Gap
 from chatroom.client.terminal.render import plain
 from chatroom.client.terminal.streams import write
 from chatroom.client.terminal.visible import json_safe
-from chatroom.event import Event, encode_event
+from chatroom.event import Event, Gap, encode_event
 
 #: Lines are joined up to this much while more are waiting; a line that comes alone goes at once.
 JOINED_BYTES = 32 * 1024
-
-_encode = msgspec.json.Encoder().encode
 
 
 class Source(Protocol):
@@ -63,6 +58,4 @@ class Printer:
     def _line(self, item: Event | Gap) -> bytes:
         if not self._json:
             return f"{plain(item)}\n".encode()
-        if isinstance(item, Gap):
-            return _encode({"kind": item.kind, "from": item.first, "to": item.last}) + b"\n"
         return json_safe(encode_event(item)) + b"\n"

@@ -6,11 +6,10 @@ import re
 from datetime import date, datetime
 
 from chatroom.client.connection import Item
-from chatroom.client.gap import Gap
 from chatroom.client.standing import Connected, Disconnected
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.visible import visible
-from chatroom.event import Event
+from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Error, Presence
 
 BELL = "\a"

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.client.gap import Gap
 from chatroom.client.standing import Connected
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.commands import COMMANDS, help_lines, read
@@ -19,7 +18,7 @@ from chatroom.client.terminal.completion import Completion, candidates
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import BELL, Renderer, plain
 from chatroom.client.terminal.visible import MARKS, json_safe, visible
-from chatroom.event import Event, encode_event
+from chatroom.event import Event, Gap, encode_event
 from chatroom.protocol.answers import Limits, Presence, Welcome
 
 TIME = "2026-11-22T13:17:42.123456Z"
