@@ -85,7 +85,8 @@ async def scenario(
         direct = chatroom.connect(port=house.service.port, nick="bob", echo=True, presence=False)
         async with direct as bob:
             broken = Broken(relay.port, said, presence=presence, echo=echo)
-            await nursery.start(broken.run)
+            nursery.start_soon(broken.run)
+            await broken.entered.wait()
             for text in heard:
                 await bob.say(text)
                 await trio.sleep(0.03)
@@ -110,20 +111,20 @@ class Broken:
         self._presence, self._echo = presence, echo
         self.acked: list[int] = []
         self.seen: list[tuple[int, str, str]] = []
-        self.spoken, self.ended = trio.Event(), trio.Event()
+        self.entered, self.spoken, self.ended = trio.Event(), trio.Event(), trio.Event()
 
-    async def run(self, *, task_status: TaskStatus[None]) -> None:
+    async def run(self) -> None:
         while True:
             with suppress(chatroom.client.errors.Unreachable):
-                await self._talk_and_listen(task_status)
+                await self._talk_and_listen()
                 return
 
-    async def _talk_and_listen(self, task_status: TaskStatus[None]) -> None:
+    async def _talk_and_listen(self) -> None:
         connection = chatroom.connect(
             port=self._port, nick="alice", resume=True, presence=self._presence, echo=self._echo
         )
         async with connection as room, trio.open_nursery() as nursery:
-            task_status.started()
+            self.entered.set()
             nursery.start_soon(self._listen, room)
             receipts = []
             for text in self._said:
