@@ -331,13 +331,14 @@ def journal(
     print("| what | measured | wanted | |\n|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(dir=".") as name:
         directory = Path(name)
-        for measured in (
+        measurements: Sequence[Callable[[], list[Figure]]] = (
             lambda: restart(directory, where, repeat),
             lambda: fanout(directory, where, repeat, seconds),
             lambda: latency(directory, where, repeat, seconds),
             lambda: acks(directory, where, seconds),
-        ):
-            for figure in measured():
+        )
+        for measure in measurements:
+            for figure in measure():
                 mark = "reached" if figure.reached else "not reached"
                 print(
                     f"| {figure.what} | {figure.measured} | {figure.wanted} | {mark} |", flush=True
@@ -345,6 +346,4 @@ def journal(
 
 
 if __name__ == "__main__":
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(journal)
-    app()
+    typer.run(journal)

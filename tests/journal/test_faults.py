@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import subprocess
+import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -258,3 +261,19 @@ async def test_a_fault_of_ours_in_the_writer_is_no_end_of_it(
             assert not await store(journal, talk(1, 1))
         assert any(record.exc_info for record in caplog.records if record.levelno >= logging.ERROR)
         assert await store(journal, talk(2, 2))
+
+
+async def test_a_limit_of_the_operating_system(path: Path) -> None:
+    """Not our own disk this time: RLIMIT_FSIZE, and the real errors of real writes."""
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.journal.full_disk", str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("acked ")
+    assert path.stat().st_size > 0
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM gap").fetchone() == (1,)
