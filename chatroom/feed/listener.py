@@ -81,10 +81,10 @@ class Listener:
         self._source: _Address = None
         self._feed = open_listening(wanted.group)
         self._ask = open_asking(wanted.group.family)
-        # Both sockets in one descriptor: a task can wait for one only, and a task for each would
-        # cost a hop for every datagram.
+        # A task can wait for one descriptor only, and a task for each socket would cost a hop for
+        # every datagram: while answers are due both sockets are in this one. At other times the
+        # group's is waited for by itself, which saves its sender a wake-up for each datagram.
         self._both = select.epoll()
-        self._both.register(self._feed, select.EPOLLIN)
         self._both.register(self._ask, select.EPOLLIN)
         self._waiting: deque[Outcome] = deque()
 
@@ -102,9 +102,10 @@ class Listener:
             counts.kernel_drops = kernel_drops(self._feed) + kernel_drops(self._ask)
         return counts
 
-    def fileno(self) -> int:
-        """A descriptor that is readable when `receive_nowait` would find something."""
-        return self._both.fileno()
+    def filenos(self) -> tuple[int, int]:
+        """The descriptors of both sockets, for a poller of one's own: when one is readable,
+        `receive_nowait` finds something."""
+        return self._feed.fileno(), self._ask.fileno()
 
     @property
     def deadline(self) -> float:
@@ -137,9 +138,15 @@ class Listener:
     async def wait_for_work(self) -> None:
         """Wait until `receive_nowait` is to be called."""
         deadline = self._reassembly.deadline
-        patience = inf if deadline == inf else max(0.0, deadline - time.monotonic())
-        with trio.move_on_after(patience):
-            await trio.lowlevel.wait_readable(self._both.fileno())
+        if deadline == inf:
+            await trio.lowlevel.wait_readable(self._feed)
+            return
+        self._both.register(self._feed, select.EPOLLIN)
+        try:
+            with trio.move_on_after(max(0.0, deadline - time.monotonic())):
+                await trio.lowlevel.wait_readable(self._both.fileno())
+        finally:
+            self._both.unregister(self._feed)
 
     def finish(self) -> list[Outcome]:
         """The last outcomes: what waits for something missing, and what is missing, as lost."""

@@ -53,7 +53,8 @@ class Sender:
         self._store = store
         self._datagram_bytes = datagram_bytes
         self._sent_at = trio.current_time()
-        self._resting: trio.Event | None = None  # set to wake the heartbeats, while all is quiet
+        self._quiet = trio.CancelScope()  # ends when nothing was sent for a while
+        self._put_off_again_at = 0.0
         self.errors: Counter[str] = Counter()
         self._unlogged = 0
         self._logged_at = -LOG_SECONDS
@@ -63,17 +64,14 @@ class Sender:
     def send(self, first_seq: int, messages: Sequence[bytes]) -> None:
         """Send a batch of messages, numbered from `first_seq`, in as few datagrams as they fit.
 
-        Called in the broadcaster's own turn, for every batch: 12 µs for a lone message on
-        loopback, 9 of them in the kernel, however many listen (their wake-ups are extra).
+        Called in the broadcaster's own turn, for every batch. A lone message takes 7 µs on
+        loopback, 4 of them in the kernel, which needs 0.36 µs more for each listener on this host.
         """
         blocks = [mold.block(message) for message in messages]
         self._store.extend(first_seq, blocks)
         for datagram in mold.packets(self._session, first_seq, blocks, self._datagram_bytes):
             self._send(datagram)
-        self._sent_at = trio.current_time()
-        if self._resting is not None:
-            self._resting.set()
-            self._resting = None
+        self._put_off_heartbeat()
 
     def _send(self, datagram: bytes) -> None:
         try:
@@ -95,21 +93,32 @@ class Sender:
 
     async def beat(self) -> None:
         """Send heartbeats, until the farewell."""
+        heard_of = self._sent_at
+        pause, due = FIRST_HEARTBEAT_SECONDS, heard_of + FIRST_HEARTBEAT_SECONDS
         while not self._ended:
-            await trio.sleep_until(self._sent_at + FIRST_HEARTBEAT_SECONDS)
-            if trio.current_time() >= self._sent_at + FIRST_HEARTBEAT_SECONDS:
-                await self._beat_until_something_is_sent()
-
-    async def _beat_until_something_is_sent(self) -> None:
-        sent = self._resting = trio.Event()
-        pause = FIRST_HEARTBEAT_SECONDS
-        while not (sent.is_set() or self._ended):
+            with trio.CancelScope(deadline=due) as self._quiet:
+                await trio.sleep_forever()
+            if self._ended:
+                break
+            if self._sent_at != heard_of:
+                heard_of = self._sent_at
+                pause, due = FIRST_HEARTBEAT_SECONDS, heard_of + FIRST_HEARTBEAT_SECONDS
+                if trio.current_time() < due:
+                    continue
             if self._broken:
                 self._mend()
             self._send(mold.heartbeat(self._session, self._store.next_sequence))
             pause = min(2 * pause, LONGEST_HEARTBEAT_SECONDS)
-            with trio.move_on_after(pause):
-                await sent.wait()
+            due = trio.current_time() + pause
+
+    def _put_off_heartbeat(self) -> None:
+        """Something was sent. Setting a deadline costs 5 µs and being woken in vain by one 50 to
+        150, so in a busy room the deadline is moved now and then, and hardly ever reached.
+        """
+        self._sent_at = now = trio.current_time()
+        if now >= self._put_off_again_at:
+            self._put_off_again_at = now + FIRST_HEARTBEAT_SECONDS / 2
+            self._quiet.deadline = now + FIRST_HEARTBEAT_SECONDS
 
     def _mend(self) -> None:
         """A fresh socket after an error: the old one may be tied to an interface that is gone."""

@@ -93,7 +93,8 @@ class MulticastBot:
             self.gone = str(error)
             self.on_gone(self.gone)
             return
-        self._poller.watch(self._listener.fileno(), self.work)
+        for descriptor in self._listener.filenos():
+            self._poller.watch(descriptor, self.work)
         self.entered = True
 
     def work(self, _mask: int) -> None:
@@ -117,7 +118,8 @@ class MulticastBot:
         if self._listener is not None:
             self._figures = self.figures()
             self._alarm.set(self, inf)
-            self._poller.forget(self._listener.fileno())
+            for descriptor in self._listener.filenos():
+                self._poller.forget(descriptor)
             self._listener.close()
             self._listener = None
 

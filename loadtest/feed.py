@@ -1,0 +1,214 @@
+"""`python -m loadtest feed`: what the multicast feed costs, how fast it is, and how it repairs.
+
+Three measurements, each printed with the bar that it has to reach:
+
+1. one talker at 1,000 messages a second: latency to a listener of the feed and to a TCP reader of
+   the same server, in turn;
+2. the server's CPU time for each message with 100 listeners of the feed and with 100 TCP readers,
+   in turn;
+3. twenty listeners behind a link that drops a tenth of everything (two network namespaces; needs
+   root): all repaired, how fast, with how many requests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any, NamedTuple
+
+from chatroom.errors import ChatroomError
+from loadtest.namespaces import cable, missing
+
+_READY_SECONDS = 20.0
+#: Messages a second where the cost of one is measured: each is a batch of its own.
+COST_RATE = 500
+_CHATROOM = (sys.executable, "-m", "chatroom")
+
+
+class Row(NamedTuple):
+    """A figure beside its bar."""
+
+    name: str
+    figure: str
+    bar: str
+    reached: bool
+
+
+class Server:
+    """A running `chatroom serve`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
+        self.pid = process.pid
+        self.port = port
+
+    def cpu_seconds(self) -> float:
+        """What it has used so far, in user and kernel mode together."""
+        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
+
+
+@contextmanager
+def serving(prefix: Sequence[str], *options: str) -> Iterator[Server]:
+    """A server on a free port, with its history in memory; `prefix` comes before its command."""
+    command = [*prefix, *_CHATROOM, "serve", "--port", "0", "--journal", ":memory:", *options]
+    command += ["--log-level", "info", "--log-format", "json"]
+    with TemporaryFile() as log, subprocess.Popen(command, stderr=log) as process:
+        try:
+            yield Server(process, _wait_ready(process, log.fileno()))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+
+
+def _wait_ready(process: subprocess.Popen[bytes], log: int) -> int:
+    """The port, once the server says that it is ready."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        for line in os.pread(log, 1 << 16, 0).splitlines(keepends=True):
+            if line.endswith(b"\n") and b'"ready"' in line:
+                return int(json.loads(line)["tcp"].rpartition(":")[2])
+        time.sleep(0.02)
+    said = os.pread(log, 1 << 16, 0).decode(errors="replace")
+    raise ChatroomError(f"the server did not start: {said.strip()}")
+
+
+def swarm(prefix: Sequence[str], *options: str) -> dict[str, Any]:
+    """A run of `chatroom swarm`; its result."""
+    command = [*prefix, *_CHATROOM, "swarm", "--json", *options]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if not done.stdout:
+        raise ChatroomError(f"the swarm failed: {done.stderr.decode().strip()}")
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def _pinned(core: int) -> list[str]:
+    cores = sorted(os.sched_getaffinity(0))
+    return ["taskset", "-c", str(cores[core % len(cores)])]
+
+
+def _work(server: Server, mode: str, *, bots: int, rate: int, seconds: float) -> dict[str, Any]:
+    """One talker and so many listeners, on TCP (as JSON, too) or on the feed."""
+    bots += mode == "tcp"  # there the talker is one of the bots
+    options = ["--port", str(server.port), "--mode", mode, "--format", "json"]
+    options += ["--bots", str(bots), "--rate", str(rate), "--duration", str(seconds)]
+    return swarm(_pinned(1), *options, "--warmup", "0.5")
+
+
+def latency(repeat: int, seconds: float) -> list[Row]:
+    """Measurement 1."""
+    found: dict[str, list[int]] = {"multicast": [], "tcp": []}
+    with serving(_pinned(0)) as server:
+        for _ in range(repeat):
+            for mode, medians in found.items():
+                result = _work(server, mode, bots=1, rate=1000, seconds=seconds)
+                medians.append(result["latency"]["percentiles_us"]["50"])
+    feed, tcp = (statistics.median(found[mode]) for mode in ("multicast", "tcp"))
+    return [
+        Row(
+            "median latency, 1,000 messages/s, one listener",
+            f"feed {feed:.0f} µs, TCP {tcp:.0f} µs: {feed / tcp:.2f} x",
+            "at most 1 x",
+            feed <= tcp,
+        )
+    ]
+
+
+def cost(repeat: int, seconds: float) -> list[Row]:
+    """Measurement 2. What a message costs that nobody hears is taken off both."""
+    found: dict[str, list[float]] = {"nobody": [], "multicast": [], "tcp": []}
+    for _ in range(repeat):
+        for mode, costs in found.items():
+            options = [] if mode == "multicast" else ["--no-multicast"]
+            with serving(_pinned(0), *options) as server:
+                before = server.cpu_seconds()
+                if mode == "nobody":
+                    messages = _talk(server, COST_RATE, seconds)
+                else:
+                    result = _work(server, mode, bots=100, rate=COST_RATE, seconds=seconds)
+                    messages = result["audit"]["messages"]
+                costs.append((server.cpu_seconds() - before) / messages * 1e6)
+    nobody, feed, tcp = (statistics.median(found[mode]) for mode in found)
+    ratio = (feed - nobody) / (tcp - nobody)
+    return [
+        Row(
+            f"server CPU for each message, {COST_RATE} messages/s, 100 readers",
+            f"feed {feed:.0f} µs, TCP {tcp:.0f} µs, nobody {nobody:.0f} µs:"
+            f" ({feed:.0f} - {nobody:.0f}) / ({tcp:.0f} - {nobody:.0f}) = {ratio:.2f}",
+            "at most 0.2",
+            ratio <= 0.2,
+        )
+    ]
+
+
+def _talk(server: Server, rate: int, seconds: float) -> int:
+    """Say something at a steady pace to nobody; how often."""
+    count = int(rate * seconds)
+    with socket.create_connection(("127.0.0.1", server.port)) as talker:
+        talker.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begin = time.monotonic()
+        for number in range(count):
+            time.sleep(max(0.0, begin + number / rate - time.monotonic()))
+            talker.sendall(b"x" * 100 + b"\n")
+    return count
+
+
+def repairs(listeners: int, seconds: float) -> list[Row]:
+    """Measurement 3."""
+    with cable(loss_percent=10) as link:
+        near, far = link.near, link.far
+        options = ["--host", near.address, "--multicast-interface", near.interface]
+        with serving(near.command([]), *options) as server:
+            options = ["--host", near.address, "--interface", far.interface]
+            options += ["--port", str(server.port), "--mode", "multicast", "--rate", "300"]
+            options += ["--bots", str(listeners), "--duration", str(seconds)]
+            feed = swarm(far.command([]), *options)["feed"]["listeners"]
+    lost, repaired, requests = (
+        sum(one[name] for one in feed) for name in ("lost", "repaired", "requests")
+    )
+    slowest = max(one["repair_p99_ms"] or 0.0 for one in feed)
+    return [
+        Row(
+            f"10 % loss, {listeners} listeners: repaired",
+            f"{repaired:,}, {lost} lost",
+            "all",
+            lost == 0 and repaired > 0,
+        ),
+        Row("p99 of the repair, slowest listener", f"{slowest:.1f} ms", "< 50 ms", slowest < 50),
+        Row(
+            "requests for each lost packet",
+            f"{requests / max(1, repaired):.2f}",
+            "at most 3",
+            requests <= 3 * repaired,
+        ),
+    ]
+
+
+def measure(repeat: int, seconds: float) -> list[Row]:
+    """All measurements that are possible here; stderr names what is not."""
+    rows = latency(repeat, seconds) + cost(repeat, seconds)
+    if why := missing():
+        print(f"left out: the lossy link: {why}", file=sys.stderr)
+    else:
+        rows += repairs(20, seconds)
+    return rows
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The figures as a table."""
+    lines = ["| what | measured | bar | reached |", "|---|---|---|---|"]
+    lines += [
+        f"| {row.name} | {row.figure} | {row.bar} | {'yes' if row.reached else 'no'} |"
+        for row in rows
+    ]
+    return "\n".join(lines) + "\n"
