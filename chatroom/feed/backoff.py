@@ -12,7 +12,7 @@ REORDER_GRACE_SECONDS = (0.001, 0.002)
 #: listeners further, and is added to every repair.
 FIRST_SPREAD_SECONDS = 0.004
 #: How long the first question may stay unanswered; each further one twice as long as the last.
-FIRST_TIMEOUT_SECONDS = 0.006
+FIRST_TIMEOUT_SECONDS = 0.004
 LONGEST_TIMEOUT_SECONDS = 0.5
 #: For how many listeners the spread is made. RFC 5401 is insensitive to it: an order of magnitude
 #: either way costs little.
@@ -42,6 +42,6 @@ def before_next_question(tries: int, round_trip_seconds: float, random: Random) 
     Where answers are known to take long (`round_trip_seconds`, smoothed), the first wait allows for
     it: asking twice for what is on its way helps nobody.
     """
-    first = max(FIRST_TIMEOUT_SECONDS, 3 * round_trip_seconds)
+    first = max(FIRST_TIMEOUT_SECONDS, 2 * round_trip_seconds)
     timeout = min(LONGEST_TIMEOUT_SECONDS, first * 2.0 ** min(tries - 1, 16))
-    return min(LONGEST_TIMEOUT_SECONDS, timeout + spread(timeout / 2, random))
+    return min(LONGEST_TIMEOUT_SECONDS, timeout + spread(timeout / 4, random))
