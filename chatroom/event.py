@@ -73,10 +73,7 @@ class Gap(
     @property
     def text(self) -> str:
         """The hole in words."""
-        count = self.last - self.first + 1
-        if count == 1:
-            return f"1 event is missing (#{self.first})"
-        return f"{count} events are missing (#{self.first}-#{self.last})"
+        return f"a gap: #{self.first} to #{self.last} are missing"
 
 
 #: The JSON of an event or a gap, UTF-8, without newline. Never raises for what a room made.

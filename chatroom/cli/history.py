@@ -94,7 +94,7 @@ def _line(event: Event | Gap) -> str:
     from chatroom.protocol.plain import Plain
 
     if isinstance(event, Gap):
-        return f"-- a gap: #{event.first} to #{event.last} are missing"
+        return f"-- {event.text}"
     said = Plain.event(event).decode().removesuffix("\n")
     return f"{datetime.fromisoformat(event.time).astimezone():%Y-%m-%d %H:%M:%S} {said}"
 

@@ -18,6 +18,8 @@ from chatroom.protocol.framing import LineTooLong
 
 Item = Event | Gap | Connected | Disconnected | Presence | Error
 
+_ANSWERS: dict[type, str] = {Members: "who", HistoryPage: "history", Pong: "ping"}
+
 #: Looking for statements that got no ack stops after this many pages of history: 100,000 events.
 LOOK_UP_PAGES = 100
 
@@ -70,7 +72,7 @@ class Connection:
         self._untold = (
             connected.missed
         )  # until the first replayed line shows where they are missing
-        self._ending = Ending("lost", "the connection was lost")
+        self._ending = Ending("lost", "the server went away")
         self._work = trio.Event()
         self._reading_since = trio.current_time()
         self._paused = False
@@ -175,7 +177,7 @@ class Connection:
             self._desk.inbox.append(item)
 
     def _answer(self, identity: str | None, answer: Members | HistoryPage | Pong) -> None:
-        request = self._desk.ledger.answered(identity)
+        request = self._desk.ledger.answered(identity, (_ANSWERS[type(answer)],))
         if request is not None:  # else who asked was cancelled meanwhile
             request.resolve(answer)
 

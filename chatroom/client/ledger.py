@@ -5,6 +5,7 @@ Synchronous; the only thing of Trio's here is the event that an asking task wait
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from itertools import chain, count
 
@@ -12,7 +13,7 @@ import msgspec
 import trio
 
 from chatroom.client.errors import RoomError, Unconfirmed
-from chatroom.client.lines import Answer
+from chatroom.client.lines import Answer, BadLine
 from chatroom.event import Event
 from chatroom.protocol.text import make_safe
 
@@ -138,13 +139,21 @@ class Ledger:
         self.queued_bytes -= len(request.record)
         return request.record
 
-    def answered(self, identity: str | None) -> Request | None:
-        """The request that an answer belongs to, taken out of the ledger; None if it is unknown."""
-        return self._sent.pop(identity, None) if identity is not None else None
+    def answered(self, identity: str | None, kinds: Container[str] | None = None) -> Request | None:
+        """The request that an answer belongs to, taken out of the ledger; None if it is unknown.
+
+        `kinds`: what such an answer can answer. Raises `BadLine` if the request is of another kind.
+        """
+        request = self._sent.get(identity) if identity is not None else None
+        if request is None:
+            return None
+        if kinds is not None and request.kind not in kinds:
+            raise BadLine(f"an answer of the wrong kind to {request.kind}")
+        return self._sent.pop(request.id)
 
     def acked(self, identity: str, seq: int) -> Request | None:
         """As `answered`, for an ack."""
-        request = self.answered(identity)
+        request = self.answered(identity, STATEMENTS)
         if request is not None:
             self._acked = max(self._acked, (int(request.id), seq))
         return request

@@ -112,13 +112,13 @@ class Standing:
             new_log = start < asked_after or (not known and asked_after == 0)
             if new_log:
                 self.after = start
-            behind = max(0, welcome.seq - self.after)
+            behind = welcome.seq - self.after
         if asked_after is None or new_log:
             self._own.clear()
         self.nick, self.token = welcome.nick, welcome.token
         self.session, self.welcome = welcome.session, welcome
         missed = welcome.missed if isinstance(welcome.missed, int) else 0
-        return Connected(welcome, again, missed, behind, new_log), gap
+        return Connected(welcome, again, missed, max(0, behind - missed), new_log), gap
 
     def acked(self, seq: int) -> None:
         """The room has a statement of ours under this number."""

@@ -139,7 +139,7 @@ def _history_lines(events: Sequence[Event | Gap]) -> Iterator[str]:
     yield f"the last {count} events:" if events else "nothing has happened yet"
     for event in events:
         if isinstance(event, Gap):
-            yield f"a gap: #{event.first} to #{event.last} are missing"
+            yield event.text
             continue
         said = _EVENTS[event.kind](event).removeprefix("-- ")
         yield f"{event.time[:10]} {event.time[11:19]} {said}"

@@ -145,8 +145,6 @@ class Conversation:
         page = await self._room.history(limit=count, before=before)
         lines: list[str] = []
         for event in page.events:
-            if not isinstance(event, Gap):
-                self._people.see(event)
             lines += self._render.item(event, old=True)
         await self._screen.show(lines)
 

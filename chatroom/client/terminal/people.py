@@ -41,13 +41,12 @@ class People:
                 pass
 
     def _come_or_go(self, event: Event) -> None:
-        known = event.nick in self._speaking
         if event.kind == "leave":
             self._speaking.pop(event.nick, None)
             self.count = max(1, self.count - 1)
-        elif event.kind == "join" and not known:
+        elif event.kind == "join":
             # Behind those who have said something.
-            self._speaking = {event.nick: None, **self._speaking}
+            self._speaking = {event.nick: None} | self._speaking
             self.count += 1
         elif event.kind == "rename":
             self._speaking = {

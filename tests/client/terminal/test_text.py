@@ -79,7 +79,7 @@ def test_plain_is_the_format_of_the_protocol() -> None:
     assert plain(Event(1, TIME, "join", "bob")) == "-- bob joined"
     assert plain(Event(1, TIME, "leave", "bob", reason="quit")) == "-- bob left (quit)"
     assert plain(Event(1, TIME, "rename", "bob", to="rob")) == "-- bob is now rob"
-    assert plain(Gap(41, 43)) == "-- 3 events are missing (#41-#43)"
+    assert plain(Gap(41, 43)) == "-- a gap: #41 to #43 are missing"
     assert plain(message("b\nb\x1b[m", "x\n-- bob joined")) == "b�b�[m: x�-- bob joined"
 
 

@@ -1,0 +1,108 @@
+"""A server that sends anything: the client's own errors come out, and nothing else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+import trio
+import trio.testing
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import chatroom
+from chatroom.client import Room
+from chatroom.client.errors import RoomError
+from chatroom.client.terminal.colours import Colours
+from chatroom.client.terminal.people import People
+from chatroom.client.terminal.render import Renderer
+
+WELCOME = msgspec.json.encode(
+    {
+        "kind": "welcome",
+        "protocol": 1,
+        "room": "lobby",
+        "session": "S",
+        "nick": "al",
+        "token": "t",
+        "seq": 3,
+        "members": ["al"],
+        "member_count": 1,
+        "limits": {"text": 10},
+        "multicast": None,
+    }
+)
+
+KINDS = """message action join leave rename gap ack members history pong error presence help bye
+welcome later""".split()  # noqa: SIM905
+
+values = st.one_of(
+    st.sampled_from([0, 1, 2, 3, 4, 10**18, 10**30, -1, 1.5, None, True, "", "1", "2", "al"]),
+    st.text(max_size=5),
+    st.lists(st.integers(0, 3), max_size=2),
+)
+events = st.fixed_dictionaries(
+    {
+        "seq": st.integers(0, 9),
+        "time": st.sampled_from(["", "2026-13-45", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"]),
+        "kind": st.sampled_from(KINDS[:5]),
+        "nick": st.text(max_size=3),
+    },
+    optional={"text": st.text(max_size=9), "to": st.text(max_size=3), "reason": st.text()},
+)
+objects = st.fixed_dictionaries(
+    {"kind": st.sampled_from(KINDS)},
+    optional={
+        **dict.fromkeys(["seq", "time", "nick", "text", "to", "from", "more", "code"], values),
+        **dict.fromkeys(["members", "member_count", "reason", "announced", "session"], values),
+        "id": st.sampled_from(["1", "2", "3", 1, None]),
+        "events": st.lists(events, max_size=3),
+    },
+)
+lines = st.one_of(st.one_of(events, objects).map(msgspec.json.encode), st.binary(max_size=30))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(lines, max_size=10), st.booleans(), st.booleans())
+def test_no_server_breaks_the_client(sent: list[bytes], resume: bool, welcome: bool) -> None:
+    clock = trio.testing.MockClock(autojump_threshold=0.005)
+    trio.run(_meet, sent, resume, welcome, clock=clock)
+
+
+async def _meet(sent: list[bytes], resume: bool, welcome: bool) -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async with stream:
+                await stream.receive_some()
+                await stream.send_all(b"\n".join([*[WELCOME] * welcome, *sent, b""]))
+                await trio.sleep(1)
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listener.socket.getsockname()[1]
+        nursery.start_soon(trio.serve_listeners, serve, [listener])
+        with suppress(RoomError), trio.move_on_after(20):
+            connection = chatroom.connect(port=port, resume=resume, give_up_seconds=5)
+            async with connection as room, trio.open_nursery() as visit:
+                visit.start_soon(_ask, room)
+                await _show(room)
+                visit.cancel_scope.cancel()
+        nursery.cancel_scope.cancel()
+
+
+async def _ask(room: Room) -> None:
+    with suppress(RoomError):
+        await room.say("x")
+    with suppress(RoomError):
+        await room.who()
+        await room.history()
+
+
+async def _show(room: Room) -> None:
+    people, render = People(), Renderer(Colours(wanted=True), "al")
+    with suppress(RoomError):
+        async for item in room.items():
+            people.see(item)
+            assert "\n" not in "".join(render.item(item))
+            if room.statistics().reconnects > 2:
+                return
