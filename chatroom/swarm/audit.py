@@ -158,9 +158,14 @@ class Audit:
     # A talker's stream is the transcript less its own messages.
 
     def _note_own(self, reader: Reader, index: int) -> None:
+        script = self.transcript
         if reader.started_at is not None and index >= reader.index:
             reader.own.append(index)
             if len(reader.own) == 1 and reader.clear_until != -1:
+                # A lone talker hears nothing: it must not wait for a notice that others got.
+                keys = islice(script.keys, reader.index - script.first, index - script.first)
+                if all(key == OTHER for key in keys):
+                    self._skip_to(reader, index)
                 self._pass_own(reader)
 
     def _pass_own(self, reader: Reader) -> None:
@@ -197,7 +202,7 @@ class Audit:
             self._mark_clear(reader)
 
     def _puzzle(self, reader: Reader, at_us: int, data: bytes, *, final: bool) -> bytes:
-        """Go through `data`, in step where that is possible; returns what only the witness knows."""
+        """Go through `data`, in step where that is possible; what is ahead of all is left."""
         script, at = self.transcript, 0
         if reader.started_at is None:
             at = self._find_start(reader, data)
@@ -213,6 +218,7 @@ class Audit:
                 self._advance(reader, at_us, script.records_before(reader.position, reader.index))
                 continue
             if not final and self._exhausted(reader):
+                self._skip_to(reader, script.count)
                 break
             # Not in step: back to the record's beginning, and judge that record by itself.
             start = script.start_of(reader.index)
@@ -333,6 +339,12 @@ class Audit:
                 place = reader.index - script.first
                 reader.missing[script.keys[place]] = script.groups[place]
             self._move(reader, reader.index + 1)
+
+    def _skip_to(self, reader: Reader, index: int) -> None:
+        """Pass over records that the reader need not have, if it is not in the middle of one."""
+        if reader.position == self.transcript.start_of(reader.index):
+            self._pass_over(reader, index)
+            reader.position = self.transcript.start_of(index)
 
     def finish(self) -> None:
         """No more bytes will come: judge what is still pending."""
