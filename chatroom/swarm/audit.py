@@ -10,8 +10,6 @@ fault, and finds the way back into step, so that one lost message costs one slow
 
 from __future__ import annotations
 
-from itertools import islice
-
 from chatroom.swarm.dialect import Dialect
 from chatroom.swarm.ledger import Ledger
 from chatroom.swarm.payload import Mark, Payload
@@ -163,7 +161,7 @@ class Audit:
             reader.own.append(index)
             if len(reader.own) == 1 and reader.clear_until != -1:
                 # A lone talker hears nothing: it must not wait for a notice that others got.
-                keys = islice(script.keys, reader.index - script.first, index - script.first)
+                keys = script.keys[reader.index - script.first : index - script.first]
                 if all(key == OTHER for key in keys):
                     self._skip_to(reader, index)
                 self._pass_own(reader)
@@ -296,7 +294,7 @@ class Audit:
         script = self.transcript
         return all(
             key == OTHER or key in reader.early or talker_of(key) == reader.talker
-            for key in islice(script.keys, reader.index - script.first, None)
+            for key in script.keys[reader.index - script.first :]
         )
 
     def _judge_unreadable(self, reader: Reader, record: bytes) -> None:
