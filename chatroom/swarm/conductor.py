@@ -181,12 +181,14 @@ class Conductor:
         for talker in talkers:
             echoes = self._dialect.echoes
             heard = Reader(f"talker {talker}", None if echoes else talker)
-            bot = self._talkers[talker] = self._connection(heard, f"t{talker}")
-            self._add(bot, heard, enrol=self._dialect.talkers_listen and not work.multicast)
+            listens = self._dialect.talkers_listen and not work.multicast
+            talking = self._connection(heard, f"t{talker}", listens=listens)
+            self._talkers[talker] = talking
+            self._add(talking, heard, enrol=listens)
         self._rotation = list(talkers)
 
-    def _connection(self, reader: Reader, nick: str) -> TcpBot:
-        greeting = self._dialect.greeting(f"bot{self.payload.run}-{nick}")
+    def _connection(self, reader: Reader, nick: str, *, listens: bool = True) -> TcpBot:
+        greeting = self._dialect.greeting(f"bot{self.payload.run}-{nick}", listens=listens)
         return TcpBot(reader.name, self._poller, self._address, greeting)
 
     def _add(self, bot: Bot, reader: Reader, *, enrol: bool) -> None:
@@ -342,7 +344,7 @@ class Conductor:
     def _newcomers(self, at_us: int) -> Storm:
         nick = f"new{self.payload.run}-{self._gate.rank}"
         bots = [
-            TcpBot(name, self._poller, self._address, self._dialect.greeting(name))
+            TcpBot(name, self._poller, self._address, self._dialect.greeting(name, listens=True))
             for name in (f"{nick}.{number}" for number in range(self.settings.storm))
         ]
         return Storm(bots, self.payload.start, at_us)

@@ -27,8 +27,8 @@ class Dialect(Protocol):
     #: Can a connection that listens talk too? If not, talkers are not listeners.
     talkers_listen: bool
 
-    def greeting(self, nick: str) -> bytes:
-        """What to send first, to be in the room."""
+    def greeting(self, nick: str, *, listens: bool) -> bytes:
+        """What to send first, to be in the room; without `listens`, to talk there only."""
 
     def request(self, nick: str, text: bytes) -> bytes:
         """What to send so that everyone gets `text` (ASCII, no control characters)."""
@@ -55,7 +55,7 @@ class Plain(Lines):
 
     name = "plain"
 
-    def greeting(self, nick: str) -> bytes:
+    def greeting(self, nick: str, *, listens: bool) -> bytes:
         return b"/nick %b\n" % nick.encode()
 
     def request(self, nick: str, text: bytes) -> bytes:
@@ -83,7 +83,7 @@ class JsonLines(Lines):
 
     name = "json"
 
-    def greeting(self, nick: str) -> bytes:
+    def greeting(self, nick: str, *, listens: bool) -> bytes:
         return b"/json %b\n" % json.dumps({"nick": nick, "presence": False}).encode()
 
     def request(self, nick: str, text: bytes) -> bytes:

@@ -1,0 +1,120 @@
+"""`python -m loadtest compare`: this server beside its peers, with one and the same generator."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from chatroom.errors import ChatroomError
+from loadtest.compare import Comparison, Plan, compare, empty
+from loadtest.peers import PEERS, chosen
+from loadtest.table import markdown
+from loadtest.work import DEFAULT_WORK, timed, work_named
+
+SHORT_WORK = ("fanout", "pingpong", "paced-100", "fanout-json")
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+
+
+@app.callback()
+def _common() -> None:
+    """Load tests that compare this server with its peers."""
+
+
+@app.command(name="compare")
+def compare_command(
+    peers: Annotated[
+        str, typer.Option(metavar="A,B,…", help="Which servers; one not installed is left out.")
+    ] = ",".join(PEERS),
+    work: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="Which workloads.  [default: all]")
+    ] = None,
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
+    seconds: Annotated[
+        float, typer.Option(min=0.2, help="The measured time of each run.")
+    ] = 3.0,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Write results.md, results.json and the plots to this directory.",
+        ),
+    ] = None,
+    pin: Annotated[
+        bool, typer.Option(help="Server on the first core allowed, generator on the second.")
+    ] = True,
+    short: Annotated[
+        bool, typer.Option("--short", help="A minute's test of the harness, not of any server.")
+    ] = False,
+) -> None:
+    """Run workloads against this server in both modes and against its peers.
+
+    Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage;
+    130 ended early with Ctrl-C, after the results so far.
+    """
+    if short:
+        repeat, seconds = 1, 0.3
+    names = _listed(work) if work else list(SHORT_WORK if short else DEFAULT_WORK)
+    wanted = chosen(_listed(peers))
+    left_out = {peer.name: why for peer in wanted if (why := peer.missing())}
+    for name, why in left_out.items():
+        print(f"left out: {name}: {why}", file=sys.stderr)
+    cores = sorted(os.sched_getaffinity(0))
+    pinned = pin and len(cores) >= 2
+    plan = Plan(
+        peers=[peer for peer in wanted if peer.name not in left_out],
+        works=[timed(work_named(name), seconds) for name in names],
+        repeat=repeat,
+        server_core=cores[0] if pinned else None,
+        generator_core=cores[1] if pinned else None,
+    )
+    command = shlex.join(["python", "-m", "loadtest", *sys.argv[1:]])
+    raise typer.Exit(_run(plan, empty(plan, command, left_out, seconds), report))
+
+
+def _run(plan: Plan, results: Comparison, report: Path | None) -> int:
+    if report is not None:
+        from loadtest.plots import prepare  # noqa: PLC0415 - matplotlib is heavy, and an extra
+
+        prepare(report)
+    code = 0
+    try:
+        compare(plan, results, lambda line: print(line, file=sys.stderr, flush=True))
+    except KeyboardInterrupt:
+        print("ended early: these are the results so far", file=sys.stderr)
+        code = 130
+    table = markdown(results)
+    print(table)
+    if report is not None:
+        from loadtest.plots import draw  # noqa: PLC0415
+
+        (report / "results.md").write_text(table, encoding="utf-8")
+        encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
+        (report / "results.json").write_bytes(encoded + b"\n")
+        draw(results, report)
+        print(f"results in {report}", file=sys.stderr)
+    return code
+
+
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def main() -> None:
+    """Run the command line; no traceback for what a user can put right."""
+    try:
+        app(prog_name="python -m loadtest")
+    except ChatroomError as error:
+        print(f"loadtest: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
