@@ -28,7 +28,7 @@ def _common() -> None:
 
 
 @app.command(name="compare")
-def compare_command(
+def compare_command(  # noqa: PLR0913, PLR0917 - Typer makes an option of each parameter
     peers: Annotated[
         str, typer.Option(metavar="A,B,…", help="Which servers; one not installed is left out.")
     ] = ",".join(PEERS),
@@ -36,9 +36,7 @@ def compare_command(
         str | None, typer.Option(metavar="A,B,…", help="Which workloads.  [default: all]")
     ] = None,
     repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
-    seconds: Annotated[
-        float, typer.Option(min=0.2, help="The measured time of each run.")
-    ] = 3.0,
+    seconds: Annotated[float, typer.Option(min=0.2, help="The measured time of each run.")] = 3.0,
     report: Annotated[
         Path | None,
         typer.Option(

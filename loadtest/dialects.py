@@ -65,8 +65,8 @@ class Redis:
             kind, number = stream[at : at + 1], stream[at + 1 : line_end]
             at = line_end + 2
             items -= 1
-            if kind == b"$":
-                at += max(int(number), -2) + 2
+            if kind == b"$" and int(number) >= 0:  # -1: nothing, not even an end of line
+                at += int(number) + 2
             elif kind in self._AGGREGATES:
                 items += int(number) * (2 if kind == b"%" else 1)
         return at if at <= len(stream) else 0

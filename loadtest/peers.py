@@ -37,7 +37,7 @@ class Peer(msgspec.Struct, frozen=True):
     formats: dict[str, str] = {}  #: plain and json: the generator's dialect for each
     most_clients: int = 20_000
 
-    def command(self, port: int, directory: Path, format: str) -> list[str]:  # noqa: A002
+    def command(self, port: int, directory: Path, format: str) -> list[str]:
         """What starts it on this port; may write configuration to the directory."""
         return COMMANDS[self.name](port, directory, format)
 
@@ -75,7 +75,7 @@ class Running(msgspec.Struct):
 
 
 @contextlib.contextmanager
-def running(peer: Peer, format: str, core: int | None) -> Iterator[Running]:  # noqa: A002
+def running(peer: Peer, format: str, core: int | None) -> Iterator[Running]:
     """Start a peer, wait until it accepts connections, and stop it at the end.
 
     Args:
@@ -200,7 +200,7 @@ def _c_epoll(port: int, _directory: Path, _format: str) -> list[str]:
     return [str(build("epoll_server.c")), HOST, str(port)]
 
 
-def _null(port: int, _directory: Path, format: str) -> list[str]:  # noqa: A002
+def _null(port: int, _directory: Path, format: str) -> list[str]:
     return [str(build("null_server.c")), HOST, str(port), *(["json"] if format == "json" else [])]
 
 

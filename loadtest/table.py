@@ -59,7 +59,7 @@ def _work(work: WorkFigures, results: Comparison) -> Iterator[str]:
     base = work.of(BASE) or _plain_base(work, results)
     heads = ["peer"]
     for measure in measures:
-        heads += [measure.title, "lowest-highest", f"× {PEERS[BASE].title}"]
+        heads += [measure.title, "lowest-highest", f"/ {PEERS[BASE].title}"]
     heads.append("generator CPU")
     yield "| " + " | ".join(heads) + " |"
     yield "|" + "---|" + "---:|" * (len(heads) - 1)

@@ -156,15 +156,23 @@ class Audit:
     # A talker's stream is the transcript less its own messages.
 
     def _note_own(self, reader: Reader, index: int) -> None:
+        """Record `index`, new in the transcript, is this talker's own: it must not have it."""
         script = self.transcript
-        if reader.started_at is not None and index >= reader.index:
-            reader.own.append(index)
-            if len(reader.own) == 1 and reader.clear_until != -1:
-                # A lone talker hears nothing: it must not wait for a notice that others got.
-                keys = script.keys[reader.index - script.first : index - script.first]
-                if all(key == OTHER for key in keys):
-                    self._skip_to(reader, index)
-                self._pass_own(reader)
+        if reader.started_at is None or index < reader.index:
+            return
+        reader.own.append(index)
+        if reader.position > (start := script.start_of(index)):
+            # What it has of the next record began like this one, as far as that was known.
+            reader.pending.appendleft((0, script.between(start, reader.position)))
+            reader.position = start
+            reader.clear_until = -1
+            self._ahead.add(reader)
+        elif len(reader.own) == 1 and reader.clear_until != -1:
+            # A lone talker hears nothing: it must not wait for a notice that others got.
+            keys = script.keys[reader.index - script.first : index - script.first]
+            if all(key == OTHER for key in keys):
+                self._skip_to(reader, index)
+            self._pass_own(reader)
 
     def _pass_own(self, reader: Reader) -> None:
         script = self.transcript
@@ -207,14 +215,13 @@ class Audit:
         while at < len(data) and reader.started_at is not None:
             self._pass_own(reader)
             clear = script.start_of(reader.own[0]) if reader.own else script.end
-            length = min(len(data) - at, clear - reader.position)
-            if length > 0 and script.content.startswith(
-                data[at : at + length], reader.position - script.base
-            ):
-                at += length
-                reader.position += length
+            length = max(0, min(len(data) - at, clear - reader.position))
+            if agreed := self._agreed(reader.position, memoryview(data)[at : at + length]):
+                at += agreed
+                reader.position += agreed
                 self._advance(reader, at_us, script.records_before(reader.position, reader.index))
-                continue
+                if agreed == length:
+                    continue
             if not final and self._exhausted(reader):
                 self._skip_to(reader, script.count)
                 break
@@ -229,6 +236,20 @@ class Audit:
                 at = 0
                 break
         return data[at:]
+
+    def _agreed(self, position: int, data: memoryview) -> int:
+        """How many of the bytes are those of the transcript at `position`."""
+        content, start = self.transcript.content, position - self.transcript.base
+        if content.startswith(data, start):
+            return len(data)
+        least, most = 0, len(data) - 1  # halved: a comparison of many bytes is one memcmp
+        while least < most:
+            middle = (least + most + 1) // 2
+            if content.startswith(data[:middle], start):
+                least = middle
+            else:
+                most = middle - 1
+        return least
 
     def _find_start(self, reader: Reader, data: bytes) -> int:
         """A reader's first message that the transcript knows is where its audit begins."""

@@ -334,6 +334,8 @@ class Conductor:
                 wake_us = min(wake_us, self.storm.step(now))
             self._poller.wake_at(wake_us)
             await self._poller.wait(lingering=self.lingering)
+        if self.phase is Phase.WARM_UP:  # stopped early, or too busy to notice the time
+            cpu, deliveries = time.process_time(), self.audit.deliveries
         now = now_us()
         self.ledger.end(min(stop_us, now))
         self.measured.seconds = self.ledger.measured_us / 1e6

@@ -1,0 +1,113 @@
+"""`chatroom swarm` as its user meets it: a real server, the real command, its files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CHATROOM = [sys.executable, "-m", "chatroom"]
+
+
+@pytest.fixture(name="port", scope="module")
+def _port() -> Iterator[str]:
+    command = [*CHATROOM, "serve", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        ready = server.stderr.readline()
+        yield ready.split("tcp=127.0.0.1:")[1].split()[0]
+        server.send_signal(signal.SIGINT)
+        server.communicate(timeout=20)
+
+
+def swarm(port: str, *options: str) -> subprocess.CompletedProcess[str]:
+    short = ["--bots", "8", "--rate", "200", "--warmup", "0.1", "--duration", "0.5"]
+    return subprocess.run(
+        [*CHATROOM, "swarm", "--port", port, *short, *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("kind", ["plain", "json"])
+def test_a_run_ends_with_a_verdict_and_every_delivery(port: str, kind: str) -> None:
+    done = swarm(port, "--format", kind, "--json", "--talkers", "3")
+    assert done.returncode in (0, 4), done.stderr
+    result = json.loads(done.stdout)
+    assert (result["schema"], result["sent"]) == (1, 100)
+    assert result["delivered"] == result["expected"] == 700
+    assert result["audit"]["faults"] == dict.fromkeys(result["audit"]["faults"], 0)
+    assert result["settings"]["dialect"] == kind
+
+
+def test_several_processes_see_one_order(port: str) -> None:
+    done = swarm(port, "--processes", "2", "--json", "--talkers", "3")
+    assert done.returncode in (0, 4), done.stderr
+    result = json.loads(done.stdout)
+    assert result["same_order"]
+    assert result["sent"] > 90
+    assert result["delivered"] == result["expected"] == result["sent"] * 7
+
+
+def test_the_report_has_its_files(port: str, tmp_path: Path) -> None:
+    done = swarm(port, "--report", str(tmp_path / "new"), "--threshold", "p50<1us")
+    assert done.returncode in (4, 99), done.stderr
+    assert "threshold p50<1us: crossed" in done.stdout
+    assert "one order for all" in " ".join(done.stdout.split())
+    run = json.loads((tmp_path / "new/run.json").read_text())
+    assert run["latency"]["count"] == run["delivered"] == 700
+    lines = (tmp_path / "new/latency.hgrm").read_text().splitlines()
+    assert lines[0].split() == ["Value", "Percentile", "TotalCount", "1/(1-Percentile)"]
+    last = [line for line in lines if line and not line.startswith("#")][-1].split()
+    assert (last[1], last[2], last[3]) == ("1.000000000000", "700", "inf")
+    with (tmp_path / "new/series.csv").open() as file:
+        assert next(csv.reader(file))[:2] == ["second", "sent"]
+    for picture in ("latency.svg", "timeline.svg"):
+        assert "<svg" in (tmp_path / "new" / picture).read_text()
+
+
+def test_ctrl_c_ends_it_early_with_a_report(port: str) -> None:
+    command = [*CHATROOM, "swarm", "--port", port, "--bots", "5", "--warmup", "0"]
+    with subprocess.Popen(
+        [*command, "--duration", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stderr is not None
+        while "measuring" not in run.stderr.readline():
+            pass
+        run.send_signal(signal.SIGINT)
+        output, errors = run.communicate(timeout=20)
+    assert run.returncode in (4, 130), errors
+    assert "it was stopped early" in " ".join(output.split())
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (["--rate", "5", "--in-flight", "5"], "exclude each other"),
+        (["--talkers", "9"], "are more than --bots"),
+        (["--threshold", "p99<5"], "needs a unit"),
+        (["--size", "10"], "--size"),
+        (["--mode", "pigeon"], "pigeon"),
+    ],
+)
+def test_what_can_t_be_meant_is_a_usage_error(options: list[str], complaint: str) -> None:
+    done = swarm("9", *options)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_server_one_line_says_what_to_do() -> None:
+    done = swarm("9", "--host", "127.0.0.1")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("chatroom: nobody answers at 127.0.0.1:9:")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,140 @@
+"""Whole runs over real sockets, against a room that can be told to misbehave."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+import trio
+
+from chatroom.errors import ChatroomError
+from chatroom.swarm.conductor import Conductor
+from chatroom.swarm.dialect import DIALECTS
+from chatroom.swarm.part import combine, part_of
+from chatroom.swarm.result import EXIT_CODES, Outcome, RunResult
+from chatroom.swarm.settings import SwarmSettings
+from chatroom.swarm.threshold import parse_threshold
+from tests.swarm.fake_room import FakeRoom, Plant
+
+BROKEN_AT = 40  # messages after the roll call
+
+
+async def load(room: FakeRoom, *limits: str, **work: float | None) -> RunResult:
+    """A short run against a room, both in this loop."""
+    async with trio.open_nursery() as nursery:
+        port = await nursery.start(room.run)
+        settings = SwarmSettings(
+            **{
+                "port": port,
+                "bots": 6,
+                "talkers": 2,
+                "rate": 500.0,
+                "warmup_seconds": 0.02,
+                "duration_seconds": 0.3,
+                "size": 60,
+                **work,
+            }
+        )
+        conductor = Conductor(
+            settings,
+            DIALECTS["plain"](),
+            (socket.AF_INET, ("127.0.0.1", port)),
+            run="4f2a",
+        )
+        conductor.lingering = False
+        with trio.fail_after(20):
+            await conductor.run()
+        nursery.cancel_scope.cancel()
+    return combine([part_of(conductor)], settings, [parse_threshold(limit) for limit in limits])
+
+
+async def test_a_faithful_room_passes_with_every_delivery_counted() -> None:
+    result = await load(FakeRoom())
+    assert result.audit.clean(), result.audit
+    assert result.outcome in (Outcome.PASS, Outcome.GENERATOR_BOUND)
+    assert result.sent == 150
+    # Six bots, and a message goes to all but its talker.
+    assert result.expected == result.delivered == result.latency.count == 150 * 5
+    assert result.send_lag.count == 150
+
+
+async def test_a_closed_loop_keeps_its_messages_in_flight() -> None:
+    result = await load(FakeRoom(), rate=None, in_flight=4, bots=4)
+    assert result.audit.clean(), result.audit
+    assert result.sent > 20
+    assert result.delivered == result.expected == result.sent * 3
+
+
+async def test_all_bots_may_talk_and_a_witness_listens_beside_them() -> None:
+    result = await load(FakeRoom(), bots=4, talkers=4)
+    assert result.audit.clean(), result.audit
+    assert result.audit.readers == 5
+    assert result.delivered == result.expected == result.sent * 4
+
+
+def drop(number: int, line: bytes) -> list[bytes]:
+    return [] if number == BROKEN_AT else [line]
+
+
+def double(number: int, line: bytes) -> list[bytes]:
+    return [line, line] if number == BROKEN_AT else [line]
+
+
+def flip(number: int, line: bytes) -> list[bytes]:
+    return [line[:40] + bytes([line[40] ^ 4]) + line[41:]] if number == BROKEN_AT else [line]
+
+
+class Swap:
+    """Holds one message back until after the next."""
+
+    held = b""
+
+    def __call__(self, number: int, line: bytes) -> list[bytes]:
+        if number == BROKEN_AT:
+            self.held = line
+            return []
+        if number == BROKEN_AT + 1:
+            return [line, self.held]
+        return [line]
+
+
+@pytest.mark.parametrize(
+    ("plant", "found"),
+    [(drop, "lost"), (double, "doubled"), (Swap(), "reordered"), (flip, "altered")],
+)
+async def test_a_planted_fault_at_one_listener_is_found_and_named(plant: Plant, found: str) -> None:
+    result = await load(FakeRoom(plant, victim=2))
+    assert getattr(result.audit.faults, found) == 1, result.audit
+    assert result.audit.faults.total() == 1
+    assert [reader.name for reader in result.audit.worst] == ["listener 2"]
+    assert result.outcome is Outcome.FAULTS
+    assert EXIT_CODES[result.outcome] == 3
+    assert any(found in reason for reason in result.reasons)
+
+
+async def test_a_message_that_nobody_gets_is_lost_for_all_its_readers() -> None:
+    result = await load(FakeRoom(drop))
+    assert result.audit.faults.lost == 5
+    assert result.outcome is Outcome.FAULTS
+
+
+async def test_a_stall_shows_in_the_p99_and_crosses_the_threshold() -> None:
+    result = await load(FakeRoom(stall_at=60, stall_seconds=0.2), "p99<100ms", rate=1000)
+    assert result.audit.clean(), result.audit
+    p99 = result.latency.percentiles_us["99"]
+    assert p99 is not None
+    assert p99 > 150_000
+    assert [limit.kept for limit in result.thresholds] == [False]
+    assert result.outcome in (Outcome.THRESHOLD, Outcome.GENERATOR_BOUND)
+
+
+async def test_where_nobody_listens_the_error_says_what_to_do() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        address = (socket.AF_INET, ("127.0.0.1", port))
+        settings = SwarmSettings(port=port, bots=2)
+        conductor = Conductor(settings, DIALECTS["plain"](), address, run="4f2a")
+        conductor.lingering = False
+        with pytest.raises(ChatroomError, match="start a room there with 'chatroom serve'"):
+            await conductor.run()
