@@ -176,16 +176,7 @@ def build(source: str) -> Path:
 
 def _chatroom(mode: str, port: int, directory: Path) -> list[str]:
     command = [sys.executable, "-m", "chatroom", "serve", "--port", str(port), "--mode", mode]
-    command += ["--log-level", "warning", "--max-clients", "20000"]
-    shown = subprocess.run(
-        [sys.executable, "-m", "chatroom", "serve", "--help"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    if "--journal" in shown:
-        command += ["--journal", ":memory:"]
-    return command
+    return [*command, "--journal", ":memory:", "--log-level", "warning", "--max-clients", "20000"]
 
 
 def _epoll(port: int, directory: Path, _format: str) -> list[str]:

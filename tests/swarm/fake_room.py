@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import trio
+
+if TYPE_CHECKING:
+    from trio_typing import TaskStatus
 
 #: Given how many messages there were before, and the line: the lines to send in its place.
 Plant = Callable[[int, bytes], list[bytes]]
@@ -35,7 +39,7 @@ class FakeRoom:
     members: list[trio.SocketStream] = field(default_factory=list)
     floor: trio.Lock = field(default_factory=trio.Lock)  # one talks at a time
 
-    async def run(self, *, task_status: trio.TaskStatus[int]) -> None:
+    async def run(self, *, task_status: TaskStatus[int]) -> None:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         self.port = listeners[0].socket.getsockname()[1]
         async with trio.open_nursery() as nursery:

@@ -17,13 +17,15 @@ CHATROOM = [sys.executable, "-m", "chatroom"]
 
 @pytest.fixture(name="port", scope="module")
 def _port() -> Iterator[str]:
-    command = [*CHATROOM, "serve", "--port", "0"]
+    command = [*CHATROOM, "serve", "--port", "0", "--journal", ":memory:"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
-        ready = server.stderr.readline()
-        yield ready.split("tcp=127.0.0.1:")[1].split()[0]
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=20)
+        ready = next((line for line in server.stderr if " ready " in line), "")
+        try:
+            yield ready.split("tcp=127.0.0.1:")[1].split()[0]
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=20)
 
 
 def swarm(port: str, *options: str) -> subprocess.CompletedProcess[str]:
