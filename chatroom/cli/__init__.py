@@ -7,7 +7,7 @@ Commands import what is heavy when they run, so that `chatroom --help` is quick.
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -16,6 +16,8 @@ from chatroom.cli.history import history
 from chatroom.cli.serve import serve
 from chatroom.cli.swarm import swarm
 from chatroom.errors import ChatroomError
+
+_E = TypeVar("_E", bound=BaseException)
 
 app = typer.Typer(
     name="chatroom",
@@ -50,20 +52,38 @@ def _common(
     pass
 
 
+#: What the command line itself complains of. Typer has it from Click, or from a copy of its own;
+#: of both it exports only this descendant.
+_UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
+
+
 def main() -> None:
     """Run the command line. Never returns; shows no traceback for what a user can put right."""
     try:
-        app()
+        status = app(standalone_mode=False)
     except* ChatroomError as group:
-        for line in dict.fromkeys(_texts(group)):
+        for line in dict.fromkeys(map(str, _leaves(group))):
             print(f"chatroom: {line}", file=sys.stderr)
         sys.exit(1)
-    except* KeyboardInterrupt:
+    except* _UsageError as usage:
+        for error in _leaves(usage):
+            _explain(error)
+        sys.exit(2)
+    except* (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
+    sys.exit(status)
 
 
-def _texts(group: BaseExceptionGroup[ChatroomError]) -> list[str]:
-    texts = []
+def _leaves(group: BaseExceptionGroup[_E]) -> list[_E]:
+    leaves = []
     for error in group.exceptions:
-        texts += _texts(error) if isinstance(error, BaseExceptionGroup) else [str(error)]
-    return texts
+        leaves += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves
+
+
+def _explain(error: typer.BadParameter) -> None:
+    text = error.format_message()
+    if "\n" not in text:  # else it is a help page, where no command was named
+        command = "chatroom" if error.ctx is None else error.ctx.command_path
+        text = f"chatroom: {text.rstrip('.')}; see {command} --help"
+    print(text, file=sys.stderr)

@@ -38,7 +38,7 @@ async def open_listeners(host: str, port: int) -> list[socket.socket]:
             for listener in listeners:
                 await listener.aclose()
             listeners = await trio.open_tcp_listeners(chosen, host=host, backlog=ACCEPT_BACKLOG)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter of a host that cannot be a name
         raise ChatroomError(_explain(host, port, error)) from error
     opened = []
     for listener in listeners:
@@ -49,8 +49,8 @@ async def open_listeners(host: str, port: int) -> list[socket.socket]:
     return opened
 
 
-def _explain(host: str, port: int, error: OSError) -> str:
-    if isinstance(error, socket.gaierror):
+def _explain(host: str, port: int, error: OSError | UnicodeError) -> str:
+    if isinstance(error, socket.gaierror | UnicodeError):
         return f"cannot listen on {host}: no such address; --host takes an address of this machine"
     # Trio wraps what several addresses gave in an exception group, but keeps the number.
     if error.errno == errno.EADDRINUSE or "in use" in str(error):
