@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 import msgspec
 import trio
 
 from chatroom.client.connection import Desk, Item, asked
-from chatroom.client.errors import RoomError
-from chatroom.client.inbox import LeftOut
 from chatroom.client.ledger import Request
 from chatroom.client.lifeline import Lifeline
 from chatroom.client.lines import HistoryPage
+from chatroom.client.reading import Reading
 from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Members
 
 #: Requests without an answer, at most: ten times what fills a fast connection to a near server.
 OUTSTANDING = 4096
-
-#: Events handed out in a row without letting other tasks run: about a tenth of a millisecond.
-IN_A_ROW = 64
 
 PAGE = 1000
 
@@ -68,9 +62,7 @@ class Room:
         self._desk = desk
         self._lifeline = lifeline
         self._eased = trio.Event()
-        self._refill: deque[Event | Gap | LeftOut] = deque()
-        self._reading = False
-        self._in_a_row = 0
+        self._reading = Reading(desk, self._page_after, lambda: lifeline.closed)
 
     # What is true here
 
@@ -121,7 +113,7 @@ class Room:
     @property
     def waiting(self) -> int:
         """Items that can be read without waiting, at least."""
-        return len(self._desk.inbox) + len(self._refill)
+        return len(self._reading)
 
     def statistics(self) -> Statistics:
         """What has happened so far. Never blocks."""
@@ -263,79 +255,10 @@ class Room:
 
         Raises `trio.BusyResourceError` if another task is reading. Cancelled, nothing is lost.
         """
-        if self._reading:
-            raise trio.BusyResourceError("another task is iterating over this room")
-        self._reading = True
-        try:
-            return await self._next_item()
-        finally:
-            self._reading = False
+        return await self._reading.next()
 
-    async def _next_item(self) -> Item:
-        self._in_a_row += 1
-        if self._in_a_row >= IN_A_ROW:
-            self._in_a_row = 0
-            await trio.lowlevel.checkpoint()
-        while True:
-            while self._refill:
-                if not isinstance(self._refill[0], LeftOut):
-                    return self._refill.popleft()  # type: ignore[return-value]
-                await self._fetch(self._refill[0])
-            item = await self._desk.inbox.pop()
-            if item is None:
-                self._raise_ending()
-            elif isinstance(item, LeftOut):
-                self._refill.append(item)
-            else:
-                return item
-
-    def _raise_ending(self) -> None:
-        closed = self._lifeline.closed
-        if closed is None or closed.code in ("quit", "shutdown"):
-            raise StopAsyncIteration
-        raise closed
-
-    async def _fetch(self, left_out: LeftOut) -> None:
-        """Replace events that did not fit by a page of them from the room's history.
-
-        Cancelled, they are still to be fetched.
-        """
-        try:
-            page = await self.history(after=left_out.first - 1, limit=PAGE)
-        except RoomError:
-            page = HistoryPage([])
-        fetched, following = self._chosen(page, left_out)
-        self._refill.popleft()
-        if following <= left_out.last:
-            fetched.append(LeftOut(following, left_out.last))
-        self._refill.extendleft(reversed(fetched))
-        self._desk.counts.left_out += following - left_out.first
-
-    def _chosen(
-        self, page: HistoryPage, left_out: LeftOut
-    ) -> tuple[list[Event | Gap | LeftOut], int]:
-        """What of a page was left out, holes said, and the first number that is still to fetch."""
-        wishes = self._desk.wishes
-        chosen: list[Event | Gap | LeftOut] = []
-        following = left_out.first
-        for event in page.events:
-            first = event.first if isinstance(event, Gap) else event.seq
-            if first > left_out.last:
-                break
-            if first > following:
-                chosen.append(Gap(following, first - 1))
-            following = (event.last if isinstance(event, Gap) else first) + 1
-            if isinstance(event, Gap) or self._wanted(event, echo=wishes.echo):
-                chosen.append(event)
-        if following == left_out.first or (not page.more and following <= left_out.last):
-            chosen.append(Gap(following, left_out.last))
-            following = left_out.last + 1
-        return chosen, following
-
-    def _wanted(self, event: Event, *, echo: bool) -> bool:
-        if event.kind in ("join", "leave", "rename") and not self._desk.wishes.presence:
-            return False
-        return echo or event.nick != self.nick
+    async def _page_after(self, seq: int) -> HistoryPage:
+        return await self.history(after=seq, limit=PAGE)
 
 
 class Items:

@@ -18,7 +18,8 @@ from chatroom.client.errors import (
     Unconfirmed,
     Unreachable,
 )
-from chatroom.client.room import IN_A_ROW, OUTSTANDING
+from chatroom.client.reading import IN_A_ROW
+from chatroom.client.room import OUTSTANDING
 from chatroom.event import Event
 from tests.client.fake import FakeConnection, FakeRoom, Line
 

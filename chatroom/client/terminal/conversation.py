@@ -19,11 +19,9 @@ from chatroom.client.terminal.inputs import TypedLines, default_path
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
+from chatroom.client.terminal.unread import Unread
 from chatroom.client.terminal.visible import visible
 from chatroom.event import Event, Gap
-
-#: After this long without a key, the first message that comes is put under a mark.
-AWAY_SECONDS = 60.0
 
 #: Names that one line of `/who` shows.
 NAMES_A_LINE = 10
@@ -46,9 +44,7 @@ class Conversation:
         self._room = room
         self._people = People()
         self._render = Renderer(colours, room.nick)
-        self._unread = 0
-        self._marked = False
-        self._touched_at = trio.current_time()
+        self._unread = Unread(trio.current_time())
         self._state = "connected"
         #: What comes while the history is on its way, to be shown after it; None: nothing waits.
         self._held: list[Event | Gap] | None = None
@@ -131,14 +127,9 @@ class Conversation:
         return self._render.item(item)
 
     def _mark(self, event: Event) -> list[str]:
-        """Count what comes while nothing is typed, and draw a line before the first of it."""
-        if event.nick == self._render.nick:
+        """The line before the first message that came while nobody was here."""
+        if event.nick == self._render.nick or not self._unread.came(trio.current_time()):
             return []
-        self._unread += 1
-        away = self._clock.current_time() - self._touched_at >= AWAY_SECONDS
-        if self._marked or not away:
-            return []
-        self._marked = True
         return [self._render.rule("unread")]
 
     async def _show_last(self, count: int, before: int | None = None) -> None:
@@ -256,8 +247,8 @@ class Conversation:
             f"{self._people.count} here",
             self._state,
         ]
-        if self._unread:
-            parts.append(f"{self._unread} unread")
+        if self._unread.count:
+            parts.append(f"{self._unread.count} unread")
         waiting = room.statistics().outstanding
         if waiting and self._state != "connected":
             parts.append(f"{waiting} not answered")
@@ -267,6 +258,4 @@ class Conversation:
         return [nick for nick in self._people.nicks() if nick != self._room.nick]
 
     def _touch(self) -> None:
-        self._unread = 0
-        self._marked = False
-        self._touched_at = self._clock.current_time()
+        self._unread.touch(self._clock.current_time())

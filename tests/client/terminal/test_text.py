@@ -17,6 +17,7 @@ from chatroom.client.terminal.commands import COMMANDS, help_lines, read
 from chatroom.client.terminal.completion import Completion, candidates
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import BELL, Renderer, plain
+from chatroom.client.terminal.unread import AWAY_SECONDS, Unread
 from chatroom.client.terminal.visible import MARKS, json_safe, visible
 from chatroom.event import Event, Gap, encode_event
 from chatroom.protocol.answers import Limits, Presence, Welcome
@@ -188,3 +189,13 @@ def test_a_wrong_command_gets_a_hint(line: str) -> None:
 def test_an_empty_line_is_nothing_and_help_names_everything() -> None:
     assert read("  ") is None
     assert all(re.search(rf"/{name}\b", "\n".join(help_lines())) for name in COMMANDS)
+
+
+def test_a_mark_stands_before_the_first_message_that_nobody_saw() -> None:
+    unread = Unread(now=0.0)
+    assert not unread.came(1.0)
+    assert [unread.came(AWAY_SECONDS + later) for later in range(3)] == [True, False, False]
+    assert unread.count == 4
+    unread.touch(100.0)
+    assert (unread.count, unread.came(101.0)) == (0, False)
+    assert unread.came(100.0 + AWAY_SECONDS)
