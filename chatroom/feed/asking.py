@@ -22,6 +22,8 @@ TRIES_A_STEP = 3
 #: no one can answer for, as after a forged heartbeat, is asked for quietly.
 SMALLEST_WINDOW = 4
 LARGEST_WINDOW = 32
+#: A server that did not answer for a while is not taken to be that slow for ever.
+LONGEST_ROUND_TRIP_SECONDS = 0.125
 
 
 class Question(NamedTuple):
@@ -48,8 +50,15 @@ class Asking:
         """An answer came."""
         self.window = min(LARGEST_WINDOW, self.window + 1)
 
-    def measure_round_trip(self, seconds: float) -> None:
-        """An answer came so long after its only question: smoothed as TCP does it."""
+    def measure_round_trip(self, stretch: Stretch, now: float) -> None:
+        """An answer came: how long that took, smoothed as TCP does it (RFC 6298).
+
+        Counted from the first question, although a later one may have been answered: where a
+        loaded server takes longer than the wait between them, the wait has to grow.
+        """
+        if stretch.searched is not None or not stretch.tries:
+            return
+        seconds = min(now - stretch.asked, LONGEST_ROUND_TRIP_SECONDS)
         if self._round_trip_seconds:
             self._round_trip_seconds += (seconds - self._round_trip_seconds) / 8
         else:
@@ -61,12 +70,12 @@ class Asking:
         if stretch.searched is None and stretch.tries >= TRIES_BEFORE_SEARCH:
             self._missing.join(index)
             if stretch.end - stretch.first > 1:
-                stretch.searched, stretch.tries, stretch.asked = stretch.first, 0, inf
+                stretch.searched, stretch.tries, stretch.effort_from = stretch.first, 0, inf
         if stretch.searched is not None:
             return self._search(stretch, now)
         self._missing.split(index, QUESTION_MESSAGES)
         if stretch.tries == 0:
-            stretch.asked = now
+            stretch.asked = stretch.effort_from = now
         self._count(stretch, now)
         return Question(stretch.first, stretch.end - stretch.first)
 
@@ -79,8 +88,8 @@ class Asking:
         if stretch.tries >= TRIES_A_STEP and middle != low:
             low, stretch.tries = middle, 0
             middle = (low + stretch.end) // 2
-        if middle == low and stretch.asked == inf:
-            stretch.asked = now  # found: from here the effort is bounded
+        if middle == low and stretch.effort_from == inf:
+            stretch.effort_from = now  # found: from here the effort is bounded
         stretch.searched = low
         self._count(stretch, now)
         return Question(middle, min(QUESTION_MESSAGES, stretch.end - middle))
@@ -92,5 +101,5 @@ class Asking:
         stretch.due = now + backoff.before_next_question(
             stretch.tries, self._round_trip_seconds, self._random
         )
-        if now < stretch.asked + EFFORT_SECONDS < stretch.due:
-            stretch.due = stretch.asked + EFFORT_SECONDS
+        if now < stretch.effort_from + EFFORT_SECONDS < stretch.due:
+            stretch.due = stretch.effort_from + EFFORT_SECONDS

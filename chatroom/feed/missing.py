@@ -20,9 +20,8 @@ class Stretch:
     noticed: float  #: when it became known that they exist
     due: float  #: when to ask (again)
     tries: int = 0  #: questions since the last answer
-    asked: float = (
-        inf  #: when the first of those questions went out: from then the effort is bounded
-    )
+    asked: float = inf  #: when the first of those questions went out
+    effort_from: float = inf  #: the same, or later if an answer since has given new hope
     searched: int | None = None
     """While the server's oldest number is looked for: the highest number asked for in vain. What
     a server has dropped it never answers for, and what it keeps is always the newest: so silence
@@ -93,7 +92,7 @@ class Missing:
         stretch = self._stretches[index]
         cut = stretch.first + numbers
         if cut < stretch.end:
-            rest = replace(stretch, first=cut, tries=0, asked=inf)
+            rest = replace(stretch, first=cut, tries=0, effort_from=inf)
             self._stretches.insert(index + 1, rest)
             stretch.end = cut
 

@@ -103,12 +103,12 @@ class Stream:
         if not messages:
             return
         stretch = self._missing.found(sequence)
-        if stretch is not None and stretch.tries == 1 and stretch.searched is None:
-            self._asking.measure_round_trip(now - stretch.asked)
+        if stretch is not None:
+            self._asking.measure_round_trip(stretch, now)
         self._asking.widen()
         # The server keeps the newest: it can still answer for all that is above this one.
         for above in self._missing.after(sequence, self._asking.window):
-            above.asked = max(above.asked, now)
+            above.effort_from = max(above.effort_from, now)
         self._take(sequence, messages, now, answer=True)
 
     def poll(self, now: float) -> list[Question]:
@@ -215,14 +215,14 @@ class Stream:
         if given_up:
             return
         if above is not None:  # the answer may end here: ask for the rest at once
-            above.due, above.tries, above.asked, above.searched = now, 0, inf, None
+            above.due, above.tries, above.effort_from, above.searched = now, 0, inf, None
         if below is not None:
             below.due, below.tries = now, 0
 
     def _postpone(self, number: int, now: float) -> None:
         """The server can still send `number`, for which there is no room yet."""
         below, above = self._missing.cut(number)
-        above.due, above.tries, above.asked, above.searched = now, 0, inf, None
+        above.due, above.tries, above.effort_from, above.searched = now, 0, inf, None
         if below is not None:
             below.due, below.tries = now, 0
 
@@ -232,7 +232,7 @@ class Stream:
         below, above = self._missing.remove(number)
         if below is not None and above is not None:
             # A hole of its own inside what only a higher number had told of.
-            below.noticed, below.asked, below.given_up = now, inf, False
+            below.noticed, below.effort_from, below.given_up = now, inf, False
             below.tries, below.searched = 0, None
             below.due = self._asking.first_due(now)
 
@@ -264,7 +264,7 @@ class Stream:
         """Whether enough was done for `stretch`: then it is marked as lost, or forgotten."""
         if stretch.given_up:
             return True
-        if now - stretch.asked < EFFORT_SECONDS:
+        if now - stretch.effort_from < EFFORT_SECONDS:
             return False
         if self._is_certain(stretch):
             stretch.given_up, stretch.due = True, inf

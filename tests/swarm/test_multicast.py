@@ -1,0 +1,85 @@
+"""A swarm on the feed: every listener hears everything, and one that loses is found out."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+CHATROOM = [sys.executable, "-m", "chatroom"]
+
+
+@pytest.fixture(name="port", scope="module")
+def _port() -> Iterator[str]:
+    command = [*CHATROOM, "serve", "--port", "0", "--journal", ":memory:"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        ready = next((line for line in server.stderr if " ready " in line), "")
+        try:
+            yield ready.split("tcp=127.0.0.1:")[1].split()[0]
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.communicate(timeout=20)
+
+
+def swarm(*options: str) -> subprocess.CompletedProcess[str]:
+    command = [*CHATROOM, "swarm", "--mode", "multicast", "--warmup", "0.1", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def result_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    assert done.returncode in (0, 4), done.stderr  # 4: this machine is busy
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+def test_every_listener_hears_every_message(port: str) -> None:
+    options = ["--bots", "20", "--talkers", "3", "--rate", "300", "--duration", "0.5", "--json"]
+    result = result_of(swarm("--port", port, *options))
+
+    assert result["delivered"] == result["expected"] == 20 * result["sent"] == 3000
+    assert result["audit"]["faults"] == dict.fromkeys(result["audit"]["faults"], 0)
+    assert len(result["feed"]["listeners"]) == 20
+    assert all(one["received"] >= 150 and not one["lost"] for one in result["feed"]["listeners"])
+
+
+def test_the_report_names_gaps_repairs_and_losses(port: str) -> None:
+    done = swarm("--port", port, "--bots", "2", "--rate", "50", "--duration", "0.3")
+
+    assert done.returncode in (0, 4), done.stderr
+    said = " ".join(done.stdout.split())
+    assert "2 listeners: " in said
+    assert " 0 gaps, 0 repaired with 0 requests, 0 lost, 0 kernel drops" in said
+
+
+def test_without_talkers_it_listens_to_whatever_is_there(port: str) -> None:
+    with subprocess.Popen(
+        [*CHATROOM, "client", "--port", port, "--nick", "someone"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    ) as talker:
+        assert talker.stdin is not None
+        talker.stdin.write("hello\n" * 20)  # keeps the connection, and so its join, in the room
+        talker.stdin.flush()
+        options = ["--bots", "3", "--talkers", "0", "--duration", "0.3", "--json"]
+        result = result_of(swarm("--port", port, *options))
+        talker.stdin.close()
+
+    assert (result["sent"], result["delivered"]) == (0, 0)
+    assert [one["lost"] for one in result["feed"]["listeners"]] == [0, 0, 0]
+
+
+def test_nobody_there_and_nonsense_are_refused_with_a_line() -> None:
+    done = swarm("--port", "1", "--bots", "1", "--duration", "0.1")
+    assert (done.returncode, "nobody answers" in done.stderr) == (1, True)
+    done = swarm("--group", "192.0.2.1")
+    assert (done.returncode, "not a multicast group" in done.stderr) == (2, True)
+    done = swarm("--interface", "no-such-0", "--talkers", "0", "--duration", "0.1")
+    assert done.returncode == 1
+    assert "no interface with this name" in done.stderr
