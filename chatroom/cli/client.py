@@ -114,7 +114,9 @@ def client(
     import trio
 
     from chatroom.client.standing import Wishes
+    from chatroom.client.terminal.streams import open_standard_streams
 
+    open_standard_streams()
     on_terminal = _on_terminal() and not json
     if mode is ClientMode.multicast:
         if message is not None:
@@ -149,9 +151,10 @@ def client(
 def _on_terminal() -> bool:
     """Whether there is a person at both ends, and a terminal that can do more than type."""
     import os
-    import sys
 
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    from chatroom.client.terminal.streams import STDIN, STDOUT
+
+    return os.isatty(STDIN) and os.isatty(STDOUT) and os.environ.get("TERM", "dumb") != "dumb"
 
 
 def _at_terminal(wishes: Wishes, *, color: bool, last: int) -> None:

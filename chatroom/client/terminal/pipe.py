@@ -15,7 +15,9 @@ from chatroom.client.errors import RoomError, TooFast
 from chatroom.client.room import Receipt, Room
 from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.printer import Printer
-from chatroom.client.terminal.streams import lines_of, wait_reader_gone
+from chatroom.client.terminal.streams import STDIN, STDOUT, lines_of, wait_reader_gone
+from chatroom.client.terminal.visible import visible
+from chatroom.errors import ChatroomError
 from chatroom.event import Event, Gap
 
 #: Messages on their way at once: enough to keep a server busy that syncs its disk for each commit.
@@ -58,9 +60,9 @@ class Pipe:
     def __init__(self, room: Room, settings: PipeSettings) -> None:
         self._room = room
         self._settings = settings
-        self._printer = Printer(sys.stdout.fileno(), json=settings.json)
+        self._printer = Printer(STDOUT, json=settings.json)
         self._status = 0
-        self._lost: RoomError | None = None
+        self._lost: ChatroomError | None = None
         self._only_listening = False
 
     async def run(self, signals: AsyncIterator[int]) -> int:
@@ -72,7 +74,7 @@ class Pipe:
             nursery.start_soon(self._watch_reader, scope)
             said = await self._say_all()
             follow = self._settings.follow
-            if follow is False or (follow is None and said):
+            if self._lost is not None or follow is False or (follow is None and said):
                 scope.cancel()
             self._only_listening = True
         if self._lost is not None:
@@ -84,7 +86,7 @@ class Pipe:
             scope.cancel()
 
     async def _watch_reader(self, scope: trio.CancelScope) -> None:
-        await wait_reader_gone(sys.stdout.fileno())
+        await wait_reader_gone(STDOUT)
         scope.cancel()
 
     async def _listen(self, scope: trio.CancelScope) -> None:
@@ -92,6 +94,8 @@ class Pipe:
             await self._print_items()
         except BrokenPipeError:
             pass  # nobody reads any more, as behind `head`: time to go
+        except OSError as error:
+            self._lost = ChatroomError(f"cannot write the output: {error.strerror}")
         except RoomError as error:
             self._lost = error
         scope.cancel()
@@ -108,8 +112,11 @@ class Pipe:
                 for event in page.events:
                     printer.add(event)
                 await printer.flush()
-            elif isinstance(item, Disconnected) and self._ends_with(item):
-                return
+            elif isinstance(item, Disconnected):
+                if self._ends_with(item):
+                    return
+                if item.tries == 0:
+                    print(f"chatroom: connection lost: {visible(item.text)}", file=sys.stderr)
 
     def _ends_with(self, disconnected: Disconnected) -> bool:
         """A server that was shut down in good order ends who only listens."""
@@ -120,7 +127,7 @@ class Pipe:
         on_their_way: deque[tuple[int, str, Receipt]] = deque()
         number = 0
         try:
-            async for text in lines_of(sys.stdin.fileno()):
+            async for text in lines_of(STDIN):
                 number += 1
                 if not text.strip():
                     continue
@@ -129,7 +136,7 @@ class Pipe:
                 on_their_way.append((number, text, self._room.say_nowait(text)))
             while on_their_way:
                 await self._confirm(*on_their_way.popleft())
-        except RoomError as error:
+        except ChatroomError as error:
             self._lost = error
         return number > 0
 

@@ -11,6 +11,9 @@ import trio
 from chatroom.errors import ChatroomError
 from chatroom.protocol.framing import LineSplitter, LineTooLong
 
+STDIN = 0
+STDOUT = 1
+
 #: A line of input without end is given up here; the room refuses much shorter ones, each by itself.
 LINE_BYTES = 1024 * 1024
 
@@ -20,10 +23,23 @@ READ_BYTES = 65536
 WRITE_BYTES = 4096
 
 
+def open_standard_streams() -> None:
+    """Put the null device where a shell has closed input or output (`<&-`).
+
+    Else the first socket would get its number, and be read from and written to.
+    """
+    for fd in (STDIN, STDOUT):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+
+
 async def lines_of(fd: int) -> AsyncIterator[str]:
     """The lines of an open file, pipe, device or terminal, without ends; the last may lack its own.
 
-    What is not UTF-8 becomes U+FFFD. Raises `ChatroomError` for a line of more than `LINE_BYTES`.
+    What is not UTF-8 becomes U+FFFD. Raises `ChatroomError` for a line of more than `LINE_BYTES`,
+    and for what can't be read, as a directory.
     The descriptor is left in the mode in which it is: others may have it open too.
     """
     splitter = LineSplitter(LINE_BYTES)
@@ -32,7 +48,10 @@ async def lines_of(fd: int) -> AsyncIterator[str]:
             await trio.lowlevel.wait_readable(fd)
         except PermissionError:
             await trio.lowlevel.checkpoint()  # a file or a null device: always readable
-        chunk = os.read(fd, READ_BYTES)
+        try:
+            chunk = os.read(fd, READ_BYTES)
+        except OSError as error:
+            raise ChatroomError(f"cannot read the input: {error.strerror}") from error
         try:
             lines = splitter.feed(chunk or b"\n")
         except LineTooLong as error:

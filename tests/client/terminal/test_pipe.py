@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -161,3 +162,21 @@ async def test_nobody_there_and_a_taken_nick(lobby: House, tmp_path: Path) -> No
     assert done.stderr.startswith(b"chatroom: nothing listens at 127.0.0.1:" + port.encode())
     done = await run(lobby, "--port", "0", "hi")
     assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("streams", "code", "complaint"),
+    [
+        ("--no-follow <&- >&-", 0, ""),
+        ("--last 1 > /dev/full < /dev/null", 1, "chatroom: cannot write the output: No space left"),
+    ],
+)
+async def test_strange_streams_are_no_traceback(
+    lobby: House, streams: str, code: int, complaint: str
+) -> None:
+    line = f"{shlex.join(command(lobby))} {streams}"
+    with trio.fail_after(20):
+        done = await trio.run_process(["sh", "-c", line], capture_stderr=True, check=False)
+    assert done.returncode == code
+    assert done.stderr.decode().startswith(complaint)
+    assert "Traceback" not in done.stderr.decode()
