@@ -22,6 +22,7 @@ class FakeRoom:
 
     def __init__(self) -> None:
         self.session = "FAKE000001"
+        self.earlier_sessions: list[str] = []  #: of the same log, as after a crash
         self.log: list[Line] = []
         self.kept_from = 1  #: the oldest number that history still has
         self.connections: list[FakeConnection] = []
@@ -123,7 +124,7 @@ class FakeConnection:
         if room.before(self, {"kind": "hello", **hello}):
             return
         self.send_raw(b"-- welcome, whoever you are\n")
-        same = hello.get("session") in (None, room.session)
+        same = hello.get("session") in (None, room.session, *room.earlier_sessions)
         welcome: Line = {"kind": "welcome", "protocol": 1, "room": "lobby"}
         welcome |= {"session": room.session, "nick": self.nick, "token": "t", "seq": room.seq}
         nicks = [connection.nick for connection in room.connections] + [self.nick]

@@ -10,7 +10,7 @@ import trio
 
 from chatroom.client.connecting import open_room
 from chatroom.client.connection import Item
-from chatroom.client.errors import RoomError, Unconfirmed
+from chatroom.client.errors import NotStored, RoomError, Unconfirmed
 from chatroom.client.room import Receipt, Room
 from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.colours import Colours
@@ -195,6 +195,8 @@ class Conversation:
             await receipt.wait()
         except Unconfirmed:
             await self._warn(f"the connection broke, not known whether this was said: {text}")
+        except NotStored:
+            await self._warn(f"heard, but not stored, so missing in the history: {text}")
         except RoomError as error:
             await self._warn(f"not said ({error}): {text}")
 
