@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import selectors
 import signal
 import socket
@@ -189,7 +188,8 @@ def _plain(port: int, nick: str) -> socket.socket:
     return sock
 
 
-_ACK = re.compile(rb'\{"kind":"ack","id":"(\d+)"')
+_ACK = b'{"kind":"ack","id":"'
+_buffer = bytearray(1 << 20)
 
 
 class _Talker:
@@ -217,11 +217,19 @@ class _Talker:
         """Seconds to each ack that came."""
         # Each gets what the 99 others say, too: to look at every line would make this the slower
         # side. Acks come in lines of their own, whose beginning is nowhere else.
-        data = self._tail + self.sock.recv(1 << 20)
+        begin = len(self._tail)
+        _buffer[:begin] = self._tail
+        filled = begin + self.sock.recv_into(memoryview(_buffer)[begin:])
         now = time.perf_counter()
-        end = data.rfind(b"\n") + 1
-        self._tail = data[end:]
-        return [now - self._sent_at.pop(number) for number in _ACK.findall(data, 0, end)]
+        end = _buffer.rfind(b"\n", 0, filled) + 1
+        self._tail = bytes(_buffer[end:filled])
+        taken = []
+        at = _buffer.find(_ACK, 0, end)
+        while at >= 0:
+            close = _buffer.find(b'"', at + len(_ACK), end)
+            taken.append(now - self._sent_at.pop(bytes(_buffer[at + len(_ACK) : close])))
+            at = _buffer.find(_ACK, close, end)
+        return taken
 
 
 def acks(directory: Path, where: Cores, seconds: float) -> list[Figure]:

@@ -80,6 +80,7 @@ class Journal(Protocol):
     durable: bool  #: there is a disk to wait for; if not, the room's having an event is its ack
     session: str  #: names this unbroken log; see the protocol
     recent: Recent  #: the newest events: a window that the broadcaster reads without waiting
+    refused_events: int  #: said since the start, and not stored
 
     def append(self, events: Sequence[Event], stored: Callable[[bool], None] | None) -> None:
         """Take a batch, in order. Never blocks.

@@ -15,6 +15,13 @@ RESERVE_SECONDS = 600.0
 #: waits. One sync for all of them.
 GROUP_EVENTS = 8192
 
+#: After a transaction with this many events the next one waits for more. Then many talk, and acks
+#: that come together make them talk together: fewer and larger broadcasts. With 100 talkers and 10
+#: unacked messages each that saves a fifth of the server's time for each message; who talks alone
+#: does not wait.
+BUSY_EVENTS = 16
+GATHER_SECONDS = 0.005
+
 #: What waits for the disk is at most this much (`JournalSettings`); beyond it batches are refused.
 #: Estimated as the texts and this for the rest of each event, which is near what Python takes.
 EVENT_OVERHEAD_BYTES = 400

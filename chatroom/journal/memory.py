@@ -15,6 +15,7 @@ class MemoryJournal:
     """See `chatroom.journal.Journal`. A new one is a new session, with numbers from 1."""
 
     durable = False
+    refused_events = 0
 
     def __init__(self, keep: int) -> None:
         self.session = new_session()

@@ -126,7 +126,8 @@ class SqliteJournal:
         self._backlog_bytes = 0
         self._outcomes: deque[tuple[Sequence[Batch], bool]] = deque()
         self._unseen_events = 0  # the writer's thread alone counts them
-        self._stored_events = self._refused_events = 0
+        self.refused_events = 0
+        self._stored_events = 0
         self._closed = False
         chores = Chores(
             store, keep_events=settings.keep_events, keep_days=settings.keep_days, clock=clock
@@ -206,7 +207,7 @@ class SqliteJournal:
         oldest = self._pending[0].since if self._pending else trio.current_time()
         return Statistics(
             stored_events=self._stored_events,
-            refused_events=self._refused_events,
+            refused_events=self.refused_events,
             backlog_events=sum(len(batch.events) for batch in self._pending),
             backlog_bytes=self._backlog_bytes,
             behind_seconds=trio.current_time() - oldest,
@@ -275,7 +276,7 @@ class SqliteJournal:
 
     def _refused(self, batch: Batch) -> None:
         self._gaps.add(batch.events[0].seq, batch.events[-1].seq)
-        self._refused_events += len(batch.events)
+        self.refused_events += len(batch.events)
         self._answer(batch, stored=False)
 
     @staticmethod

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from chatroom.journal.chores import Chores
 from chatroom.journal.limits import (
+    BUSY_EVENTS,
     CHORE_SECONDS,
     FAILURE_NOTICE_SECONDS,
+    GATHER_SECONDS,
     GROUP_EVENTS,
     RETRY_MAX_SECONDS,
     RETRY_SECONDS,
@@ -64,6 +66,7 @@ class Writer:
         self._clean = False
         self._last_seq = 0
         self._retry_seconds = RETRY_SECONDS
+        self._last_group_events = 0
         self._lost_events = 0  # in this failure
         self._quiet_until = 0.0  # for the log
         self._chore_ended_at = 0.0
@@ -115,16 +118,20 @@ class Writer:
         group: list[Batch] = []
         events = 0
         batch = self._next_batch()
+        if self._last_group_events >= BUSY_EVENTS and batch is not None:
+            self._ending.wait(GATHER_SECONDS)
         while batch is not None:
             group.append(batch)
             events += len(batch.events)
             if events >= GROUP_EVENTS:
-                return group
+                break
             try:
                 batch = self._queue.get_nowait()
             except queue.Empty:
-                return group
-        self._nothing_to_come = True
+                break
+        else:
+            self._nothing_to_come = True
+        self._last_group_events = events
         return group
 
     def _next_batch(self) -> Batch | None:

@@ -46,6 +46,7 @@ class Statistics:
     connections: int
     members: int
     seq: int  #: the number of the last event
+    not_stored: int  #: events that the journal could not keep
     ended: Mapping[CloseReason, int]  #: connections that have ended, by reason
 
 
@@ -84,6 +85,7 @@ class Service:
             connections=len(self._connections),
             members=len(self._room),
             seq=self._room.seq,
+            not_stored=self._journal.refused_events,
             ended=dict(self._dispatcher.ended),
         )
 
@@ -123,7 +125,7 @@ class Service:
         with trio.move_on_after(self.settings.grace_seconds, shield=True):
             await self._journal.aclose()
         ended = {str(reason): count for reason, count in self._dispatcher.ended.items()}
-        self._log("ended", seq=self._room.seq, **ended)
+        self._log("ended", seq=self._room.seq, not_stored=self._journal.refused_events, **ended)
 
     def _open_feed(self, listeners: Sequence[socket.socket]) -> Feed | None:
         settings = self.settings.feed

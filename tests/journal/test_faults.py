@@ -277,3 +277,26 @@ async def test_a_limit_of_the_operating_system(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("SELECT count(*) FROM gap").fetchone() == (1,)
+
+
+async def test_a_stuck_disk_does_not_keep_the_server_from_ending(path: Path, disk: Disk) -> None:
+    moves = threading.Event()
+    hangs = threading.Event()
+
+    def hang(name: str) -> int:
+        hangs.set()
+        moves.wait(20)
+        return SQLITE_OK
+
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 1))
+        disk.on_sync = hang
+        journal.append(talk(2, 2), None)
+        await until(hangs.is_set)
+        with trio.move_on_after(0.01) as grace:
+            await journal.aclose()
+        assert grace.cancelled_caught
+    moves.set()
+    await until(lambda: not journal._writer._thread.is_alive())
+    async with open_journal(settings_for(path)) as journal:
+        assert await all_numbers(journal) == [1, 2]  # nobody was told so, but it came in time
