@@ -82,7 +82,8 @@ class Audit:
 
     def waiting(self) -> int:
         """How many readers have not heard a message yet."""
-        return sum(reader.started_at is None and not reader.gone for reader in self.readers)
+        deaf = self.transcript.messages == 0
+        return deaf + sum(reader.started_at is None and not reader.gone for reader in self.readers)
 
     def receive(self, reader: Reader, at_us: int, chunk: memoryview | bytes) -> None:
         """Take what a reader received at `at_us` on the monotonic clock. Never raises."""
@@ -222,13 +223,15 @@ class Audit:
                 self._advance(reader, at_us, script.records_before(reader.position, reader.index))
                 if agreed == length:
                     continue
-            if not final and self._exhausted(reader):
-                self._skip_to(reader, script.count)
-                break
             # Not in step: back to the record's beginning, and judge that record by itself.
             start = script.start_of(reader.index)
-            data = script.between(start, reader.position) + data[at:]
-            reader.position, at = start, self._dialect.record_end(data, 0)
+            data, at = script.between(start, reader.position) + data[at:], 0
+            reader.position = start
+            if not final and self._exhausted(reader):
+                self._pass_over(reader, script.count)
+                reader.position = script.end_of_records()
+                break
+            at = self._dialect.record_end(data, 0)
             if not at:
                 reader.partial = data
                 return b""

@@ -153,6 +153,10 @@ class Transcript:
         """The absolute offset at which a record begins, or will."""
         return self.ends[index - self.first - 1] if index > self.first else self.base
 
+    def end_of_records(self) -> int:
+        """The absolute offset of what may be the beginning of the next record."""
+        return self.start_of(self.count)
+
     def between(self, start: int, stop: int) -> bytes:
         """The bytes between two absolute offsets, which are kept."""
         return bytes(self.content[start - self.base : stop - self.base])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
+import msgspec
 import pytest
 import trio
 
@@ -19,28 +21,18 @@ from tests.swarm.fake_room import FakeRoom, Plant
 BROKEN_AT = 40  # messages after the roll call
 
 
-async def load(room: FakeRoom, *limits: str, **work: float | None) -> RunResult:
-    """A short run against a room, both in this loop."""
+BRIEF = SwarmSettings(
+    bots=6, talkers=2, rate=500.0, warmup_seconds=0.02, duration_seconds=0.3, size=60
+)
+
+
+async def load(room: FakeRoom, *limits: str, **work: Any) -> RunResult:
+    """A short run against a room, both in this loop; `work` differs from `BRIEF`."""
     async with trio.open_nursery() as nursery:
         port = await nursery.start(room.run)
-        settings = SwarmSettings(
-            **{
-                "port": port,
-                "bots": 6,
-                "talkers": 2,
-                "rate": 500.0,
-                "warmup_seconds": 0.02,
-                "duration_seconds": 0.3,
-                "size": 60,
-                **work,
-            }
-        )
-        conductor = Conductor(
-            settings,
-            DIALECTS["plain"](),
-            (socket.AF_INET, ("127.0.0.1", port)),
-            run="4f2a",
-        )
+        settings = msgspec.structs.replace(BRIEF, port=port, **work)
+        address = (socket.AF_INET, ("127.0.0.1", port))
+        conductor = Conductor(settings, DIALECTS["plain"](), address, run="4f2a")
         conductor.lingering = False
         with trio.fail_after(20):
             await conductor.run()
