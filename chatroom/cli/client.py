@@ -20,7 +20,7 @@ class ClientMode(StrEnum):
 
 def client(
     message: Annotated[
-        str | None, typer.Argument(metavar="[MESSAGE]", help="Say this, and end when it is acked.")
+        str | None, typer.Argument(metavar="MESSAGE", help="Say this, and end when it is acked.")
     ] = None,
     host: Annotated[
         str, typer.Option(envvar="CHATROOM_HOST", help="Address or name of the server.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from datetime import datetime, timedelta
+from math import inf
 
 import trio
 
@@ -49,7 +50,7 @@ class Conversation:
         #: What comes while the history is on its way, to be shown after it; None: nothing waits.
         self._held: list[Event | Gap] | None = None
         self._lost: RoomError | None = None
-        self._to_say, self._typed = trio.open_memory_channel[str](1000)
+        self._to_say, self._typed = trio.open_memory_channel[str](inf)  # one types them
         self._clock = trio.lowlevel.current_clock()
         self._screen = Screen(
             typed=self._to_say.send_nowait,
@@ -177,7 +178,7 @@ class Conversation:
         try:
             match typed.command:
                 case "say":
-                    receipt = self._room.say_nowait(typed.argument)
+                    receipt = await self._say_in_turn(typed.argument)
                     nursery.start_soon(self._confirm, receipt, typed.argument)
                 case "":
                     await self._screen.show([self._render.warning(visible(typed.problem))])
@@ -187,8 +188,16 @@ class Conversation:
                     await self._notices(self._statistics())
                 case _:
                     nursery.start_soon(self._answer, typed)
-        except (RoomError, trio.WouldBlock) as error:
-            await self._screen.show([self._render.warning(visible(f"not said: {error}"))])
+        except RoomError as error:
+            await self._warn(f"not said: {error}")
+
+    async def _say_in_turn(self, text: str) -> Receipt:
+        """Queue a line behind those before it; waits only within a pasted book."""
+        while True:
+            try:
+                return self._room.say_nowait(text)
+            except trio.WouldBlock:
+                await self._room.ping()  # answered behind what was said before
 
     async def _confirm(self, receipt: Receipt, text: str) -> None:
         try:
