@@ -1,4 +1,7 @@
-"""`python -m loadtest compare`: this server beside its peers, with one and the same generator."""
+"""`python -m loadtest compare`: this server beside its peers, with one and the same generator.
+
+`python -m loadtest feed`: the multicast feed beside TCP, and on a link that loses.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +78,20 @@ def compare_command(  # noqa: PLR0913, PLR0917 - Typer makes an option of each p
     )
     command = shlex.join(["python", "-m", "loadtest", *sys.argv[1:]])
     raise typer.Exit(_run(plan, empty(plan, command, left_out, seconds), report))
+
+
+@app.command(name="feed")
+def feed_command(
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.2, help="The time of each run.")] = 3.0,
+) -> None:
+    """Measure the multicast feed: latency and cost beside TCP's, repairs on a lossy link.
+
+    Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
+    """
+    from loadtest import feed  # noqa: PLC0415 - of no use to the other commands
+
+    print(feed.markdown(feed.measure(repeat, seconds)))
 
 
 def _run(plan: Plan, results: Comparison, report: Path | None) -> int:

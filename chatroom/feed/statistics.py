@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, log
 
@@ -20,6 +21,16 @@ class Durations:
         """Count one duration; less than a microsecond counts as a microsecond."""
         self._steps[round(log(max(seconds, 1e-6)) / self._STEP)] += 1
         self.count += 1
+
+    def add_counts(self, counts: Mapping[int, int]) -> None:
+        """Count those that another one has counted."""
+        self._steps.update(counts)
+        self.count += sum(counts.values())
+
+    @property
+    def counts(self) -> Mapping[int, int]:
+        """How many durations there were of each step: of `1.05 ** step` seconds, about."""
+        return self._steps
 
     def percentile(self, per_cent: float) -> float | None:
         """The duration, in seconds, that `per_cent` of those counted do not exceed.

@@ -11,6 +11,7 @@ import msgspec
 from chatroom.errors import ChatroomError
 from chatroom.feed.group import Group, default_interface
 from chatroom.feed.listener import Listener, Wanted
+from chatroom.feed.statistics import Durations
 from chatroom.feed.stream import Delivered
 from chatroom.settings import DEFAULT_GROUP
 from chatroom.swarm.bot import Hear, ignore, ignore_reason
@@ -127,8 +128,10 @@ class MulticastBot:
         """What this listener has counted."""
         if self._listener is None:
             return self._figures
-        counts = self._listener.statistics.as_dict()
-        return msgspec.convert({"name": self.name, **counts}, ListenerFigures)
+        counts = self._listener.statistics
+        figures = msgspec.convert({"name": self.name, **counts.as_dict()}, ListenerFigures)
+        figures.repair_steps = dict(counts.repair_times.counts)
+        return figures
 
 
 class ListenerFigures(msgspec.Struct):
@@ -147,6 +150,8 @@ class ListenerFigures(msgspec.Struct):
     kernel_drops: int = 0
     repair_p50_ms: float | None = None
     repair_p99_ms: float | None = None
+    #: How many repairs took `1.05 ** step` seconds, by step.
+    repair_steps: dict[int, int] = {}
 
 
 class FeedFigures(msgspec.Struct):
@@ -158,10 +163,12 @@ class FeedFigures(msgspec.Struct):
         """The sum of one count."""
         return sum(getattr(listener, name) for listener in self.listeners)
 
-    def slowest_repair_ms(self) -> float | None:
-        """The 99th percentile of the repair times of the listener where it is highest."""
-        times = [one.repair_p99_ms for one in self.listeners if one.repair_p99_ms is not None]
-        return max(times, default=None)
+    def repair_seconds(self, per_cent: float) -> float | None:
+        """A percentile of all listeners' repairs; None without any."""
+        times = Durations()
+        for listener in self.listeners:
+            times.add_counts(listener.repair_steps)
+        return times.percentile(per_cent)
 
     def worst(self) -> list[ListenerFigures]:
         """Those with most lost, then with most repaired; none where nothing was."""

@@ -140,13 +140,13 @@ def _audit(result: RunResult) -> str:
 
 
 def _feed(feed: FeedFigures) -> str:
-    slowest = feed.slowest_repair_ms()
+    p50, p99 = (feed.repair_seconds(per_cent) for per_cent in (50, 99))
     lines = [
         f"{len(feed.listeners):,} listeners: {feed.total('received'):,} events,"
         f" {feed.total('gaps'):,} gaps, {feed.total('repaired'):,} repaired with"
         f" {feed.total('requests'):,} requests, {feed.total('lost'):,} lost,"
-        f" {feed.total('kernel_drops'):,} kernel drops; repair p99"
-        f" {duration(slowest and slowest * 1000)} where it was longest"
+        f" {feed.total('kernel_drops'):,} kernel drops; repair p50"
+        f" {duration(p50 and p50 * 1e6)}, p99 {duration(p99 and p99 * 1e6)}"
     ]
     lines += [
         f"{one.name}: {one.gaps:,} gaps, {one.repaired:,} repaired with {one.requests:,} requests,"
