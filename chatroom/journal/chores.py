@@ -79,7 +79,11 @@ class Chores:
     def do_one(self) -> None:
         """One portion. Blocks; raises what `Store` raises, and then nothing has changed."""
         if self._store.kept_events > self._keep_events:
-            self._trim(self._boundary_by_count())
+            boundary = self._boundary_by_count()
+            if boundary is None:  # fewer than were counted: never trim on a count that is off
+                self._store.count_again()
+            else:
+                self._trim(boundary)
         elif self._indexed_to < self._store.written_to:
             self._index()
         elif self._keep_days is not None:
@@ -100,13 +104,12 @@ class Chores:
             self._store.connection.execute("UPDATE state SET indexed_to = ?", (last,))
         self._indexed_to = last
 
-    def _boundary_by_count(self) -> int:
-        """The first number to be kept, a portion further on at the most."""
+    def _boundary_by_count(self) -> int | None:
+        """The first number to be kept, a portion further on at the most. At least one event is
+        always kept, so there is one; None if there is not.
+        """
         excess = min(self._store.kept_events - self._keep_events, CHORE_EVENTS)
-        return (
-            self._one("SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?", excess)
-            or self._store.written_to + 1
-        )
+        return self._one("SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?", excess)
 
     def _boundary_by_age(self, oldest: str) -> int:
         """The number of the first event that is not older, a portion further on at the most.

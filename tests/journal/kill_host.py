@@ -6,6 +6,7 @@ answers with its port, `kill` ends it by SIGKILL and answers when it is dead.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ def main(path: str) -> None:
         if line == "start\n":
             server = os.fork()
             if not server:
+                # Not left behind, however this process ends (prctl(2), PR_SET_PDEATHSIG).
+                ctypes.CDLL(None).prctl(1, signal.SIGKILL)
                 trio.run(serve, path)
                 os._exit(1)  # it was to be killed
         else:

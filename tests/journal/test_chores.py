@@ -46,6 +46,16 @@ async def test_the_oldest_go_when_there_are_too_many(path: Path) -> None:
         assert journal.missing_after(0) == 4000
 
 
+async def test_a_count_that_is_off_costs_no_event(path: Path) -> None:
+    async with open_journal(settings_for(path, keep_events=100)) as journal:
+        assert await store(journal, talk(1, 60))
+        journal._store.kept_events += 1000
+        assert await store(journal, talk(61, 62))
+        await tidy(journal)
+        assert journal._store.kept_events == 62
+        assert numbers(list((await journal.before(63, 100)).events)) == list(range(1, 63))
+
+
 async def test_gaps_do_not_count_as_events(path: Path) -> None:
     async with open_journal(settings_for(path, keep_events=100)) as journal:
         assert await store(journal, talk(1, 60))
