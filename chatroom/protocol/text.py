@@ -46,6 +46,11 @@ class TextRules:
         # Below this even a text of nothing but escapes fits.
         self._surely_fits = min(max_bytes, self._event_room // 2)
 
+    @property
+    def longest_text_bytes(self) -> int:
+        """No text with more bytes of UTF-8 is taken; what has few escapes is up to here."""
+        return min(self._max_bytes, self._event_room)
+
     def check(self, text: str) -> str:
         """The text as the room takes it, made safe. Raises `Refused`: empty or too long."""
         if not text:

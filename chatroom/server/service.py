@@ -72,7 +72,7 @@ class Service:
         )
         self._fanout = Fanout()
         self._dispatcher = Dispatcher(self._room, self._fanout, journal)
-        self._dispatcher.entrance.limits = answers.Limits(settings.max_text_bytes)
+        self._dispatcher.entrance.limits = answers.Limits(self._rules.longest_text_bytes)
         self._broadcaster = Broadcaster(self._dispatcher)
         self._journal = journal
 

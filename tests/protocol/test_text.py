@@ -115,3 +115,11 @@ def test_the_same_text_is_taken_whoever_says_it() -> None:
     """The bound counts the longest nick and number, so neither decides."""
     edge = max(n for n in range(1025) if _is_taken('"' * n + "x" * (1024 - n)))
     assert _largest_event_bytes('"' * edge + "x" * (1024 - edge)) <= MAX_EVENT_BYTES
+
+
+@pytest.mark.parametrize(("limit", "longest"), [(10, 10), (1024, 1024), (4096, 1200)])
+def test_the_longest_text_is_what_the_limit_and_a_datagram_allow(limit: int, longest: int) -> None:
+    rules = TextRules(limit, MAX_EVENT_BYTES)
+    assert rules.longest_text_bytes == longest
+    assert _is_taken("x" * longest, rules)
+    assert not _is_taken("x" * (longest + 1), rules)
