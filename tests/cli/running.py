@@ -68,9 +68,9 @@ class ServerProcess:
     def knock(self) -> Caller:
         return Caller(self.port)
 
-    def enter(self, nick: str) -> Caller:
+    def enter(self, nick: str, *, receive_buffer_bytes: int = 0) -> Caller:
         """A plain client, welcomed."""
-        caller = self.knock()
+        caller = Caller(self.port, receive_buffer_bytes)
         caller.say(f"/nick {nick}")
         assert f"you are {nick} " in caller.line()
         return caller
@@ -93,8 +93,12 @@ class ServerProcess:
 class Caller:
     """A client with a bare socket that blocks. A context manager."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS)
+    def __init__(self, port: int, receive_buffer_bytes: int = 0) -> None:
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE_SECONDS)
+        if receive_buffer_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+        self.socket.connect(("127.0.0.1", port))
         self._file = self.socket.makefile("rb")
 
     def say(self, *lines: str) -> None:

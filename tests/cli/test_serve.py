@@ -34,6 +34,8 @@ def test_a_signal_drains(mode: str, number: signal.Signals) -> None:
         server.signal(number)
         assert alice.rest() == ["-- bob joined", *(f"bob: m{n}" for n in range(500)), BYE]
         assert [json.loads(line)["reason"] for line in bob.rest()] == ["shutdown"]
+        alice.close()  # the server waits a second for clients that do not
+        bob.close()
         assert server.wait() == 0
         log = server.rest_of_log()
         assert [record["message"] for record in log if record["level"] != "info"] == []
@@ -43,16 +45,16 @@ def test_a_signal_drains(mode: str, number: signal.Signals) -> None:
 
 def _stuck(server: ServerProcess) -> Caller:
     """Somebody who does not read, with more waiting than two kernels keep."""
-    stuck = server.enter("stuck")
+    stuck = server.enter("stuck", receive_buffer_bytes=4096)
     with server.enter("talker") as talker:
-        talker.say(*["x" * 1000] * 20_000)
+        talker.say(*["x" * 1000] * 3900)
         talker.say("/ping")
         assert talker.line() == "-- pong"
     return stuck
 
 
 def test_a_second_signal_ends_it_at_once(mode: str) -> None:
-    options = ("--mode", mode, "--grace", "600", "--outbox-limit", "100000000")
+    options = ("--mode", mode, "--grace", "600")
     with ServerProcess(*options, "--write-deadline", "600") as server, _stuck(server):
         server.signal(signal.SIGTERM)
         server.logged("draining")
@@ -62,7 +64,7 @@ def test_a_second_signal_ends_it_at_once(mode: str) -> None:
 
 
 def test_the_grace_ends_the_drain(mode: str) -> None:
-    options = ("--mode", mode, "--grace", "0.3", "--outbox-limit", "100000000")
+    options = ("--mode", mode, "--grace", "0.3")
     with ServerProcess(*options, "--write-deadline", "600") as server, _stuck(server):
         server.signal(signal.SIGTERM)
         assert server.wait() == 0
