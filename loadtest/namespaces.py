@@ -73,6 +73,9 @@ def cable(loss_percent: int) -> Iterator[Cable]:
             *("peer", "name", far.interface, "netns", far.namespace),
         )
         for side in sides:
+            # Nobody else is there who could have the same IPv6 address: no wait to find that out.
+            no_detection = f"echo 0 > /proc/sys/net/ipv6/conf/{side.interface}/accept_dad"
+            _run(*side.command(["sh", "-c", no_detection]))
             for args in (
                 ("link", "set", "lo", "up"),
                 ("addr", "add", f"{side.address}/24", "dev", side.interface),

@@ -70,8 +70,9 @@ class Feed:
         self._history = history
         session = history.session.encode("ascii")
         self._store = BlockStore(settings.keep, settings.keep_bytes, last_seq + 1)
+        self._source: str | None = None
         self._sender = Sender(
-            lambda: open_sending(self.group, settings.ttl),
+            lambda: open_sending(self.group, settings.ttl, self._source),
             session,
             self._store,
             settings.datagram_bytes,
@@ -86,6 +87,8 @@ class Feed:
         except BaseException:
             self._sender.socket.close()
             raise
+        # Listeners ask at the address that the feed comes from: it is not to change any more.
+        self._source = self._requests.getsockname()[0]
         self._answering = Answering(
             session, self._store, settings.datagram_bytes, trio.current_time()
         )
@@ -210,7 +213,7 @@ def _open_requests(sending: socket.socket, port: int, *, fixed: bool) -> socket.
     except OSError as error:
         if not fixed:
             return open_answering(sending, 0)
-        reason = "is in use" if error.errno == errno.EADDRINUSE else "cannot be used"
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"fails ({error.strerror})"
         raise ChatroomError(
             f"UDP port {port}, where listeners ask again, {reason}: choose another with "
             "--multicast-request-port, or --no-multicast"

@@ -93,14 +93,15 @@ def default_interface(group: str) -> str:
     return "lo" if ":" in group else "127.0.0.1"
 
 
-def open_sending(group: Group, ttl: int) -> socket.socket:
-    """A non-blocking socket whose `send` goes to the group, unfragmented, by its interface.
+def open_sending(group: Group, ttl: int, source: str | None = None) -> socket.socket:
+    """A non-blocking socket whose `send` goes to the group, unfragmented, by its interface, from
+    the address `source` or, without it, from one that the kernel chooses.
 
     Raises `ChatroomError` if there is no such interface or the group is not reachable by it.
     """
     sock = socket.socket(group.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
-        _bind_to_interface(sock, group, ttl)
+        _bind_to_interface(sock, group, ttl, source)
         sock.connect(_address(group))
     except OSError as error:
         sock.close()
@@ -115,7 +116,7 @@ def open_sending(group: Group, ttl: int) -> socket.socket:
     return sock
 
 
-def _bind_to_interface(sock: socket.socket, group: Group, ttl: int) -> None:
+def _bind_to_interface(sock: socket.socket, group: Group, ttl: int, source: str | None) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     index, address = _interface(group)
     if group.family == socket.AF_INET:
@@ -129,6 +130,8 @@ def _bind_to_interface(sock: socket.socket, group: Group, ttl: int) -> None:
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, ttl)
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DO)
+        if source is not None:
+            sock.bind((source, 0, 0, index))
     if address is not None:
         sock.bind((address, 0))
 
@@ -154,8 +157,12 @@ def open_answering(sending: socket.socket, port: int) -> socket.socket:
     """
     sock = socket.socket(sending.family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
-        host, _, *rest = sending.getsockname()
-        sock.bind((host, port, *rest))
+        host = sending.getsockname()[0]
+        if sending.family == socket.AF_INET6:  # a link-local address means nothing by itself
+            scope = sending.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF)
+            sock.bind((host, port, 0, scope))
+        else:
+            sock.bind((host, port))
     except BaseException:
         sock.close()
         raise

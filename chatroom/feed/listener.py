@@ -188,7 +188,7 @@ class Listener:
             except OSError:
                 continue  # an error that an earlier request met, such as a port that is closed
             target = self._request_address()
-            if target is not None and source[:2] == target[:2]:
+            if target is not None and _bare(source) == _bare(target):
                 self._reassembly.receive_answer(datagram, now)
             else:
                 self._reassembly.statistics.ignored += 1
@@ -206,6 +206,11 @@ class Listener:
             return None
         host, _, *rest = self._source
         return (host, self._request_port, *rest)
+
+
+def _bare(address: _Address) -> tuple[str, int]:
+    """Host and port, without the interface that IPv6 may put behind a host."""
+    return address[0].partition("%")[0], address[1]
 
 
 @asynccontextmanager

@@ -129,6 +129,7 @@ class Sender:
         self.socket.close()
         self.socket = fresh
         self._broken = False
+        log.info("the feed sends again")
 
     async def say_farewell(self) -> None:
         """Say that no more will come, several times, while requests are still served."""

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from loadtest.namespaces import Cable, Side, cable, missing
 
 PATIENCE_SECONDS = 20
@@ -41,11 +43,11 @@ def running(command: Sequence[str], ready: str, log: Path) -> Iterator[subproces
 
 
 @contextmanager
-def served(link: Cable, directory: Path) -> Iterator[None]:
+def served(link: Cable, directory: Path, *options: str) -> Iterator[None]:
     """A room at the near end."""
     near = link.near
-    options = ["--host", near.address, "--multicast-interface", near.interface]
     serve = [sys.executable, "-m", "chatroom", "serve", "--journal", ":memory:", *options]
+    serve += ["--host", near.address, "--multicast-interface", near.interface]
     with running(near.command(serve), " ready ", directory / "serve.log"):
         yield
 
@@ -65,10 +67,13 @@ def swarm(link: Cable, *options: str) -> dict[str, Any]:
 
 if not missing():
 
-    def test_a_tenth_lost_between_two_hosts_and_every_event_arrives(tmp_path: Path) -> None:
-        with cable(loss_percent=10) as link, served(link, tmp_path):
-            options = ("--bots", "5", "--rate", "400", "--warmup", "0.2", "--duration", "1.5")
-            result = swarm(link, *options)
+    @pytest.mark.parametrize("group", ["239.255.90.9:9010", "[ff15::9009]:9010"])
+    def test_a_tenth_lost_between_two_hosts_and_every_event_arrives(
+        tmp_path: Path, group: str
+    ) -> None:
+        pace = ("--bots", "5", "--rate", "400", "--warmup", "0.1", "--duration", "0.7")
+        with cable(loss_percent=10) as link, served(link, tmp_path, "--multicast", group):
+            result = swarm(link, *pace, "--group", group)
 
         assert result["audit"]["faults"]["lost"] == 0
         assert result["audit"]["readers"] == 5
