@@ -1,6 +1,7 @@
 """`python -m loadtest compare`: this server beside its peers, with one and the same generator.
 
 `python -m loadtest feed`: the multicast feed beside TCP, and on a link that loses.
+`python -m loadtest journal`: the journal on disk beside `:memory:`.
 """
 
 from __future__ import annotations
@@ -92,6 +93,20 @@ def feed_command(
     from loadtest import feed  # noqa: PLC0415 - of no use to the other commands
 
     print(feed.markdown(feed.measure(repeat, seconds)))
+
+
+@app.command(name="journal")
+def journal_command(
+    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
+    seconds: Annotated[float, typer.Option(min=0.2, help="The measured time of each run.")] = 6.0,
+) -> None:
+    """Measure the journal: its cost to the talk, acks, a restart, a page of history.
+
+    Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
+    """
+    from loadtest import journal  # noqa: PLC0415 - of no use to the other commands
+
+    journal.measure(repeat, seconds)
 
 
 def _run(plan: Plan, results: Comparison, report: Path | None) -> int:

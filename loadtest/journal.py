@@ -1,6 +1,6 @@
 """What the journal costs the talk, and what it gives: acks, a restart, a page of history.
 
-`python -m loadtest.journal` prints a Markdown table. What concerns speed is measured with the
+`python -m loadtest journal` prints a Markdown table. What concerns speed is measured with the
 journal on disk and with `:memory:`, in turn, in the same run, and compared.
 """
 
@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-import typer
 
+from chatroom.errors import ChatroomError
 from chatroom.event import Event
 from chatroom.journal.store import Store
 from chatroom.settings import IN_MEMORY, Durability
@@ -66,8 +66,9 @@ def _pinned(command: Sequence[str], core: int | None) -> list[str]:
 
 @contextlib.contextmanager
 def server(journal: str, directory: Path, core: int | None, *options: str) -> Iterator[int]:
-    """A server on a free port, from its ready line to its clean end. Raises `RuntimeError` if it
-    does not come to that line."""
+    """A server on a free port, from its ready line to its clean end. Raises `ChatroomError` if it
+    does not come to that line.
+    """
     command = [sys.executable, "-m", "chatroom", "serve", "--port", "0", "--no-multicast"]
     command += ["--journal", journal, "--log-format", "json", *options]
     with subprocess.Popen(
@@ -86,7 +87,7 @@ def _ready_port(log: Any) -> int:
         entry = json.loads(line) if line.startswith("{") else {}
         if "tcp" in entry:
             return int(entry["tcp"].rpartition(":")[2])
-    raise RuntimeError("the server did not start")
+    raise ChatroomError("the server did not start")
 
 
 def _swarm(port: int, core: int | None, *options: str) -> dict[str, Any]:
@@ -330,11 +331,8 @@ def _page_seconds(port: int, which: dict[str, int]) -> float:
     return taken
 
 
-def journal(
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
-    seconds: Annotated[float, typer.Option(min=0.2, help="The measured time of each run.")] = 6.0,
-) -> None:
-    """Measure what the journal costs and gives; prints a Markdown table."""
+def measure(repeat: int, seconds: float) -> None:
+    """Measure everything, and print a Markdown table line by line. Takes some minutes."""
     where = cores()
     print("| what | measured | wanted | |\n|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory(dir=".") as name:
@@ -345,13 +343,9 @@ def journal(
             lambda: latency(directory, where, repeat, seconds),
             lambda: acks(directory, where, seconds),
         )
-        for measure in measurements:
-            for figure in measure():
+        for measurement in measurements:
+            for figure in measurement():
                 mark = "reached" if figure.reached else "not reached"
                 print(
                     f"| {figure.what} | {figure.measured} | {figure.wanted} | {mark} |", flush=True
                 )
-
-
-if __name__ == "__main__":
-    typer.run(journal)

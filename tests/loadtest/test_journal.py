@@ -1,0 +1,25 @@
+"""The harness of the journal's figures, not the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatroom.journal.browse import Wanted, browse
+from loadtest.journal import Cores, acks, fanout, fill
+
+
+def test_a_journal_is_filled(tmp_path: Path) -> None:
+    fill(tmp_path / "large.db", 10_000)
+    events = list(browse(tmp_path / "large.db", Wanted(last=2)))
+    assert [event.seq for event in events if hasattr(event, "seq")] == [9_999, 10_000]
+
+
+def test_acks_are_counted(tmp_path: Path) -> None:
+    rate, p99 = acks(tmp_path, Cores(None, None), 0.2)
+    assert float(rate.measured.replace(",", "")) > 0
+    assert p99.measured.endswith(" ms")
+
+
+def test_the_fan_out_is_compared(tmp_path: Path) -> None:
+    (figure,) = fanout(tmp_path, Cores(None, None), 1, 0.2)
+    assert float(figure.measured.split()[0]) > 0
