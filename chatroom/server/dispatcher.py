@@ -88,8 +88,10 @@ class Dispatcher:
 
     def _deliver(self) -> None:
         while True:
-            self.remember()
+            # Delivery goes first: handing over wakes the journal's thread, which takes the
+            # interpreter's lock and, on a busy machine, the core.
             self._fanout.flush()
+            self.remember()
             if not self._slow:
                 return
             slow, self._slow = self._slow, []
