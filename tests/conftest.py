@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from tests.visiting import House, open_house
 
 if TYPE_CHECKING:
     import trio
+
+# On a busy machine any example may take longer than Hypothesis's 200 ms: that is not a fault.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 OpenHouse = Callable[..., Awaitable[House]]
 
