@@ -163,15 +163,19 @@ class Store:
         try:
             self._open()
             self._continue(sessions, next_seq)
-        except BaseException as error:
-            # Half a file would be taken for somebody else's by the next attempt.
-            self.close()
-            self.path.unlink(missing_ok=True)
-            if isinstance(error, ChatroomError):
-                raise FileGoneError(str(error)) from error
+        except ChatroomError as error:
+            self._discard()
+            raise FileGoneError(str(error)) from error
+        except BaseException:
+            self._discard()
             raise
         self.written_to, self.first_kept, self.kept_events = next_seq - 1, next_seq, 0
         self._reserved(next_seq - 1, RESERVE_EVENTS)
+
+    def _discard(self) -> None:
+        # Half a file would be taken for somebody else's by the next attempt.
+        self.close()
+        self.path.unlink(missing_ok=True)
 
     def _continue(self, sessions: Mapping[str, int], next_seq: int) -> None:
         with self.transaction(sync=True):
