@@ -14,7 +14,7 @@ from chatroom.swarm.dialect import Dialect
 from chatroom.swarm.ledger import Ledger
 from chatroom.swarm.payload import Mark, Payload
 from chatroom.swarm.reader import NEVER, Reader
-from chatroom.swarm.transcript import OTHER, Transcript, key_of, talker_of
+from chatroom.swarm.transcript import OTHER, TALKER_SHIFT, Transcript, key_of, talker_of
 
 
 class Audit:
@@ -49,9 +49,10 @@ class Audit:
         reader.started_at = reader.index = index
         reader.position = script.start_of(index)
         if reader.talker is not None:
-            later = range(index, script.count)
             reader.own.extend(
-                one for one in later if talker_of(script.keys[one - script.first]) == reader.talker
+                (place, place + 1)
+                for place, key in enumerate(script.keys[index - script.first :], index)
+                if talker_of(key) == reader.talker
             )
         self._standing[index] = self._standing.get(index, 0) + 1
         self._floor = min(self._floor, index)
@@ -63,7 +64,7 @@ class Audit:
         reader.clear_until = -1
         self._ahead.discard(reader)
         if reader.started_at is not None:
-            self._standing[reader.index] -= 1
+            self._lift(reader)
             reader.unreached = self.lacking(reader) - self.transcript.messages
 
     def lacking(self, reader: Reader) -> int:
@@ -112,9 +113,7 @@ class Audit:
         witness.position = script.end
         self._advance(witness, at_us, script.count)
         if self._talkers:
-            for index in range(before, script.count):
-                if talker := self._talkers.get(talker_of(script.keys[index - script.first])):
-                    self._note_own(talker, index)
+            self._note_talk(before)
         for reader in list(self._ahead):
             self._settle(reader)
 
@@ -133,19 +132,25 @@ class Audit:
             index = until
 
     def _move(self, reader: Reader, index: int) -> None:
-        standing = self._standing
-        standing[reader.index] -= 1
-        standing[index] = standing.get(index, 0) + 1
+        self._lift(reader)
+        self._standing[index] = self._standing.get(index, 0) + 1
         reader.index = index
 
+    def _lift(self, reader: Reader) -> None:
+        """Nobody waits for this reader at its place any more."""
+        standing, index = self._standing, reader.index
+        if standing[index] == 1:
+            del standing[index]  # few places are kept, so that the lowest is quickly found
+        else:
+            standing[index] -= 1
+
     def settle_floor(self) -> int:
-        """Count the messages that everyone has by now; the first record that someone lacks."""
-        script, floor = self.transcript, self._floor
-        while floor < script.count and not self._standing.get(floor):
-            self._standing.pop(floor, None)
-            if talker_of(script.keys[floor - script.first]) in self.local_talkers:
-                self.completed += 1
-            floor += 1
+        """The first record that someone lacks; counts the messages that everyone has by now."""
+        script = self.transcript
+        floor = min(self._standing, default=script.count)
+        if floor > self._floor:
+            keys = script.keys[self._floor - script.first : floor - script.first]
+            self.completed += sum(key >> TALKER_SHIFT in self.local_talkers for key in keys)
         self._floor = floor
         return floor
 
@@ -156,39 +161,52 @@ class Audit:
 
     # A talker's stream is the transcript less its own messages.
 
-    def _note_own(self, reader: Reader, index: int) -> None:
-        """Record `index`, new in the transcript, is this talker's own: it must not have it."""
+    def _note_talk(self, new: int) -> None:
+        """Tell the talkers which of the records from `new` on are their own, run by run."""
         script = self.transcript
-        if reader.started_at is None or index < reader.index:
+        talker, start = OTHER, new
+        for index, key in enumerate(script.keys[new - script.first :], new):
+            if key >> TALKER_SHIFT != talker:
+                self._note_own(talker, start, index)
+                talker, start = key >> TALKER_SHIFT, index
+        self._note_own(talker, start, script.count)
+
+    def _note_own(self, talker: int, start: int, stop: int) -> None:
+        """These records, new in the transcript, are this talker's own: it must not have them."""
+        reader = self._talkers.get(talker)
+        if reader is None or reader.started_at is None or start == stop:
             return
-        reader.own.append(index)
-        if reader.position > (start := script.start_of(index)):
+        script = self.transcript
+        reader.own.append((start, stop))
+        if reader.position > (begin := script.start_of(start)):
             # What it has of the next record began like this one, as far as that was known.
-            reader.pending.appendleft((0, script.between(start, reader.position)))
-            reader.position = start
+            reader.pending.appendleft((0, script.between(begin, reader.position)))
+            reader.position = begin
             reader.clear_until = -1
             self._ahead.add(reader)
         elif len(reader.own) == 1 and reader.clear_until != -1:
             # A lone talker hears nothing: it must not wait for a notice that others got.
-            keys = script.keys[reader.index - script.first : index - script.first]
+            keys = script.keys[reader.index - script.first : start - script.first]
             if all(key == OTHER for key in keys):
-                self._skip_to(reader, index)
+                self._skip_to(reader, start)
             self._pass_own(reader)
 
     def _pass_own(self, reader: Reader) -> None:
         script = self.transcript
-        while reader.own and reader.own[0] <= reader.index:
-            if reader.own[0] == reader.index:
+        while reader.own and reader.own[0][0] <= reader.index:
+            stop = reader.own[0][1]
+            if reader.index < stop:
                 if reader.position != script.start_of(reader.index):
                     break
-                self._move(reader, reader.index + 1)
-                reader.position = script.start_of(reader.index)
+                self._move(reader, stop)
+                reader.position = script.start_of(stop)
             reader.own.popleft()
         if reader.clear_until != -1:
             self._mark_clear(reader)
 
     def _mark_clear(self, reader: Reader) -> None:
-        reader.clear_until = self.transcript.start_of(reader.own[0]) if reader.own else NEVER
+        own = reader.own
+        reader.clear_until = self.transcript.start_of(own[0][0]) if own else NEVER
 
     # The slow path.
 
@@ -215,7 +233,7 @@ class Audit:
             at = self._find_start(reader, data)
         while at < len(data) and reader.started_at is not None:
             self._pass_own(reader)
-            clear = script.start_of(reader.own[0]) if reader.own else script.end
+            clear = script.start_of(reader.own[0][0]) if reader.own else script.end
             length = max(0, min(len(data) - at, clear - reader.position))
             if agreed := self._agreed(reader.position, memoryview(data)[at : at + length]):
                 at += agreed

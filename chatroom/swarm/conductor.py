@@ -21,11 +21,12 @@ from chatroom.swarm.gate import Alone, Gate
 from chatroom.swarm.ledger import Ledger
 from chatroom.swarm.multicast import Alarm, FeedFigures, MulticastBot, feed_figures, group_of
 from chatroom.swarm.pacing import ClosedLoop, OpenLoop, Pacing
-from chatroom.swarm.payload import Mark, Payload
+from chatroom.swarm.payload import Payload
 from chatroom.swarm.poller import Poller, now_us
 from chatroom.swarm.reader import Reader
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.storm import Storm
+from chatroom.swarm.talk import Talk
 from chatroom.swarm.transcript import ROLL_CALLER
 
 TICK_US = 100_000
@@ -87,7 +88,7 @@ class Conductor:
         self.ledger = Ledger()
         self.payload = Payload(run, settings.size)
         self.audit = Audit(dialect, self.payload, self.ledger)
-        self.sent: Counter[int] = Counter()  #: by talker, from the roll call on
+        self.talk = Talk(dialect, self.payload, self.ledger, self.audit.transcript)
         self.measured = Measured()
         self.errors: Counter[str] = Counter()
         self.connect_seconds = 0.0
@@ -98,13 +99,11 @@ class Conductor:
         self._address = address
         self._gate = gate or Alone()
         self._bots: list[Bot] = []
-        self._talkers: dict[int, TcpBot] = {}
-        self._rotation: list[int] = []
-        self._turn = 0
         self._begin_us = 0
         self._measure_us: int | None = None
-        self._sent_in_all = 0
-        self._load_from = 0  # messages sent before the load began
+        self._pacing: Pacing | None = None
+        self._sent_before = 0  # the load began
+        self._completed_before = 0
         self._seen_deliveries = 0
 
     # What the live view asks for.
@@ -183,9 +182,8 @@ class Conductor:
             heard = Reader(f"talker {talker}", None if echoes else talker)
             listens = self._dialect.talkers_listen and not work.multicast
             talking = self._connection(heard, f"t{talker}", listens=listens)
-            self._talkers[talker] = talking
+            self.talk.add(talker, talking)
             self._add(talking, heard, enrol=listens)
-        self._rotation = list(talkers)
 
     def _connection(self, reader: Reader, nick: str, *, listens: bool = True) -> TcpBot:
         greeting = self._dialect.greeting(f"bot{self.payload.run}-{nick}", listens=listens)
@@ -246,7 +244,7 @@ class Conductor:
             self._begin_us = now_us()  # listening to whatever is there
             return
         deadline_us = now_us() + int(ROLL_CALL_SECONDS * 1e6)
-        caller = self._talkers.get(ROLL_CALLER)
+        caller = self.talk.talkers.get(ROLL_CALLER)
         next_us = 0
         while True:
             if not self.audit.waiting():
@@ -264,7 +262,7 @@ class Conductor:
                     " does --format fit it?"
                 )
             if caller is not None and now >= next_us:
-                self._say([now])
+                self.talk.say([now])
                 self._start_the_caller()
                 next_us = now + TICK_US
             self._poller.wake_at(max(next_us, now + 1_000))
@@ -279,14 +277,14 @@ class Conductor:
 
     # The load.
 
-    def _pacing(self) -> Pacing | None:
+    def _make_pacing(self) -> Pacing | None:
         work, processes = self.settings, self._gate.processes
-        if not self._talkers:
+        if not self.talk.talkers:
             return None
         if work.in_flight is not None:
             share = len(range(self._gate.rank, work.in_flight, processes))
             return ClosedLoop(share)
-        share_of_rate = (work.rate or 0.0) * len(self._talkers) / work.talkers
+        share_of_rate = (work.rate or 0.0) * len(self.talk.talkers) / work.talkers
         # Processes take turns instead of speaking at once.
         shift = int(self._gate.rank / max(work.rate or 1.0, 1e-9) * 1e6)
         return OpenLoop(share_of_rate, self._begin_us + shift) if share_of_rate else None
@@ -294,54 +292,62 @@ class Conductor:
     async def _play(self) -> None:
         """Warm-up and measured time."""
         work = self.settings
-        measure_us = self._begin_us + int(work.warmup_seconds * 1e6)
+        measure_us = self._measure_us = self._begin_us + int(work.warmup_seconds * 1e6)
         stop_us = measure_us + int(work.duration_seconds * 1e6)
-        self.phase = Phase.WARM_UP
-        self._measure_us = measure_us
         self.ledger.begin(measure_us)
         self.ledger.end(stop_us)
         self.audit.transcript.digest_from(measure_us)
-        self._load_from = self._sent_in_all
-        completed_before = -1
-        pacing: Pacing | None = None
-        tick_us = self._begin_us
-        cpu = 0.0
-        deliveries = 0
-        while (now := now_us()) < stop_us and not self.interrupted:
-            if self.phase is Phase.WARM_UP and now >= measure_us:
-                self.phase = Phase.MEASURING
-                cpu, deliveries = time.process_time(), self.audit.deliveries
-                if work.storm:
-                    self.storm = self._newcomers(now + int(work.duration_seconds * 250_000))
-            if pacing is None and now >= self._begin_us:
-                self.audit.settle_floor()
-                completed_before = self.audit.completed
-                pacing = self._pacing()
-            wake_us = min(tick_us, measure_us if now < measure_us else stop_us)
-            if pacing is not None:
-                if work.in_flight is not None:
-                    self.audit.settle_floor()
-                sent = self._sent_in_all - self._load_from
-                dues = pacing.due(now, sent, self.audit.completed - completed_before)
-                if dues:
-                    self._say(dues)
-                if (next_us := pacing.next_us()) is not None:
-                    wake_us = min(wake_us, next_us)
-            if now >= tick_us:
-                self._tick(now)
-                tick_us = now + TICK_US
-            if self.storm is not None:
-                wake_us = min(wake_us, self.storm.step(now))
-            self._poller.wake_at(wake_us)
-            await self._poller.wait(lingering=self.lingering)
-        if self.phase is Phase.WARM_UP:  # stopped early, or too busy to notice the time
-            cpu, deliveries = time.process_time(), self.audit.deliveries
+        self.phase = Phase.WARM_UP
+        await self._load_until(measure_us)
+        self.phase = Phase.MEASURING
+        if work.storm:
+            self.storm = self._newcomers(now_us() + int(work.duration_seconds * 250_000))
+        cpu_seconds, deliveries = time.process_time(), self.audit.deliveries
+        await self._load_until(stop_us)
         now = now_us()
         self.ledger.end(min(stop_us, now))
         self.measured.seconds = self.ledger.measured_us / 1e6
-        self.measured.cpu_seconds = time.process_time() - cpu
+        self.measured.cpu_seconds = time.process_time() - cpu_seconds
         self.measured.delivered_within = self.audit.deliveries - deliveries
         self._tick(now)
+
+    async def _load_until(self, stop_us: int) -> None:
+        """Send what is due, and hear what comes, until a moment of the monotonic clock."""
+        poller, closed = self._poller, self.settings.in_flight is not None
+        tick_us = 0
+        while (now := now_us()) < stop_us and not self.interrupted:
+            wake_us = min(tick_us, stop_us)
+            if self._pacing is None and now >= self._begin_us:
+                self._start_pacing()
+            if self._pacing is not None:
+                wake_us = min(wake_us, self._send_due(now, closed=closed))
+            if now >= tick_us:
+                self._tick(now)
+                wake_us = tick_us = now + TICK_US
+            if self.storm is not None:
+                wake_us = min(wake_us, self.storm.step(now))
+            poller.wake_at(wake_us)
+            await poller.wait(lingering=self.lingering)
+        if self._pacing is not None and not closed and not self.interrupted:
+            # The last ones that were due before the end, however late this is.
+            self._send_due(stop_us - 1, closed=False)
+
+    def _start_pacing(self) -> None:
+        self.audit.settle_floor()
+        self._completed_before = self.audit.completed
+        self._sent_before = self.talk.total
+        self._pacing = self._make_pacing()
+
+    def _send_due(self, now: int, *, closed: bool) -> int:
+        """Send what was due up to now; returns when to look again at the latest."""
+        assert self._pacing is not None
+        if closed:
+            self.audit.settle_floor()
+        completed = self.audit.completed - self._completed_before
+        if dues := self._pacing.due(now, self.talk.total - self._sent_before, completed):
+            self.talk.say(dues)
+        next_us = self._pacing.next_us()
+        return now + TICK_US if next_us is None else next_us
 
     def _newcomers(self, at_us: int) -> Storm:
         nick = f"new{self.payload.run}-{self._gate.rank}"
@@ -357,27 +363,6 @@ class Conductor:
         self.ledger.fold()
         self.audit.trim()
 
-    def _say(self, dues: list[int]) -> None:
-        """Send a message for each of the moments at which one was due, the talkers in turn."""
-        requests: dict[int, list[tuple[int, bytes]]] = {}
-        for due_us in dues:
-            talker = self._rotation[self._turn]
-            self._turn = (self._turn + 1) % len(self._rotation)
-            number = self.sent[talker]
-            self.sent[talker] = number + 1
-            text = self.payload.write(Mark(talker, number, due_us))
-            request = self._dialect.request(self._talkers[talker].name, text)
-            requests.setdefault(talker, []).append((due_us, request))
-        self._sent_in_all += len(dues)
-        for talker, parts in requests.items():
-            at_us = now_us()
-            # What the kernel does not take now is the server's doing, not a lag of ours.
-            self._talkers[talker].say(b"".join(request for _, request in parts))
-            for due_us, _ in parts:
-                interval = self.ledger.at(due_us)
-                interval.sent += 1
-                interval.lag_counts[at_us - due_us] += 1
-
     # After the load.
 
     async def _drain(self) -> None:
@@ -387,9 +372,12 @@ class Conductor:
         began_us = moved_us = now_us()
         seen = -1
         while True:
-            if totals is None and (met := self._gate.meet("sent", dict(self.sent))) is not None:
+            if (
+                totals is None
+                and (met := self._gate.meet("sent", dict(self.talk.sent))) is not None
+            ):
                 totals = {int(talker): count for part in met for talker, count in part.items()}
-                self.sent = Counter(totals)
+                self.talk.sent = Counter(totals)
             now = now_us()
             if self.audit.deliveries != seen:
                 seen, moved_us = self.audit.deliveries, now
@@ -403,5 +391,5 @@ class Conductor:
     def _heard_all(self) -> bool:
         numbers = self.audit.transcript.next_number
         return self.audit.settled() and all(
-            numbers.get(talker, 0) >= count for talker, count in self.sent.items()
+            numbers.get(talker, 0) >= count for talker, count in self.talk.sent.items()
         )

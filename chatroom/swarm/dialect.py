@@ -62,11 +62,11 @@ class Plain(Lines):
         return text + b"\n"
 
     def said(self, record: bytes | bytearray) -> Said | None:
-        sender, colon, text = bytes(record).rstrip(b"\r\n").partition(b": ")
+        sender, colon, text = bytes(record).partition(b": ")
         # What the server itself says, and actions, begin with a sign that no nick may have.
         if not colon or sender.startswith((b"-", b"*")):
             return None
-        return Said(sender, text)
+        return Said(sender, text.rstrip(b"\r\n"))
 
 
 class _Message(msgspec.Struct):

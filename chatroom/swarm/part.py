@@ -62,7 +62,7 @@ class Part(msgspec.Struct):
 
 def part_of(conductor: Conductor) -> Part:
     """What a conductor whose run is over has measured."""
-    verdict = judge(conductor.audit, conductor.sent)
+    verdict = judge(conductor.audit, conductor.talk.sent)
     ledger, measured = conductor.ledger, conductor.measured
     latency, lag = ledger.latency(), ledger.lag()
     return Part(

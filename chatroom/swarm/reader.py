@@ -48,7 +48,8 @@ class Reader:
         #: Up to here its stream should be the transcript, byte for byte; -1: it is out of step.
         self.clear_until = -1
         self.started_at: int | None = None  #: the first record that it must have
-        self.own: deque[int] = deque()  #: its own messages' records that it has not passed yet
+        #: Its own messages that it has not passed yet: runs of records, first and behind the last.
+        self.own: deque[tuple[int, int]] = deque()
         self.partial = b""  #: an incomplete record, while it is out of step
         self.pending: deque[tuple[int, bytes]] = deque()  #: received before the witness had it
         self.missing: dict[int, Group] = {}  #: keys passed over so far

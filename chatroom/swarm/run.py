@@ -119,7 +119,7 @@ class Progress:
         """A snapshot; the rates are those since the one before."""
         conductor, now = self._conductor, now_us()
         seconds = max(1, now - self._at_us) / 1e6
-        sent, deliveries = conductor.sent.total(), conductor.audit.deliveries
+        sent, deliveries = conductor.talk.sent.total(), conductor.audit.deliveries
         latency, lag = self._last_second()
         status = Status(
             phase=conductor.phase,

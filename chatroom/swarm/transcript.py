@@ -20,6 +20,7 @@ from chatroom.swarm.payload import Mark, Payload
 
 #: The key of a record that is no message of this run: a notice, say, or someone else's talk.
 OTHER = -1
+TALKER_SHIFT = 40  # a key is the talker's number above the message's; `OTHER` has talker -1
 
 #: The talker whose messages tell who is in the room, before the others talk.
 ROLL_CALLER = 0
@@ -27,12 +28,12 @@ ROLL_CALLER = 0
 
 def key_of(mark: Mark) -> int:
     """Talker and number as one integer."""
-    return mark.talker << 40 | mark.number
+    return mark.talker << TALKER_SHIFT | mark.number
 
 
 def talker_of(key: int) -> int:
     """The talker in a key."""
-    return key >> 40
+    return key >> TALKER_SHIFT
 
 
 class Group:
@@ -79,6 +80,8 @@ class Transcript:
         self._ledger = ledger
         self._outside = ledger.at(-1).counts
         self._senders: dict[int, bytes] = {}
+        self._expected: dict[bytes, Mark] = {}
+        self._partial = b""  # the record that is not complete yet
         self._digest_from_us: int | None = None
 
     def digest_from(self, due_us: int) -> None:
@@ -88,14 +91,20 @@ class Transcript:
     def append(self, chunk: bytes | memoryview) -> None:
         """Take what the witness received next."""
         self.content += chunk
+        begin = self.end - len(self._partial)
         self.end += len(chunk)
-        start = (self.ends[-1] if self.ends else self.base) - self.base
-        while stop := self._dialect.record_end(self.content, start):
-            self._add(self.content[start:stop], self.base + stop)
+        data, start, record_end = self._partial + chunk, 0, self._dialect.record_end
+        while stop := record_end(data, start):
+            self._add(data[start:stop], begin + stop)
             start = stop
+        self._partial = data[start:]
 
-    def _add(self, record: bytearray, end: int) -> None:
-        mark = self.read(record)
+    def expect(self, text: bytes, mark: Mark) -> None:
+        """This text has been sent: when it comes, it need not be parsed."""
+        self._expected[text] = mark
+
+    def _add(self, record: bytes, end: int) -> None:
+        mark = self._heard(record)
         if mark is None:
             key, due_us, counts = OTHER, 0, self._outside
             if self._payload.left_traces_in(record):
@@ -112,6 +121,18 @@ class Transcript:
             self.groups.append(last)
         else:
             self.groups.append(Group(due_us, counts, self.count))
+
+    def _heard(self, record: bytes) -> Mark | None:
+        """Like `read`, for the witness, who hears each message once."""
+        said = self._dialect.said(record)
+        if said is None:
+            return None
+        mark = self._expected.pop(said.text, None)
+        if mark is None:
+            return self.read(record)
+        if self._senders.setdefault(mark.talker, said.sender) != said.sender:
+            return None
+        return mark
 
     def _in_turn(self, mark: Mark) -> int:
         """The key of a message; `OTHER`, and a fault noted, if it came double or after its turn."""

@@ -1,0 +1,70 @@
+"""What the talkers say: whose turn it is, what was sent, and how late."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from chatroom.swarm.bot import TcpBot
+from chatroom.swarm.dialect import Dialect
+from chatroom.swarm.ledger import Ledger
+from chatroom.swarm.payload import Mark, Payload
+from chatroom.swarm.poller import now_us
+from chatroom.swarm.transcript import Transcript
+
+
+class Talk:
+    """The talkers of one process, who speak in turn."""
+
+    def __init__(
+        self, dialect: Dialect, payload: Payload, ledger: Ledger, transcript: Transcript
+    ) -> None:
+        self.talkers: dict[int, TcpBot] = {}
+        self.sent: Counter[int] = Counter()  #: messages by talker, from the roll call on
+        self.total = 0  #: all of them
+        self._dialect = dialect
+        self._payload = payload
+        self._ledger = ledger
+        self._transcript = transcript
+        self._turn = 0
+        self._order: list[int] = []
+
+    def add(self, number: int, bot: TcpBot) -> None:
+        """Let a bot talk, as talker `number`."""
+        self.talkers[number] = bot
+        self._order.append(number)
+
+    def say(self, dues: Sequence[int]) -> None:
+        """Send a message for each of the moments (monotonic, µs) at which one was due."""
+        order, turn = self._order, self._turn
+        self._turn = (turn + len(dues)) % len(order)
+        self.total += len(dues)
+        # Each talker's share in one send: every one of them costs a system call.
+        for place in range(turn, turn + min(len(order), len(dues))):
+            self._send(order[place % len(order)], dues[place - turn :: len(order)])
+
+    def _send(self, talker: int, dues: Sequence[int]) -> None:
+        bot, number = self.talkers[talker], self.sent[talker]
+        self.sent[talker] = number + len(dues)
+        requests = []
+        for number, due_us in enumerate(dues, number):  # noqa: B020 - goes on from there
+            mark = Mark(talker, number, due_us)
+            text = self._payload.write(mark)
+            self._transcript.expect(text, mark)
+            requests.append(self._dialect.request(bot.name, text))
+        at_us = now_us()
+        # What the kernel does not take now is the server's doing, not a lag of ours.
+        bot.say(b"".join(requests))
+        self._note(dues, at_us)
+
+    def _note(self, dues: Sequence[int], at_us: int) -> None:
+        """Write down what was sent, and the lag."""
+        start = 0
+        while start < len(dues):
+            due_us, stop = dues[start], start + 1
+            while stop < len(dues) and dues[stop] == due_us:
+                stop += 1
+            interval = self._ledger.at(due_us)
+            interval.sent += stop - start
+            interval.lag_counts[at_us - due_us] += stop - start
+            start = stop
