@@ -345,7 +345,7 @@ class Conductor:
             self.audit.settle_floor()
         completed = self.audit.completed - self._completed_before
         if dues := self._pacing.due(now, self.talk.total - self._sent_before, completed):
-            self.talk.say(dues)
+            self.talk.say(dues, at_once=closed)
         next_us = self._pacing.next_us()
         return now + TICK_US if next_us is None else next_us
 

@@ -34,14 +34,19 @@ class Talk:
         self.talkers[number] = bot
         self._order.append(number)
 
-    def say(self, dues: Sequence[int]) -> None:
-        """Send a message for each of the moments (monotonic, µs) at which one was due."""
+    def say(self, dues: Sequence[int], *, at_once: bool = False) -> None:
+        """Send a message for each of the moments (monotonic, µs) at which one was due.
+
+        With `at_once` they are due when it comes to their turn: in a closed loop there is no other
+        clock than the talker's own, and what it thinks before it speaks is no latency of anyone's.
+        """
         order, turn = self._order, self._turn
         self._turn = (turn + len(dues)) % len(order)
         self.total += len(dues)
         # Each talker's share in one send: every one of them costs a system call.
         for place in range(turn, turn + min(len(order), len(dues))):
-            self._send(order[place % len(order)], dues[place - turn :: len(order)])
+            share = dues[place - turn :: len(order)]
+            self._send(order[place % len(order)], [now_us()] * len(share) if at_once else share)
 
     def _send(self, talker: int, dues: Sequence[int]) -> None:
         bot, number = self.talkers[talker], self.sent[talker]
