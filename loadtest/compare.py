@@ -143,7 +143,11 @@ def run_once(work: Work, peer: Peer, server: Running, core: int | None) -> Obser
         ChatroomError: the run was not possible.
     """
     settings = msgspec.structs.replace(
-        work.settings, host=HOST, port=server.port, dialect=peer.formats[work.format]
+        work.settings,
+        host=HOST,
+        port=server.port,
+        dialect=peer.formats[work.format],
+        ramp=peer.ramp,
     )
     with on_core(core):
         generator = subprocess.Popen(

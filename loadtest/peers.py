@@ -36,6 +36,7 @@ class Peer(msgspec.Struct, frozen=True):
     package: str = ""  #: Debian's name for it
     formats: dict[str, str] = {}  #: plain and json: the generator's dialect for each
     most_clients: int = 20_000
+    ramp: float = 5_000.0  #: connections begun in a second
 
     def command(self, port: int, directory: Path, format: str) -> list[str]:
         """What starts it on this port; may write configuration to the directory."""
@@ -299,7 +300,16 @@ PEERS: dict[str, Peer] = {
         Peer("nats", "NATS", "nats-server", "nats-server", {"plain": "nats"}),
         Peer("mosquitto", "Mosquitto", "mosquitto", "mosquitto", {"plain": "mosquitto"}),
         # Every join is told to everyone in the channel: ten thousand would take minutes.
-        Peer("ngircd", "ngIRCd", "ngircd", "ngircd", {"plain": "ngircd"}, most_clients=1_001),
+        # It also loses connections that come faster than its short listen queue is emptied.
+        Peer(
+            "ngircd",
+            "ngIRCd",
+            "ngircd",
+            "ngircd",
+            {"plain": "ngircd"},
+            most_clients=1_001,
+            ramp=300.0,
+        ),
     )
 }
 
