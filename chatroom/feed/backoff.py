@@ -40,8 +40,9 @@ def before_next_question(tries: int, round_trip_seconds: float, random: Random) 
     """Seconds from question number `tries` (1, 2, …) to the next: doubling, and jittered.
 
     Where answers are known to take long (`round_trip_seconds`, smoothed), the first wait allows for
-    it: asking twice for what is on its way helps nobody.
+    a quarter more than that: asking twice for what is on its way helps nobody, and each doubling of
+    a longer wait would be added to the slowest repairs.
     """
-    first = max(FIRST_TIMEOUT_SECONDS, 2 * round_trip_seconds)
+    first = max(FIRST_TIMEOUT_SECONDS, 1.25 * round_trip_seconds)
     timeout = min(LONGEST_TIMEOUT_SECONDS, first * 2.0 ** min(tries - 1, 16))
     return min(LONGEST_TIMEOUT_SECONDS, timeout + spread(timeout / 4, random))
