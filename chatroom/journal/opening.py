@@ -39,6 +39,7 @@ class FileLock:
         )
         if path.exists() and file_id(path) in _open_here:
             raise in_use
+        self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,6 +53,12 @@ class FileLock:
     def header(self) -> bytes:
         """The first 100 bytes of the file; less if it is shorter."""
         return os.pread(self._fd, _HEADER_BYTES, 0)
+
+    def empty(self) -> None:
+        """Undo what was begun in an empty file: half a journal would not be taken for one."""
+        os.ftruncate(self._fd, 0)
+        for suffix in ("-journal", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 
     def release(self) -> None:
         """Give the right back; twice does no harm."""

@@ -54,18 +54,22 @@ class Store:
         self.written_to = 0  #: every number up to it has an event or is in a gap, on the disk
         self.first_kept = 1  #: what is below was removed for its age or number
         self.kept_events = 0
+        self._rescued = False  # its write-ahead log was deleted, and is in the file now
         self._durability = durability
         self._open()
 
     def _open(self) -> None:
         self._lock = FileLock(self.path)
+        begun_here = not self._lock.header()
         try:
             self.connection = open_database(self.path, self._lock)
         except BaseException:
+            if begun_here:
+                self._lock.empty()
             self._lock.release()
             raise
         self._synchronous = "FULL"
-        self._files = self._file_ids()
+        self._files: tuple[object, object] = self._file_ids()
 
     def begin(self, recent_events: int) -> Opened:
         """Start giving out numbers: go on with the session, or begin a new one.
@@ -154,28 +158,30 @@ class Store:
         """
         if file_id(self.path) == self._files[0]:
             self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self.close()
-            self._open()
-            return
-        if file_id(self.path) is not None:
+            self._rescued = True
+        elif not self._rescued and self.path.exists() and self.path.stat().st_size > 0:
             raise FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
         self.close()
+        self._files = (None, None)  # the next file may get the inode that we have just let go of
         try:
             self._open()
-            self._continue(sessions, next_seq)
         except ChatroomError as error:
-            self._discard()
             raise FileGoneError(str(error)) from error
+        if not self._rescued:
+            self._continue_in_new_file(sessions, next_seq)
+        self._rescued = False
+
+    def _continue_in_new_file(self, sessions: Mapping[str, int], next_seq: int) -> None:
+        try:
+            self._continue(sessions, next_seq)
         except BaseException:
-            self._discard()
+            self.connection.close()
+            self._lock.empty()
+            self._lock.release()
+            self._files = (None, None)
             raise
         self.written_to, self.first_kept, self.kept_events = next_seq - 1, next_seq, 0
         self._reserved(next_seq - 1, RESERVE_EVENTS)
-
-    def _discard(self) -> None:
-        # Half a file would be taken for somebody else's by the next attempt.
-        self.close()
-        self.path.unlink(missing_ok=True)
 
     def _continue(self, sessions: Mapping[str, int], next_seq: int) -> None:
         with self.transaction(sync=True):

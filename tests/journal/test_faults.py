@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from chatroom.errors import ChatroomError
-from chatroom.journal import HistoryUnavailableError
+from chatroom.journal import HistoryUnavailableError, writer
 from chatroom.journal.sqlite import SqliteJournal, open_journal
 from tests.journal.disk import SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_IOERR_WRITE, SQLITE_OK, Disk
 from tests.journal.talk import numbers, settings_for, store, talk, until
@@ -300,3 +300,32 @@ async def test_a_stuck_disk_does_not_keep_the_server_from_ending(path: Path, dis
     await until(lambda: not journal._writer._thread.is_alive())
     async with open_journal(settings_for(path)) as journal:
         assert await all_numbers(journal) == [1, 2]  # nobody was told so, but it came in time
+
+
+@pytest.mark.parametrize("every", [3, 5, 7, 12, 20, 31])
+async def test_beginning_anew_on_a_failing_disk_is_tried_until_it_works(
+    path: Path, disk: Disk, every: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "RETRY_MAX_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.01)
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 3))
+        path.unlink()
+        assert not await store(journal, talk(4, 4))
+        writes = 0
+
+        def fill_up(name: str) -> int:
+            nonlocal writes
+            writes += 1
+            return SQLITE_FULL if writes % every == 0 else SQLITE_OK
+
+        disk.on_write = fill_up
+        for seq in range(5, 9):
+            await store(journal, talk(seq, seq))
+        disk.on_write = lambda name: SQLITE_OK
+        await store(journal, talk(9, 9))
+        assert await store(journal, talk(10, 10))
+        session = journal.session
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert journal.session == session
+        assert (await all_numbers(journal))[-1] == 10
