@@ -1,0 +1,199 @@
+"""Where every reader stands in the transcript, and the counting of what each has received."""
+
+from __future__ import annotations
+
+from chatroom.swarm.dialect import Dialect
+from chatroom.swarm.ledger import Ledger
+from chatroom.swarm.payload import Payload
+from chatroom.swarm.reader import NEVER, Reader
+from chatroom.swarm.transcript import OTHER, TALKER_SHIFT, Transcript, talker_of
+
+
+class Standing:
+    """All readers of one process, and the transcript that they are held against. No I/O."""
+
+    def __init__(self, dialect: Dialect, payload: Payload, ledger: Ledger) -> None:
+        self.transcript = Transcript(dialect, payload, ledger)
+        self.deliveries = 0  #: records received by readers in step, so far: for the live view
+        self.completed = 0  #: messages of `local_talkers` that every reader has passed
+        self.local_talkers: set[int] = set()
+        self.readers: list[Reader] = []
+        self.witness = Reader("witness")
+        self._dialect = dialect
+        self._payload = payload
+        self._ledger = ledger
+        self._ahead: set[Reader] = set()  # readers with pending bytes
+        self._talkers: dict[int, Reader] = {}
+        self._standing: dict[int, int] = {0: 1}  # record index: readers who stand there
+        self._floor = 0  # no reader stands before it
+        self.witness.started_at = 0
+        self.readers.append(self.witness)
+
+    def enrol(self, reader: Reader) -> None:
+        """Add a reader. Its audit starts with the first message that it receives."""
+        self.readers.append(reader)
+        if reader.talker is not None:
+            self._talkers[reader.talker] = reader
+
+    def start(self, reader: Reader, index: int = 0) -> None:
+        """From record `index` on this reader must have everything."""
+        script = self.transcript
+        reader.started_at = reader.index = index
+        reader.position = script.start_of(index)
+        if reader.talker is not None:
+            reader.own.extend(
+                (place, place + 1)
+                for place, key in enumerate(script.keys[index - script.first :], index)
+                if talker_of(key) == reader.talker
+            )
+        self._standing[index] = self._standing.get(index, 0) + 1
+        self._floor = min(self._floor, index)
+        self._mark_clear(reader)
+
+    def dismiss(self, reader: Reader, reason: str) -> None:
+        """This reader's connection has ended: nobody waits for it any more."""
+        reader.gone = reason
+        reader.clear_until = -1
+        self._ahead.discard(reader)
+        if reader.started_at is not None:
+            self._lift(reader)
+            reader.unreached = self.lacking(reader) - self.transcript.messages
+
+    def lacking(self, reader: Reader) -> int:
+        """How many messages a reader has not come to yet."""
+        if reader.gone and reader.unreached:
+            return reader.unreached + self.transcript.messages
+        script = self.transcript
+        return sum(
+            key != OTHER and talker_of(key) != reader.talker and key not in reader.early
+            for key in script.keys[reader.index - script.first :]
+        )
+
+    def settled(self) -> bool:
+        """Has every reader everything that the witness has?"""
+        return not self._ahead and self.settle_floor() == self.transcript.count
+
+    def waiting(self) -> int:
+        """How many readers have not heard a message yet."""
+        deaf = self.transcript.messages == 0
+        return deaf + sum(reader.started_at is None and not reader.gone for reader in self.readers)
+
+    def settle_floor(self) -> int:
+        """The first record that someone lacks; counts the messages that everyone has by now."""
+        script = self.transcript
+        floor = min(self._standing, default=script.count)
+        if floor > self._floor:
+            keys = script.keys[self._floor - script.first : floor - script.first]
+            self.completed += sum(key >> TALKER_SHIFT in self.local_talkers for key in keys)
+        self._floor = floor
+        return floor
+
+    def trim(self) -> None:
+        """Forget what every reader has passed; called about once a second."""
+        if not self.waiting():
+            self.transcript.trim(self.settle_floor())
+
+    def _advance(self, reader: Reader, at_us: int, stop: int) -> None:
+        """The reader has received all records before `stop`: count their latencies."""
+        index = reader.index
+        if stop <= index:
+            return
+        self._move(reader, stop)
+        self.deliveries += stop - index
+        groups, first = self.transcript.groups, self.transcript.first
+        while index < stop:
+            group = groups[index - first]
+            until = group.end if group.end < stop else stop
+            group.counts[at_us - group.due_us] += until - index
+            index = until
+
+    def _move(self, reader: Reader, index: int) -> None:
+        self._lift(reader)
+        self._standing[index] = self._standing.get(index, 0) + 1
+        reader.index = index
+
+    def _lift(self, reader: Reader) -> None:
+        """Nobody waits for this reader at its place any more."""
+        standing, index = self._standing, reader.index
+        if standing[index] == 1:
+            del standing[index]  # few places are kept, so that the lowest is quickly found
+        else:
+            standing[index] -= 1
+
+    def _pass_over(self, reader: Reader, index: int) -> None:
+        """The reader did not get what stands before `index`, so far."""
+        script = self.transcript
+        while reader.index < index:
+            if not self._may_skip(reader):
+                place = reader.index - script.first
+                reader.missing[script.keys[place]] = script.groups[place]
+            self._move(reader, reader.index + 1)
+
+    def _skip_to(self, reader: Reader, index: int) -> None:
+        """Pass over records that the reader need not have, if it is not in the middle of one."""
+        if reader.position == self.transcript.start_of(reader.index):
+            self._pass_over(reader, index)
+            reader.position = self.transcript.start_of(index)
+
+    def _may_skip(self, reader: Reader) -> bool:
+        """Need this reader not have the record at which it stands?"""
+        script, index = self.transcript, reader.index
+        key = script.keys[index - script.first]
+        if key == OTHER:
+            if index in script.faults.records:
+                reader.skipped.add(index)
+            return True
+        if key in reader.early:
+            reader.early.discard(key)
+            reader.reordered += 1
+            return True
+        return talker_of(key) == reader.talker
+
+    # A talker's stream is the transcript less its own messages.
+
+    def _note_talk(self, new: int) -> None:
+        """Tell the talkers which of the records from `new` on are their own, run by run."""
+        script = self.transcript
+        talker, start = OTHER, new
+        for index, key in enumerate(script.keys[new - script.first :], new):
+            if key >> TALKER_SHIFT != talker:
+                self._note_own(talker, start, index)
+                talker, start = key >> TALKER_SHIFT, index
+        self._note_own(talker, start, script.count)
+
+    def _note_own(self, talker: int, start: int, stop: int) -> None:
+        """These records, new in the transcript, are this talker's own: it must not have them."""
+        reader = self._talkers.get(talker)
+        if reader is None or reader.started_at is None or start == stop:
+            return
+        script = self.transcript
+        reader.own.append((start, stop))
+        if reader.position > (begin := script.start_of(start)):
+            # What it has of the next record began like this one, as far as that was known.
+            reader.pending.appendleft((0, script.between(begin, reader.position)))
+            reader.position = begin
+            reader.clear_until = -1
+            self._ahead.add(reader)
+        elif len(reader.own) == 1 and reader.clear_until != -1:
+            # A lone talker hears nothing: it must not wait for a notice that others got.
+            keys = script.keys[reader.index - script.first : start - script.first]
+            if all(key == OTHER for key in keys):
+                self._skip_to(reader, start)
+            self._pass_own(reader)
+
+    def _pass_own(self, reader: Reader) -> None:
+        script = self.transcript
+        while reader.own and reader.own[0][0] <= reader.index:
+            stop = reader.own[0][1]
+            if reader.index < stop:
+                if reader.position != script.start_of(reader.index):
+                    break
+                self._move(reader, stop)
+                reader.position = script.start_of(stop)
+            reader.own.popleft()
+        if reader.clear_until != -1:
+            self._mark_clear(reader)
+
+    def _mark_clear(self, reader: Reader) -> None:
+        own = reader.own
+        reader.clear_until = self.transcript.start_of(own[0][0]) if own else NEVER
