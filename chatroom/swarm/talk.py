@@ -43,24 +43,32 @@ class Talk:
         order, turn = self._order, self._turn
         self._turn = (turn + len(dues)) % len(order)
         self.total += len(dues)
-        # Each talker's share in one send: every one of them costs a system call.
+        if at_once:
+            dues = [now_us()] * len(dues)
+        # All are written before the first is sent, and each talker's share goes in one send: so
+        # they come to the server as close together as a program can send them.
+        shares = []
         for place in range(turn, turn + min(len(order), len(dues))):
             share = dues[place - turn :: len(order)]
-            self._send(order[place % len(order)], [now_us()] * len(share) if at_once else share)
+            talker = order[place % len(order)]
+            shares.append((self.talkers[talker], self._write(talker, share), share))
+        for bot, requests, share in shares:
+            at_us = now_us()
+            # What the kernel does not take now is the server's doing, not a lag of ours.
+            bot.say(requests)
+            self._note(share, at_us)
 
-    def _send(self, talker: int, dues: Sequence[int]) -> None:
-        bot, number = self.talkers[talker], self.sent[talker]
-        self.sent[talker] = number + len(dues)
+    def _write(self, talker: int, dues: Sequence[int]) -> bytes:
+        """The requests for one talker's messages."""
+        name, first = self.talkers[talker].name, self.sent[talker]
+        self.sent[talker] = first + len(dues)
         requests = []
-        for number, due_us in enumerate(dues, number):  # noqa: B020 - goes on from there
+        for number, due_us in enumerate(dues, first):
             mark = Mark(talker, number, due_us)
             text = self._payload.write(mark)
             self._transcript.expect(text, mark)
-            requests.append(self._dialect.request(bot.name, text))
-        at_us = now_us()
-        # What the kernel does not take now is the server's doing, not a lag of ours.
-        bot.say(b"".join(requests))
-        self._note(dues, at_us)
+            requests.append(self._dialect.request(name, text))
+        return b"".join(requests)
 
     def _note(self, dues: Sequence[int], at_us: int) -> None:
         """Write down what was sent, and the lag."""
