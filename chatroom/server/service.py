@@ -97,8 +97,13 @@ class Service:
         """Serve until `drain`, then for at most the grace period. `started` with itself once
         clients can connect. Raises `ChatroomError` if it cannot listen. Cancelled, it ends at once.
         """
-        listeners = await open_listeners(self.settings.host, self.settings.port)
-        feed = self._open_feed(listeners)
+        try:
+            listeners = await open_listeners(self.settings.host, self.settings.port)
+            feed = self._open_feed(listeners)
+        except BaseException:
+            with trio.move_on_after(self.settings.grace_seconds, shield=True):
+                await self._journal.aclose()  # nothing was said: the log goes on as it was
+            raise
         async with trio.open_nursery() as house:
             await house.start(self._broadcaster.run)
             if feed is not None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -186,6 +187,22 @@ def test_a_port_in_use() -> None:
         f"chatroom: port {port} on 127.0.0.1 is in use;"
         " choose another with --port, 0 for any free one\n"
     )
+
+
+def test_a_start_that_fails_leaves_the_log_unbroken(tmp_path: Path) -> None:
+    journal = ("--journal", str(tmp_path / "room.db"))
+    with ServerProcess(*journal) as server, server.enter("alice") as alice:
+        session = server.ready["session"]
+        alice.close()
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+        server.rest_of_log()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = run_chatroom("serve", "--no-multicast", *journal, "--port", port)
+    assert done.returncode == 1
+    with ServerProcess(*journal) as server:
+        assert server.ready["session"] == session
 
 
 @pytest.mark.parametrize(
