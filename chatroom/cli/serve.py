@@ -128,6 +128,7 @@ def serve(
         typer.Option(
             envvar="CHATROOM_KEEP_DAYS",
             min=0,
+            max=100_000,
             help="Events older than this go too.",
             show_default="any age",
         ),

@@ -158,6 +158,9 @@ class Writer:
         except DISK_ERRORS as error:
             pause = FAILURE_NOTICE_SECONDS
             log.warning("history is not searchable or not trimmed for now: %s", error)
+        except Exception:  # a fault of ours in a chore must not end the thread that writes
+            pause = FAILURE_NOTICE_SECONDS
+            log.exception("journal: fault in the server")
         self._chore_ended_at = time.monotonic() + pause
 
     def _write(self, group: Sequence[Batch]) -> bool:

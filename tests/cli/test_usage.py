@@ -51,6 +51,8 @@ def run_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
         ["serve", "--max-text", "many"],
         ["serve", "--grace", "nan"],
         ["serve", "--grace", "-1"],
+        ["serve", "--keep-days", "inf"],
+        ["serve", "--keep-days", "10000000"],
         ["serve", "--write-deadline", "0"],
         ["serve", "--log-level", "loud"],
         ["serve", "--log-format", "xml"],

@@ -127,3 +127,14 @@ async def test_a_chore_that_fails_is_not_tried_again_at_once(
             assert await store(journal, talk(seq, seq))
         assert journal._writer._chore_ended_at > time.monotonic() + 5
         assert caplog.text.count("not searchable") == 1
+
+
+async def test_a_fault_in_a_chore_does_not_end_the_writing(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_journal(settings_for(path, keep_days=1e300)) as journal:  # no such date
+        await until(lambda: "fault in the server" in caplog.text)
+        assert await store(journal, talk(1, 3))
+        session = journal.session
+    async with open_journal(settings_for(path)) as journal:
+        assert journal.session == session
