@@ -79,6 +79,8 @@ class Room:
         """`entitled` as in `join`. Raises `Refused`: nick_invalid, nick_taken."""
         nick, key = self._free_nick(wanted, besides=member, entitled=entitled)
         was = member.nick
+        if nick == was:  # nothing happens, so there is no event; another spelling is one
+            raise Refused("nick_taken", f"you are {nick} already")
         self._forget_name(member)
         member.nick, member.key = nick, key
         self._members[key] = member

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from chatroom.event import CloseReason, Event
+from chatroom.nick import parse_nick
 from chatroom.protocol.requests import Refused
 from chatroom.room import Member, Room
 
@@ -97,6 +98,8 @@ class RoomMachine(RuleBasedStateMachine):
         if member is None:
             return
         refusal = self._refusal(wanted, member)
+        if refusal is None and parse_nick(wanted)[0] == member.nick:
+            refusal = "nick_taken"  # by oneself: nothing would happen
         if refusal is not None:
             with pytest.raises(Refused) as caught:
                 self.room.rename(member, wanted, "T")
