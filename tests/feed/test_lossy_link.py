@@ -82,31 +82,30 @@ if not missing():
             assert listener["lost"] == 0
             assert listener["requests"] <= 3 * listener["repaired"]
 
-    if shutil.which("tshark"):
+    def test_tshark_finds_every_packet_in_order_and_none_malformed(tmp_path: Path) -> None:
+        assert shutil.which("tshark"), "the README's test command installs tshark"
+        with cable(loss_percent=0) as link:
+            capture = tmp_path / "feed.pcap"
+            with capturing(link.far, capture), served(link, tmp_path):
+                result = swarm(
+                    link, "--bots", "1", "--rate", "300", "--warmup", "0.2", "--duration", "0.7"
+                )
+            packets = decoded(capture)
 
-        def test_tshark_finds_every_packet_in_order_and_none_malformed(tmp_path: Path) -> None:
-            with cable(loss_percent=0) as link:
-                capture = tmp_path / "feed.pcap"
-                with capturing(link.far, capture), served(link, tmp_path):
-                    result = swarm(
-                        link, "--bots", "1", "--rate", "300", "--warmup", "0.2", "--duration", "0.7"
-                    )
-                packets = decoded(capture)
-
-            assert result["audit"]["faults"]["lost"] == 0
-            expected = 1
-            for packet in packets:
-                assert int(packet["sequence"]) == expected
-                assert packet["session"] == packets[0]["session"]
-                count = int(packet["count"])
-                if count == 0xFFFF:
-                    break
-                numbers = [int(number) for number in packet["msgseq"].split(",") if number]
-                assert numbers == list(range(expected, expected + count))
-                expected += count
-            assert packets[-1]["count"] == "65535"  # the end of the session
-            assert expected > 200
-            assert all(packet["faults"] == "" for packet in packets)
+        assert result["audit"]["faults"]["lost"] == 0
+        expected = 1
+        for packet in packets:
+            assert int(packet["sequence"]) == expected
+            assert packet["session"] == packets[0]["session"]
+            count = int(packet["count"])
+            if count == 0xFFFF:
+                break
+            numbers = [int(number) for number in packet["msgseq"].split(",") if number]
+            assert numbers == list(range(expected, expected + count))
+            expected += count
+        assert packets[-1]["count"] == "65535"  # the end of the session
+        assert expected > 200
+        assert all(packet["faults"] == "" for packet in packets)
 
 
 END_OF_SESSION = re.compile(rb"[A-Z0-9]{10}.{8}\xff\xff", re.DOTALL)
