@@ -26,6 +26,7 @@ class BareJson(Lines):
     """The null server's JSON: requests and events as the room has them, without a hello."""
 
     name = "bare-json"
+    fixed_frame = False
 
     def __init__(self) -> None:
         self._json = DIALECTS["json"]()
@@ -46,6 +47,7 @@ class Redis:
     name = "redis"
     echoes = True
     talkers_listen = True
+    fixed_frame = True
 
     _PUSH = b">3\r\n$7\r\nmessage\r\n$4\r\nroom\r\n$"
     _AGGREGATES = b"*>~%"  # arrays, pushes, sets, maps
@@ -84,6 +86,7 @@ class Nats:
     name = "nats"
     echoes = False
     talkers_listen = True
+    fixed_frame = True
 
     _HELLO = b'CONNECT {"verbose":false,"pedantic":false,"echo":false,"protocol":1}\r\n'
     _MESSAGE = b"MSG room 1 "
@@ -112,6 +115,7 @@ class Mqtt:
     name = "mosquitto"
     echoes = True
     talkers_listen = True
+    fixed_frame = True
 
     _TOPIC = len(ROOM).to_bytes(2, "big") + ROOM
 

@@ -7,12 +7,18 @@ import os
 import select
 import socket
 from collections.abc import Callable
+from time import monotonic_ns
 from typing import Any, Protocol
 
-from chatroom.swarm.poller import Poller, now_us
+from chatroom.swarm.poller import Poller
 
-#: Takes the time of arrival (monotonic, µs) and the bytes, which it must copy to keep.
-Hear = Callable[[int, memoryview], None]
+
+class Ear(Protocol):
+    """Where the bytes go that a bot receives."""
+
+    def hear(self, at_us: int, chunk: memoryview, /) -> None:
+        """Take the time of arrival (monotonic, µs) and the bytes, which must be copied to keep."""
+
 
 _BUFFER_BYTES = 256 * 1024  # the kernel's receive buffer is rarely fuller
 
@@ -21,21 +27,21 @@ class Bot(Protocol):
     """A participant of a swarm.
 
     This is the seam for other ways in: a bot of another kind (on a multicast group, say) starts
-    itself on the poller, and gives `hear` the room's events as one ordered stream of records that
+    itself on the poller, and gives its ear the room's events as one ordered stream of records that
     the run's dialect can read, the same bytes for every bot. The audit needs nothing else.
     """
 
     name: str
     entered: bool  #: connected, and its greeting is on the way
     gone: str  #: why it is not there any more; empty while it is
-    hear: Hear
+    ear: Ear  #: where what it hears goes
     on_gone: Callable[[str], None]
 
     def start(self) -> None:
         """Begin to enter the room; returns at once."""
 
     def read_now(self, mask: int, /) -> None:
-        """Read what is there without being told that there is something."""
+        """Read what is there, if there is something."""
 
     def close(self) -> None:
         """Leave. May be called at any time, also twice."""
@@ -57,12 +63,13 @@ class TcpBot:
         self.name = name
         self.entered = False
         self.gone = ""
-        self.hear: Hear = ignore
+        self.ear: Ear = DEAF
         self.on_gone: Callable[[str], None] = ignore_reason
         self._poller = poller
         self._family, self._address = address
         self._backlog = bytearray(greeting)  # what the kernel has not taken yet
         self._socket: socket.socket | None = None
+        self._receive_into: Callable[[bytearray], int] = _receive_nothing
 
     def start(self) -> None:
         """Begin to connect."""
@@ -97,7 +104,7 @@ class TcpBot:
         if sent < len(request):
             self._backlog += request[sent:]
             self._poller.change(
-                self._socket.fileno(), self._ready, select.EPOLLIN | select.EPOLLOUT
+                self._socket.fileno(), self.read_now, select.EPOLLIN | select.EPOLLOUT
             )
 
     def close(self) -> None:
@@ -107,44 +114,43 @@ class TcpBot:
                 self._poller.forget(self._socket.fileno())
             self._socket.close()
             self._socket = None
+            self._receive_into = _receive_nothing
 
     def _connected(self, _mask: int) -> None:
         assert self._socket is not None
         if code := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self._leave(os.strerror(code))
             return
-        self._poller.change(self._socket.fileno(), self._ready)
+        self._poller.change(self._socket.fileno(), self.read_now)
+        self._receive_into = self._socket.recv_into
         greeting, self._backlog = bytes(self._backlog), bytearray()
         self.entered = True
         if greeting:
             self.say(greeting)
 
-    def _ready(self, mask: int) -> None:
-        if mask & select.EPOLLOUT:
-            self._flush()
-        if self._socket is None or not mask & ~select.EPOLLOUT:
-            return
+    def read_now(self, mask: int) -> None:
+        """Read what is there; `mask` is what epoll says."""
+        if mask != select.EPOLLIN:
+            if mask & select.EPOLLOUT:
+                self._flush()
+            if not mask & ~select.EPOLLOUT:
+                return
         try:
-            count = self._socket.recv_into(_buffer)
+            count = self._receive_into(_buffer)
         except BlockingIOError:
             return
         except OSError as error:
             self._leave(os.strerror(error.errno or 0))
             return
         if count:
-            self.hear(now_us(), _view[:count])
+            self.ear.hear(monotonic_ns() // 1000, _view[:count])
         else:
             self._leave("closed by the server")
-
-    def read_now(self, _mask: int) -> None:
-        """Read what is there without being told that there is something."""
-        if self.entered:
-            self._ready(select.EPOLLIN)
 
     def _flush(self) -> None:
         assert self._socket is not None
         request, self._backlog = bytes(self._backlog), bytearray()
-        self._poller.change(self._socket.fileno(), self._ready)
+        self._poller.change(self._socket.fileno(), self.read_now)
         if request:
             self.say(request)
 
@@ -160,8 +166,19 @@ _buffer = bytearray(_BUFFER_BYTES)
 _view = memoryview(_buffer)
 
 
-def ignore(_at_us: int, _chunk: memoryview) -> None:
+def _receive_nothing(_buffer: bytearray) -> int:
+    """Not connected."""
+    raise BlockingIOError
+
+
+class Deaf:
     """Nobody wants to know."""
+
+    def hear(self, at_us: int, chunk: memoryview, /) -> None:
+        pass
+
+
+DEAF = Deaf()
 
 
 def ignore_reason(_reason: str) -> None:

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import errno
 import gc
-import os
 import time
 from collections import Counter
 from enum import StrEnum
-from functools import partial
 from typing import Any
 
 import msgspec
 
 from chatroom.errors import ChatroomError
 from chatroom.swarm.audit import Audit
-from chatroom.swarm.bot import Bot, TcpBot
+from chatroom.swarm.cast import Cast
 from chatroom.swarm.dialect import Dialect
 from chatroom.swarm.gate import Alone, Gate
 from chatroom.swarm.ledger import Ledger
-from chatroom.swarm.multicast import Alarm, FeedFigures, MulticastBot, feed_figures, group_of
-from chatroom.swarm.pacing import ClosedLoop, OpenLoop, Pacing
+from chatroom.swarm.load import Load, pacing_of
+from chatroom.swarm.multicast import Alarm
 from chatroom.swarm.payload import Payload
 from chatroom.swarm.poller import Poller, now_us
-from chatroom.swarm.reader import Reader
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.storm import Storm
 from chatroom.swarm.talk import Talk
@@ -90,35 +86,16 @@ class Conductor:
         self.audit = Audit(dialect, self.payload, self.ledger)
         self.talk = Talk(dialect, self.payload, self.ledger, self.audit.transcript)
         self.measured = Measured()
-        self.errors: Counter[str] = Counter()
+        self.cast = Cast(settings, dialect, address, audit=self.audit, run=run)
         self.connect_seconds = 0.0
         self.interrupted = False
         self.storm: Storm | None = None
-        self.lingering = True  #: see `Poller.wait`; off where a server runs in the same loop
-        self._dialect = dialect
-        self._address = address
+        self.shares_loop = False  #: the server runs in the same loop: it must have its turns
         self._gate = gate or Alone()
-        self._bots: list[Bot] = []
         self._begin_us = 0
         self._measure_us: int | None = None
-        self._pacing: Pacing | None = None
-        self._sent_before = 0  # the load began
-        self._completed_before = 0
+        self.load: Load | None = None
         self._seen_deliveries = 0
-
-    # What the live view asks for.
-
-    def entered(self) -> int:
-        """How many bots are connected."""
-        return sum(bot.entered and not bot.gone for bot in self._bots)
-
-    def bots(self) -> int:
-        """How many there are to be, in this process."""
-        return len(self._bots)
-
-    def feed(self) -> FeedFigures | None:
-        """What the listeners of the feed have counted; None if there are none."""
-        return feed_figures(self._bots)
 
     def measured_seconds(self, now: int) -> float:
         """How much of the measured time has passed."""
@@ -138,8 +115,8 @@ class Conductor:
         """
         with Poller() as poller:
             self._poller = poller
-            self._alarm = Alarm(poller)
-            self._cast()
+            alarm = Alarm(poller)
+            self.cast.assemble(poller, alarm, self.talk, self._gate)
             try:
                 await self._connect()
                 await self._call_the_roll()
@@ -153,89 +130,30 @@ class Conductor:
                 gc.enable()
                 gc.unfreeze()
                 self.phase = Phase.DONE
-                for bot in self._bots:
-                    bot.close()
-                self._alarm.close()
+                self.cast.close()
+                alarm.close()
                 if self.storm is not None:
                     self.storm.close()
 
     # Before the load.
 
-    def _cast(self) -> None:
-        """Who is who. Listeners enter first, the witness first of all: servers serve it first."""
-        work, rank, processes = self.settings, self._gate.rank, self._gate.processes
-        talkers = range(rank, work.talkers, processes)
-        silent = work.bots if work.multicast else max(0, work.bots - work.talkers)
-        listeners = len(range(rank, silent, processes))
-        self.audit.local_talkers = set(talkers)
-        if work.witness_apart or not listeners:
-            listeners += 1
-        for number in range(listeners):
-            reader = self.audit.witness if number == 0 else Reader(f"listener {number}")
-            if work.multicast:
-                bot: Bot = MulticastBot(reader.name, self._poller, self._alarm, group_of(work))
-            else:
-                bot = self._connection(reader, f"{rank}.{number}")
-            self._add(bot, reader, enrol=number > 0)
-        for talker in talkers:
-            echoes = self._dialect.echoes
-            heard = Reader(f"talker {talker}", None if echoes else talker)
-            listens = self._dialect.talkers_listen and not work.multicast
-            talking = self._connection(heard, f"t{talker}", listens=listens)
-            self.talk.add(talker, talking)
-            self._add(talking, heard, enrol=listens)
-
-    def _connection(self, reader: Reader, nick: str, *, listens: bool = True) -> TcpBot:
-        greeting = self._dialect.greeting(f"bot{self.payload.run}-{nick}", listens=listens)
-        return TcpBot(reader.name, self._poller, self._address, greeting)
-
-    def _add(self, bot: Bot, reader: Reader, *, enrol: bool) -> None:
-        bot.on_gone = partial(self._gone, reader)
-        if reader is self.audit.witness:
-            bot.hear = partial(self.audit.receive, reader)
-            self._poller.first = bot.read_now
-        elif enrol:
-            bot.hear = partial(self.audit.receive, reader)
-            self.audit.enrol(reader)
-        self._bots.append(bot)
-
-    def _gone(self, reader: Reader, reason: str) -> None:
-        if reader.last_notice and reader.started_at is None:
-            reason = f"{reason}: {reader.last_notice.decode(errors='replace')}"
-        self.errors[reason] += 1
-        self.audit.dismiss(reader, reason)
-
     async def _connect(self) -> None:
-        began_us, started = now_us(), 0
-        while self._gate.meet("connected", None) is None or self.entered() < len(self._bots):
+        bots, began_us, started = self.cast.bots, now_us(), 0
+        while self._gate.meet("connected", None) is None or self.cast.entered() < len(bots):
             allowed = int((now_us() - began_us) * self.settings.ramp / 1e6) + 1
-            connecting = sum(not (bot.entered or bot.gone) for bot in self._bots[:started])
-            allowed = min(allowed, started + CONNECTING_AT_ONCE - connecting, len(self._bots))
-            for bot in self._bots[started:allowed]:
+            connecting = sum(not (bot.entered or bot.gone) for bot in bots[:started])
+            allowed = min(allowed, started + CONNECTING_AT_ONCE - connecting, len(bots))
+            for bot in bots[started:allowed]:
                 bot.start()
             started = max(started, allowed)
-            self._fail_if_gone()
+            self.cast.fail_if_gone()
             if self.interrupted:
                 raise ChatroomError("stopped before everyone was in the room")
             self._poller.wake_at(now_us() + 2_000)
-            await self._poller.wait(lingering=False)
-            if self.entered() == len(self._bots) and self._gate.meet("connected", None):
+            await self._poller.wait()
+            if self.cast.entered() == len(bots) and self._gate.meet("connected", None):
                 break
         self.connect_seconds = (now_us() - began_us) / 1e6
-
-    def _fail_if_gone(self) -> None:
-        for bot in self._bots:
-            if bot.gone:
-                reason, count = self.errors.most_common(1)[0]
-                if reason == os.strerror(errno.ECONNREFUSED):
-                    raise ChatroomError(
-                        f"nobody answers at {self.settings.host}:{self.settings.port}:"
-                        " start a room there with 'chatroom serve', or give --host and --port"
-                    )
-                raise ChatroomError(
-                    f"{count} of {len(self._bots)} bots could not enter the room at"
-                    f" {self.settings.host}:{self.settings.port}: {reason}"
-                )
 
     async def _call_the_roll(self) -> None:
         """The first talker speaks until everyone has heard it: then everyone is in the room."""
@@ -252,12 +170,12 @@ class Conductor:
                 if met is not None:
                     break
             now = now_us()
-            self._fail_if_gone()
+            self.cast.fail_if_gone()
             if self.interrupted:
                 raise ChatroomError("stopped before everyone was in the room")
             if now > deadline_us:
                 raise ChatroomError(
-                    f"{self.audit.waiting()} of {len(self._bots)} bots are connected but heard"
+                    f"{self.audit.waiting()} of {len(self.cast.bots)} bots are connected but heard"
                     f" nothing within {ROLL_CALL_SECONDS:.0f} s: is this a chatroom server, and"
                     " does --format fit it?"
                 )
@@ -266,7 +184,7 @@ class Conductor:
                 self._start_the_caller()
                 next_us = now + TICK_US
             self._poller.wake_at(max(next_us, now + 1_000))
-            await self._poller.wait(lingering=False)
+            await self._poller.wait()
         self._begin_us = max(met) + 20_000
 
     def _start_the_caller(self) -> None:
@@ -276,18 +194,6 @@ class Conductor:
                 self.audit.start(reader, self.audit.transcript.count)
 
     # The load.
-
-    def _make_pacing(self) -> Pacing | None:
-        work, processes = self.settings, self._gate.processes
-        if not self.talk.talkers:
-            return None
-        if work.in_flight is not None:
-            share = len(range(self._gate.rank, work.in_flight, processes))
-            return ClosedLoop(share)
-        share_of_rate = (work.rate or 0.0) * len(self.talk.talkers) / work.talkers
-        # Processes take turns instead of speaking at once.
-        shift = int(self._gate.rank / max(work.rate or 1.0, 1e-9) * 1e6)
-        return OpenLoop(share_of_rate, self._begin_us + shift) if share_of_rate else None
 
     async def _play(self) -> None:
         """Warm-up and measured time."""
@@ -301,61 +207,51 @@ class Conductor:
         await self._load_until(measure_us)
         self.phase = Phase.MEASURING
         if work.storm:
-            self.storm = self._newcomers(now_us() + int(work.duration_seconds * 250_000))
-        cpu_seconds, deliveries = time.process_time(), self.audit.deliveries
+            at_us = now_us() + int(work.duration_seconds * 250_000)
+            self.storm = self.cast.newcomers(self._gate.rank, self.payload.start, at_us)
+        cpu_seconds, deliveries = self._busy_seconds(), self.audit.deliveries
         await self._load_until(stop_us)
         now = now_us()
+        if self.load is not None:
+            self.load.end(min(stop_us, now))
         self.ledger.end(min(stop_us, now))
         self.measured.seconds = self.ledger.measured_us / 1e6
-        self.measured.cpu_seconds = time.process_time() - cpu_seconds
+        self.measured.cpu_seconds = self._busy_seconds() - cpu_seconds
         self.measured.delivered_within = self.audit.deliveries - deliveries
         self._tick(now)
 
     async def _load_until(self, stop_us: int) -> None:
         """Send what is due, and hear what comes, until a moment of the monotonic clock."""
-        poller, closed = self._poller, self.settings.in_flight is not None
         tick_us = 0
-        while (now := now_us()) < stop_us and not self.interrupted:
-            wake_us = min(tick_us, stop_us)
-            if self._pacing is None and now >= self._begin_us:
-                self._start_pacing()
-            if self._pacing is not None:
-                wake_us = min(wake_us, self._send_due(now, closed=closed))
+        while (now := now_us()) < stop_us and not self._is_over():
             if now >= tick_us:
                 self._tick(now)
-                wake_us = tick_us = now + TICK_US
+                tick_us = now + TICK_US
+            wake_us = min(tick_us, stop_us)
+            if self.load is None and now >= self._begin_us:
+                self._start_load()
+            if self.load is not None and (next_us := self.load.say_due(now)) is not None:
+                wake_us = min(wake_us, next_us)
             if self.storm is not None:
                 wake_us = min(wake_us, self.storm.step(now))
-            poller.wake_at(wake_us)
-            await poller.wait(lingering=self.lingering)
-        if self._pacing is not None and not closed and not self.interrupted:
-            # The last ones that were due before the end, however late this is.
-            self._send_due(stop_us - 1, closed=False)
+            self._poller.wake_at(wake_us)
+            await (self._poller.wait() if self.shares_loop else self._poller.measure())
 
-    def _start_pacing(self) -> None:
-        self.audit.settle_floor()
-        self._completed_before = self.audit.completed
-        self._sent_before = self.talk.total
-        self._pacing = self._make_pacing()
+    def _busy_seconds(self) -> float:
+        return time.process_time() - self._poller.spun_seconds
 
-    def _send_due(self, now: int, *, closed: bool) -> int:
-        """Send what was due up to now; returns when to look again at the latest."""
-        assert self._pacing is not None
-        if closed:
-            self.audit.settle_floor()
-        completed = self.audit.completed - self._completed_before
-        if dues := self._pacing.due(now, self.talk.total - self._sent_before, completed):
-            self.talk.say(dues, at_once=closed)
-        next_us = self._pacing.next_us()
-        return now + TICK_US if next_us is None else next_us
+    def _is_over(self) -> bool:
+        # Without a witness there is nothing left to hold anybody's stream against.
+        return self.interrupted or bool(self.audit.witness.gone)
 
-    def _newcomers(self, at_us: int) -> Storm:
-        nick = f"new{self.payload.run}-{self._gate.rank}"
-        bots = [
-            TcpBot(name, self._poller, self._address, self._dialect.greeting(name, listens=True))
-            for name in (f"{nick}.{number}" for number in range(self.settings.storm))
-        ]
-        return Storm(bots, self.payload.start, at_us)
+    def _start_load(self) -> None:
+        talkers, gate = len(self.talk.talkers), self._gate
+        pacing = pacing_of(
+            self.settings, gate.rank, gate.processes, talkers=talkers, begin_us=self._begin_us
+        )
+        if pacing is not None:
+            self.load = Load(self.talk, self.audit.transcript, pacing)
+            self.cast.witness.load = self.load
 
     def _tick(self, now: int) -> None:
         self.ledger.at(now).received += self.audit.deliveries - self._seen_deliveries
@@ -386,7 +282,7 @@ class Conductor:
             if now - began_us > DRAIN_US:
                 return
             self._poller.wake_at(now + 5_000)
-            await self._poller.wait(lingering=False)
+            await self._poller.wait()
 
     def _heard_all(self) -> bool:
         numbers = self.audit.transcript.next_number

@@ -26,6 +26,8 @@ class Dialect(Protocol):
     echoes: bool
     #: Can a connection that listens talk too? If not, talkers are not listeners.
     talkers_listen: bool
+    #: Is what stands around a text the same in all messages of a talker?
+    fixed_frame: bool
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
         """What to send first, to be in the room; without `listens`, to talk there only."""
@@ -45,6 +47,7 @@ class Lines:
 
     echoes = False
     talkers_listen = True
+    fixed_frame = True
 
     def record_end(self, stream: bytes | bytearray, start: int) -> int:
         return stream.find(b"\n", start) + 1
@@ -82,6 +85,7 @@ class JsonLines(Lines):
     """The room's JSON Lines, without joins and leaves."""
 
     name = "json"
+    fixed_frame = False  # each has its number and its time
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
         return b"/json %b\n" % json.dumps({"nick": nick, "presence": False}).encode()

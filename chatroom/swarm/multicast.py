@@ -14,7 +14,7 @@ from chatroom.feed.listener import Listener, Wanted
 from chatroom.feed.statistics import Durations
 from chatroom.feed.stream import Delivered
 from chatroom.settings import DEFAULT_GROUP
-from chatroom.swarm.bot import Hear, ignore, ignore_reason
+from chatroom.swarm.bot import DEAF, Ear, ignore_reason
 from chatroom.swarm.poller import Poller, Timer, now_us
 from chatroom.swarm.settings import SwarmSettings
 
@@ -78,7 +78,7 @@ class MulticastBot:
         self.name = name
         self.entered = False
         self.gone = ""
-        self.hear: Hear = ignore
+        self.ear: Ear = DEAF
         self.on_gone: Callable[[str], None] = ignore_reason
         self._poller = poller
         self._alarm = alarm
@@ -107,7 +107,7 @@ class MulticastBot:
         outcomes = listener.receive_nowait()
         if outcomes:
             lines = [one.message + b"\n" for one in outcomes if isinstance(one, Delivered)]
-            self.hear(at_us, memoryview(b"".join(lines)))
+            self.ear.hear(at_us, memoryview(b"".join(lines)))
         self._alarm.set(self, listener.deadline)
 
     def read_now(self, _mask: int) -> None:

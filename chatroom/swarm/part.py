@@ -56,6 +56,7 @@ class Part(msgspec.Struct):
     verdict: Verdict
     errors: dict[str, int]
     interrupted: bool
+    given_up: int
     storm: StormFigures | None
     feed: FeedFigures | None
 
@@ -87,10 +88,11 @@ def part_of(conductor: Conductor) -> Part:
         lag_max_us=lag.max_us,
         lag_sum_us=lag.sum_us,
         verdict=verdict,
-        errors=dict(conductor.errors),
+        errors=dict(conductor.cast.errors),
         interrupted=conductor.interrupted,
+        given_up=conductor.load.given_up if conductor.load else 0,
         storm=conductor.storm.figures() if conductor.storm else None,
-        feed=conductor.feed(),
+        feed=conductor.cast.feed(),
     )
 
 
@@ -122,6 +124,7 @@ def combine(
         audit=_verdict(parts),
         errors=dict(sum((Counter(part.errors) for part in parts), Counter())),
         series=series,
+        given_up=sum(part.given_up for part in parts),
         storm=_storm(parts),
         feed=_feed(parts),
         same_order=len({part.verdict.order_digest for part in parts}) == 1,

@@ -101,6 +101,8 @@ class RunResult(msgspec.Struct, kw_only=True):
     audit: Verdict
     errors: dict[str, int]
     series: list[Second]
+    #: Messages that a closed loop did not wait for any more after two seconds without one.
+    given_up: int = 0
     thresholds: list[ThresholdResult] = []
     storm: StormFigures | None = None
     feed: FeedFigures | None = None  #: what the listeners counted, with mode multicast

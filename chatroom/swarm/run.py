@@ -123,15 +123,15 @@ class Progress:
         latency, lag = self._last_second()
         status = Status(
             phase=conductor.phase,
-            connected=conductor.entered(),
-            bots=conductor.bots(),
+            connected=conductor.cast.entered(),
+            bots=len(conductor.cast.bots),
             seconds=conductor.measured_seconds(now),
             sent_per_second=(sent - self._sent) / seconds,
             delivered_per_second=(deliveries - self._deliveries) / seconds,
             p50_us=latency.percentile(50),
             p99_us=latency.percentile(99),
             lag_p99_us=lag.percentile(99),
-            errors=conductor.errors.total(),
+            errors=conductor.cast.errors.total(),
         )
         self._at_us, self._sent, self._deliveries = now, sent, deliveries
         return status

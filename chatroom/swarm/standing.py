@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from chatroom.swarm.dialect import Dialect
 from chatroom.swarm.ledger import Ledger
 from chatroom.swarm.payload import Payload
@@ -9,14 +11,12 @@ from chatroom.swarm.reader import NEVER, Reader
 from chatroom.swarm.transcript import OTHER, TALKER_SHIFT, Transcript, talker_of
 
 
-class Standing:
+class Standing(ABC):
     """All readers of one process, and the transcript that they are held against. No I/O."""
 
     def __init__(self, dialect: Dialect, payload: Payload, ledger: Ledger) -> None:
         self.transcript = Transcript(dialect, payload, ledger)
         self.deliveries = 0  #: records received by readers in step, so far: for the live view
-        self.completed = 0  #: messages of `local_talkers` that every reader has passed
-        self.local_talkers: set[int] = set()
         self.readers: list[Reader] = []
         self.witness = Reader("witness")
         self._dialect = dialect
@@ -24,13 +24,16 @@ class Standing:
         self._ledger = ledger
         self._ahead: set[Reader] = set()  # readers with pending bytes
         self._talkers: dict[int, Reader] = {}
-        self._standing: dict[int, int] = {0: 1}  # record index: readers who stand there
-        self._floor = 0  # no reader stands before it
+        self.enrol(self.witness)
         self.witness.started_at = 0
-        self.readers.append(self.witness)
+
+    @abstractmethod
+    def receive(self, reader: Reader, at_us: int, chunk: memoryview | bytes, /) -> None:
+        """What a reader hears and cannot follow by itself. Never raises."""
 
     def enrol(self, reader: Reader) -> None:
         """Add a reader. Its audit starts with the first message that it receives."""
+        reader.join(self, self.transcript)
         self.readers.append(reader)
         if reader.talker is not None:
             self._talkers[reader.talker] = reader
@@ -46,8 +49,6 @@ class Standing:
                 for place, key in enumerate(script.keys[index - script.first :], index)
                 if talker_of(key) == reader.talker
             )
-        self._standing[index] = self._standing.get(index, 0) + 1
-        self._floor = min(self._floor, index)
         self._mark_clear(reader)
 
     def dismiss(self, reader: Reader, reason: str) -> None:
@@ -56,7 +57,6 @@ class Standing:
         reader.clear_until = -1
         self._ahead.discard(reader)
         if reader.started_at is not None:
-            self._lift(reader)
             reader.unreached = self.lacking(reader) - self.transcript.messages
 
     def lacking(self, reader: Reader) -> int:
@@ -71,54 +71,28 @@ class Standing:
 
     def settled(self) -> bool:
         """Has every reader everything that the witness has?"""
-        return not self._ahead and self.settle_floor() == self.transcript.count
+        return not self._ahead and self._floor() == self.transcript.count
 
     def waiting(self) -> int:
         """How many readers have not heard a message yet."""
         deaf = self.transcript.messages == 0
         return deaf + sum(reader.started_at is None and not reader.gone for reader in self.readers)
 
-    def settle_floor(self) -> int:
-        """The first record that someone lacks; counts the messages that everyone has by now."""
-        script = self.transcript
-        floor = min(self._standing, default=script.count)
-        if floor > self._floor:
-            keys = script.keys[self._floor - script.first : floor - script.first]
-            self.completed += sum(key >> TALKER_SHIFT in self.local_talkers for key in keys)
-        self._floor = floor
-        return floor
+    def _floor(self) -> int:
+        """The first record that someone who is there lacks."""
+        return min(
+            (
+                reader.index
+                for reader in self.readers
+                if reader.started_at is not None and not reader.gone
+            ),
+            default=self.transcript.count,
+        )
 
     def trim(self) -> None:
         """Forget what every reader has passed; called about once a second."""
         if not self.waiting():
-            self.transcript.trim(self.settle_floor())
-
-    def _advance(self, reader: Reader, at_us: int, stop: int) -> None:
-        """The reader has received all records before `stop`: count their latencies."""
-        index = reader.index
-        if stop <= index:
-            return
-        self._move(reader, stop)
-        self.deliveries += stop - index
-        groups, first = self.transcript.groups, self.transcript.first
-        while index < stop:
-            group = groups[index - first]
-            until = group.end if group.end < stop else stop
-            group.counts[at_us - group.due_us] += until - index
-            index = until
-
-    def _move(self, reader: Reader, index: int) -> None:
-        self._lift(reader)
-        self._standing[index] = self._standing.get(index, 0) + 1
-        reader.index = index
-
-    def _lift(self, reader: Reader) -> None:
-        """Nobody waits for this reader at its place any more."""
-        standing, index = self._standing, reader.index
-        if standing[index] == 1:
-            del standing[index]  # few places are kept, so that the lowest is quickly found
-        else:
-            standing[index] -= 1
+            self.transcript.trim(self._floor())
 
     def _pass_over(self, reader: Reader, index: int) -> None:
         """The reader did not get what stands before `index`, so far."""
@@ -127,7 +101,7 @@ class Standing:
             if not self._may_skip(reader):
                 place = reader.index - script.first
                 reader.missing[script.keys[place]] = script.groups[place]
-            self._move(reader, reader.index + 1)
+            reader.index += 1
 
     def _skip_to(self, reader: Reader, index: int) -> None:
         """Pass over records that the reader need not have, if it is not in the middle of one."""
@@ -179,16 +153,17 @@ class Standing:
             keys = script.keys[reader.index - script.first : start - script.first]
             if all(key == OTHER for key in keys):
                 self._skip_to(reader, start)
-            self._pass_own(reader)
+            self.pass_own(reader)
 
-    def _pass_own(self, reader: Reader) -> None:
+    def pass_own(self, reader: Reader) -> None:
+        """Go over a talker's own messages, where it has come to them."""
         script = self.transcript
         while reader.own and reader.own[0][0] <= reader.index:
             stop = reader.own[0][1]
             if reader.index < stop:
                 if reader.position != script.start_of(reader.index):
                     break
-                self._move(reader, stop)
+                reader.index = stop
                 reader.position = script.start_of(stop)
             reader.own.popleft()
         if reader.clear_until != -1:

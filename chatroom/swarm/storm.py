@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 import msgspec
 
-from chatroom.swarm.bot import TcpBot
+from chatroom.swarm.bot import DEAF, TcpBot
 
 #: Connections begun in one turn: few enough that those inside are read in between.
 _A_TURN = 16
@@ -28,6 +27,19 @@ class StormFigures(msgspec.Struct):
         return self.entered / self.seconds if self.seconds else 0.0
 
 
+class _Newcomer:
+    """Listens for the first message of the run."""
+
+    def __init__(self, bot: TcpBot, storm: Storm) -> None:
+        self._bot = bot
+        self._storm = storm
+
+    def hear(self, at_us: int, chunk: memoryview) -> None:
+        if self._storm.sign in bytes(chunk):
+            self._bot.ear = DEAF
+            self._storm.welcome(at_us)
+
+
 class Storm:
     """Lets newcomers connect as fast as the server takes them, from `at_us` on.
 
@@ -41,14 +53,14 @@ class Storm:
 
     def __init__(self, bots: Sequence[TcpBot], sign: bytes, at_us: int) -> None:
         self._bots = bots
-        self._sign = sign
+        self.sign = sign
         self._at_us = at_us
         self._started = 0
         self._entered = 0
         self._last_us = at_us
         self._connecting: set[TcpBot] = set()
         for bot in bots:
-            bot.hear = partial(self._hear, bot)
+            bot.ear = _Newcomer(bot, self)
 
     def step(self, now: int) -> int:
         """Begin some more connections; returns when to call it again (monotonic, µs)."""
@@ -68,11 +80,10 @@ class Storm:
             return now
         return now + 200
 
-    def _hear(self, bot: TcpBot, at_us: int, chunk: memoryview) -> None:
-        if self._sign in bytes(chunk):
-            self._entered += 1
-            self._last_us = at_us
-            bot.hear = _heard
+    def welcome(self, at_us: int) -> None:
+        """A newcomer is in the room."""
+        self._entered += 1
+        self._last_us = at_us
 
     def figures(self) -> StormFigures:
         """What came of it, so far."""
@@ -84,7 +95,3 @@ class Storm:
         """Close all their connections."""
         for bot in self._bots:
             bot.close()
-
-
-def _heard(_at_us: int, _chunk: memoryview) -> None:
-    """In the room already."""

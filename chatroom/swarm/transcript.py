@@ -20,6 +20,7 @@ from chatroom.swarm.payload import Mark, Payload
 
 #: The key of a record that is no message of this run: a notice, say, or someone else's talk.
 OTHER = -1
+NO_DUE_US = -1
 TALKER_SHIFT = 40  # a key is the talker's number above the message's; `OTHER` has talker -1
 
 #: The talker whose messages tell who is in the room, before the others talk.
@@ -69,9 +70,11 @@ class Transcript:
         self.first = 0  #: the first record that is kept
         self.count = 0  #: records so far, those trimmed away included
         self.messages = 0  #: those of them that are messages of this run, in their turn
+        self.own_messages = 0  #: those of these that talkers of this process have sent
         self.ends: list[int] = []  #: absolute offset of the end of each record kept
         self.keys: list[int] = []
         self.groups: list[Group] = []
+        self.asked_end = self.asked_stop = 0  #: the last answer of `records_before`
         self.next_number: dict[int, int] = {}  #: for each talker
         self.faults = WitnessFaults({}, {}, set())
         self.order_digest = 0  #: of the measured messages, in order: equal where the order is
@@ -80,7 +83,8 @@ class Transcript:
         self._ledger = ledger
         self._outside = ledger.at(-1).counts
         self._senders: dict[int, bytes] = {}
-        self._expected: dict[bytes, Mark] = {}
+        self._frames: dict[int, tuple[bytes, bytes]] = {}  # what stands around a talker's texts
+        self._expected: dict[bytes, Mark] = {}  # by record where the frame is known, else by text
         self._partial = b""  # the record that is not complete yet
         self._digest_from_us: int | None = None
 
@@ -94,33 +98,50 @@ class Transcript:
         begin = self.end - len(self._partial)
         self.end += len(chunk)
         data, start, record_end = self._partial + chunk, 0, self._dialect.record_end
+        expected, numbers = self._expected, self.next_number
         while stop := record_end(data, start):
-            self._add(data[start:stop], begin + stop)
+            record = data[start:stop]
             start = stop
+            mark = expected.pop(record, None)
+            if mark is not None and numbers.get(mark.talker) == mark.number:
+                # Nearly all there is: what was sent, byte for byte, and in its turn.
+                self.own_messages += 1
+                self._add(self._next(mark), mark.due_us, begin + stop)
+            else:
+                self._add_unexpected(record, mark, begin + stop)
         self._partial = data[start:]
 
     def expect(self, text: bytes, mark: Mark) -> None:
         """This text has been sent: when it comes, it need not be parsed."""
-        self._expected[text] = mark
+        frame = self._frames.get(mark.talker)
+        self._expected[text if frame is None else text.join(frame)] = mark
 
-    def _add(self, record: bytes, end: int) -> None:
-        mark = self._heard(record)
-        if mark is None:
-            key, due_us, counts = OTHER, 0, self._outside
-            if self._payload.left_traces_in(record):
-                self.faults.records[self.count] = "altered"
-        else:
-            key = self._in_turn(mark)
-            due_us = mark.due_us
-            counts = self._outside if key == OTHER else self._ledger.at(due_us).counts
+    def _add(self, key: int, due_us: int, end: int) -> None:
         self.count += 1
         self.ends.append(end)
         self.keys.append(key)
-        if self.groups and (last := self.groups[-1]).due_us == due_us and last.counts is counts:
+        groups = self.groups
+        if groups and (last := groups[-1]).due_us == due_us:
             last.end = self.count
-            self.groups.append(last)
+            groups.append(last)
         else:
-            self.groups.append(Group(due_us, counts, self.count))
+            counts = self._outside if key == OTHER else self._ledger.at(due_us).counts
+            groups.append(Group(due_us, counts, self.count))
+
+    def _add_unexpected(self, record: bytes, mark: Mark | None, end: int) -> None:
+        """A record that has to be looked at; `mark` is what was expected, but not now."""
+        if mark is None:
+            mark = self._heard(record)
+        else:
+            self.own_messages += 1
+        if mark is None:
+            if self._payload.left_traces_in(record):
+                self.faults.records[self.count] = "altered"
+            self._add(OTHER, NO_DUE_US, end)
+        elif (key := self._in_turn(mark)) == OTHER:
+            self._add(OTHER, NO_DUE_US, end)
+        else:
+            self._add(key, mark.due_us, end)
 
     def _heard(self, record: bytes) -> Mark | None:
         """Like `read`, for the witness, who hears each message once."""
@@ -132,6 +153,10 @@ class Transcript:
             return self.read(record)
         if self._senders.setdefault(mark.talker, said.sender) != said.sender:
             return None
+        self.own_messages += 1
+        if self._dialect.fixed_frame:
+            before, _, after = record.partition(said.text)
+            self._frames[mark.talker] = before, after
         return mark
 
     def _in_turn(self, mark: Mark) -> int:
@@ -150,9 +175,15 @@ class Transcript:
             return OTHER
         for number in range(expected, mark.number):
             self.faults.absent[key_of(Mark(mark.talker, number, 0))] = self.count
-        self.next_number[mark.talker] = mark.number + 1
+        return self._next(mark)
+
+    def _next(self, mark: Mark) -> int:
+        """The key of a message in its turn."""
+        talker, number, due_us = mark
+        key = talker << TALKER_SHIFT | number
+        self.next_number[talker] = number + 1
         self.messages += 1
-        if self._digest_from_us is not None and mark.due_us >= self._digest_from_us:
+        if self._digest_from_us is not None and due_us >= self._digest_from_us:
             self.order_digest = crc32(key.to_bytes(8, "big"), self.order_digest)
         return key
 
@@ -168,7 +199,9 @@ class Transcript:
 
     def records_before(self, offset: int, index: int) -> int:
         """How many records end at or before an absolute offset; at least `index`, known before."""
-        return self.first + bisect_right(self.ends, offset, index - self.first)
+        stop = self.first + bisect_right(self.ends, offset, index - self.first)
+        self.asked_end, self.asked_stop = offset, stop
+        return stop
 
     def start_of(self, index: int) -> int:
         """The absolute offset at which a record begins, or will."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -69,4 +70,5 @@ class FakeRoom:
             if place != talker:
                 lines = spoilt if self.victim in (None, place) else [line]
                 if lines:
-                    await stream.send_all(b"".join(lines))
+                    with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                        await stream.send_all(b"".join(lines))

@@ -90,8 +90,7 @@ def hold(room: Room, streams: Streams) -> Verdict:
         place = room.random.randrange(len(rest))
         reader, stream = rest[place]
         cut = room.random.randint(1, 400)
-        audit.receive(reader, at_us, memoryview(stream[:cut]))
-        audit.settle_floor()
+        reader.hear(at_us, memoryview(stream[:cut]))
         if room.random.random() < 0.1:
             audit.trim()
         at_us += 1

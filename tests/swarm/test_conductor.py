@@ -12,7 +12,9 @@ import trio
 from chatroom.errors import ChatroomError
 from chatroom.swarm.conductor import Conductor
 from chatroom.swarm.dialect import DIALECTS
+from chatroom.swarm.load import Load
 from chatroom.swarm.part import combine, part_of
+from chatroom.swarm.poller import Poller
 from chatroom.swarm.result import EXIT_CODES, Outcome, RunResult
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.threshold import parse_threshold
@@ -33,7 +35,7 @@ async def load(room: FakeRoom, *limits: str, **work: Any) -> RunResult:
         settings = msgspec.structs.replace(BRIEF, port=port, **work)
         address = (socket.AF_INET, ("127.0.0.1", port))
         conductor = Conductor(settings, DIALECTS["plain"](), address, run="4f2a")
-        conductor.lingering = False
+        conductor.shares_loop = True
         with trio.fail_after(20):
             await conductor.run()
         nursery.cancel_scope.cancel()
@@ -48,6 +50,55 @@ async def test_a_faithful_room_passes_with_every_delivery_counted() -> None:
     # Six bots, and a message goes to all but its talker.
     assert result.expected == result.delivered == result.latency.count == 150 * 5
     assert result.send_lag.count == 150
+
+
+async def test_by_the_clock_the_swarm_never_sleeps_over_the_next_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept_until: list[tuple[int | None, int]] = []  # and when the next message was due
+    due: list[int] = []
+    wake_at, say_due, end = Poller.wake_at, Load.say_due, Load.end
+
+    def note_due(load: Load, now: int) -> int | None:
+        next_us = say_due(load, now)
+        due[:] = [] if next_us is None else [next_us]
+        return next_us
+
+    def note_wake(poller: Poller, at_us: int | None) -> None:
+        slept_until.extend((at_us, next_us) for next_us in due)
+        wake_at(poller, at_us)
+
+    def note_end(load: Load, due_before_us: int) -> None:
+        end(load, due_before_us)
+        due.clear()
+
+    monkeypatch.setattr(Load, "say_due", note_due)
+    monkeypatch.setattr(Load, "end", note_end)
+    monkeypatch.setattr(Poller, "wake_at", note_wake)
+    await load(FakeRoom(), rate=50, duration_seconds=0.5)  # with ticks in between
+    assert len(slept_until) > 25
+    assert all(at_us is not None and at_us <= next_us for at_us, next_us in slept_until)
+
+
+async def test_without_a_witness_the_run_ends_and_says_why() -> None:
+    def throw_out(number: int, line: bytes) -> list[bytes]:
+        if number == BROKEN_AT:
+            room.members[0].socket.shutdown(socket.SHUT_RDWR)
+        return [line]
+
+    room = FakeRoom(throw_out, victim=1)
+    result = await load(room, duration_seconds=10.0)
+    assert result.outcome is Outcome.FAULTS
+    assert result.audit.disconnected == 1
+    assert result.seconds < 5
+    assert [reader.name for reader in result.audit.worst if reader.gone] == ["witness"]
+
+
+async def test_a_closed_loop_goes_on_without_what_does_not_come_and_says_so() -> None:
+    result = await load(FakeRoom(drop), rate=None, in_flight=1, duration_seconds=2.5)
+    assert result.given_up == 1
+    assert result.sent > BROKEN_AT + 2
+    assert result.audit.faults.lost == 5
 
 
 async def test_a_closed_loop_keeps_its_messages_in_flight() -> None:
@@ -127,6 +178,6 @@ async def test_where_nobody_listens_the_error_says_what_to_do() -> None:
         address = (socket.AF_INET, ("127.0.0.1", port))
         settings = SwarmSettings(port=port, bots=2)
         conductor = Conductor(settings, DIALECTS["plain"](), address, run="4f2a")
-        conductor.lingering = False
+        conductor.shares_loop = True
         with pytest.raises(ChatroomError, match="start a room there with 'chatroom serve'"):
             await conductor.run()

@@ -74,6 +74,8 @@ def _settings(result: RunResult) -> Table:
     table.add_row("audit", _audit(result))
     if result.feed is not None:
         table.add_row("feed", _feed(result.feed))
+    if result.given_up:
+        table.add_row("closed loop", f"went on without {result.given_up:,} messages after 2 s")
     return table
 
 
