@@ -100,8 +100,8 @@ def _connected(clients: int) -> Work:
 
 
 def _storm() -> Work:
-    settings = SwarmSettings(bots=101, rate=50, storm=5_000)
-    title = "5,000 clients connecting at once, 100 inside, 50 messages a second"
+    settings = SwarmSettings(bots=101, rate=10, storm=5_000)
+    title = "5,000 clients connecting at once, 100 inside, 10 messages a second"
     return Work("connect-storm", title, settings, (ENTERED, P99))
 
 

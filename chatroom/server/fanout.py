@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from chatroom.protocol.answers import AnyAnswer
     from chatroom.server.connection import Connection
 
+#: With no more connections than this in the room, they are served before the feed.
+FEW = 2
+
 #: Bytes from `start` to `end` of the batch are replaced.
 Edit = tuple[int, int, bytes]
 
@@ -200,10 +203,20 @@ class Fanout:
         return events
 
     def flush(self) -> None:
-        """Send the batch: the feed first, then each."""
+        """Send the batch: the feed first, as it is one send for all its listeners; but where hardly
+        anyone is connected these few go first, as the feed's takes longer (25 µs in an idle room)
+        than theirs.
+        """
+        audiences = (self._plain, self._json, self._quiet)
+        few = sum(len(audience.sends) for audience in audiences) <= FEW
+        if not few:
+            self._flush_feed()
+        for audience in audiences:
+            audience.flush()
+        if few:
+            self._flush_feed()
+
+    def _flush_feed(self) -> None:
         if self.feed is not None and self._blocks:
-            self.feed.send(self._first_seq, self._blocks)
-            self._blocks = []
-        self._plain.flush()
-        self._json.flush()
-        self._quiet.flush()
+            blocks, self._blocks = self._blocks, []
+            self.feed.send(self._first_seq, blocks)
