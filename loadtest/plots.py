@@ -147,7 +147,7 @@ def _readers(results: Comparison, path: Path) -> bool:
     from matplotlib.ticker import FuncFormatter  # noqa: PLC0415
 
     from chatroom.swarm.report.console import duration  # noqa: PLC0415
-    from chatroom.swarm.report.pictures import INK, dress  # noqa: PLC0415
+    from chatroom.swarm.report.pictures import INK, SOFT, dress  # noqa: PLC0415
 
     series = _series(results, "paced")
     if not any(len(points) > 1 for points in series.values()):
@@ -155,7 +155,7 @@ def _readers(results: Comparison, path: Path) -> bool:
     figure = Figure(figsize=(9.5, 5.4), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for axes, measure, title in ((left, MEDIAN, "Median latency"), (right, P99, "p99 latency")):
-        dress(axes, title, "1 talker, 50 messages a second" if axes is left else _caption(results))
+        dress(axes, title, "1 talker, 50 messages a second" if axes is left else "")
         for peer, points in series.items():
             known = [(readers, figures.median(measure.key)) for readers, figures in points]
             xs = [readers for readers, value in known if value]
@@ -178,6 +178,7 @@ def _readers(results: Comparison, path: Path) -> bool:
         )
         axes.set_xlabel("readers", color=INK)
     left.legend(frameon=False, labelcolor=INK, fontsize=10)
+    figure.supxlabel(_caption(results), color=SOFT, fontsize=9, ha="left", x=0.02)
     figure.savefig(path)
     return True
 
