@@ -14,7 +14,8 @@ from chatroom.errors import ChatroomError
 from chatroom.swarm.environment import Environment, environment
 from chatroom.swarm.result import RunResult
 from loadtest.generator import Assignment
-from loadtest.peers import HOST, NULL, Peer, Running, on_core, running
+from loadtest.peers import HOST, NULL, Peer
+from loadtest.running import Running, on_core, running
 from loadtest.work import DELIVERIES, Measure, Observed, Work
 
 SCHEMA = 1

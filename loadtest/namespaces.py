@@ -38,12 +38,19 @@ class Cable:
 
 
 def missing() -> str:
-    """Why namespaces can't be made here; empty if they can."""
+    """What is not here that namespaces and loss need; empty if all is."""
     for tool in ("ip", "nft"):
         if shutil.which(tool) is None:
             return f"{tool} is not installed"
+    return forbidden()
+
+
+def forbidden() -> str:
+    """Why namespaces may not be made here; empty if they may, or if there is no tool to try it."""
     if os.geteuid() != 0:
         return "only root may make network namespaces"
+    if shutil.which("ip") is None:
+        return ""
     name = f"chatroom-{os.getpid()}-try"
     tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False)
     if tried.returncode == 0:

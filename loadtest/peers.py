@@ -1,30 +1,22 @@
-"""The servers that are compared, each started on a free port with settings that make it fast."""
+"""The servers that are compared, each with settings that make it fast."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import socket
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from chatroom.errors import ChatroomError
+from loadtest.reference import build
 
 HOST = "127.0.0.1"
-READY_SECONDS = 15.0
-STOP_SECONDS = 10.0
 
 #: Debian puts servers where an ordinary user's PATH does not look.
-_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
-
-_REFERENCE = Path(__file__).parent / "reference"
+PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
 
 
 class Peer(msgspec.Struct, frozen=True):
@@ -44,135 +36,13 @@ class Peer(msgspec.Struct, frozen=True):
 
     def path(self) -> str:
         """Where its program is; the bare name if it is not installed."""
-        return shutil.which(self.program, path=_PATH) or self.program
+        return shutil.which(self.program, path=PATH) or self.program
 
     def missing(self) -> str:
         """Why it can't run here, for the person who reads the table; empty if it can."""
-        if not self.program or shutil.which(self.program, path=_PATH):
+        if not self.program or shutil.which(self.program, path=PATH):
             return ""
         return f"{self.program} is not installed (apt-get install {self.package})"
-
-
-class Running(msgspec.Struct):
-    """A peer that accepts connections."""
-
-    pid: int
-    port: int
-
-    def resident_bytes(self) -> int:
-        """Its memory at this moment; 0 if it has ended."""
-        with contextlib.suppress(OSError):
-            for line in Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines():
-                if line.startswith("VmRSS:"):
-                    return int(line.split()[1]) * 1024
-        return 0
-
-    def cpu_seconds(self) -> float:
-        """The processor time that it has used so far; 0 if it has ended."""
-        with contextlib.suppress(OSError):
-            fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        return 0.0
-
-
-@contextlib.contextmanager
-def running(peer: Peer, format: str, core: int | None) -> Iterator[Running]:
-    """Start a peer, wait until it accepts connections, and stop it at the end.
-
-    Args:
-        peer: which one.
-        format: plain or json.
-        core: where it must run; None: anywhere.
-
-    Raises:
-        ChatroomError: it did not start.
-    """
-    with tempfile.TemporaryDirectory(prefix="loadtest-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)  # some give up root's rights and must still read their settings
-        port = _free_port()
-        output = directory / "output"
-        with output.open("wb") as log, on_core(core):
-            process = subprocess.Popen(
-                peer.command(port, directory, format),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=directory,
-                env={**os.environ, "PATH": _PATH},
-            )
-        try:
-            _wait_until_ready(peer, process, port, output)
-            yield Running(process.pid, port)
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-@contextlib.contextmanager
-def on_core(core: int | None) -> Iterator[None]:
-    """What is started meanwhile runs on this core only, from its first instruction on.
-
-    A runtime that counts the cores at its start (Go's, say) must see the one that it has.
-    """
-    before = os.sched_getaffinity(0)
-    if core is not None:
-        os.sched_setaffinity(0, {core})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_until_ready(
-    peer: Peer, process: subprocess.Popen[bytes], port: int, output: Path
-) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-            return
-        time.sleep(0.02)
-    said = output.read_text(errors="replace").strip().splitlines()
-    raise ChatroomError(f"{peer.name} did not start: {said[-1] if said else 'it said nothing'}")
-
-
-def build(source: str) -> Path:
-    """The program made of a C source in `loadtest/reference`, compiled anew if it is older.
-
-    Raises:
-        ChatroomError: there is no compiler, or it refuses.
-    """
-    origin = _REFERENCE / source
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chatroom-loadtest"
-    cache.mkdir(parents=True, exist_ok=True)
-    target = cache / origin.stem
-    if target.exists() and target.stat().st_mtime > origin.stat().st_mtime:
-        return target
-    compiler = os.environ.get("CC", "cc")
-    command = [compiler, "-O2", "-pthread", "-o", str(target), str(origin)]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except FileNotFoundError:
-        raise ChatroomError(
-            f"the C reference needs a C compiler, and {compiler} is not there:"
-            " apt-get install gcc libc6-dev, or set CC"
-        ) from None
-    except subprocess.CalledProcessError as error:
-        raise ChatroomError(f"{compiler} refuses {source}: {error.stderr.strip()}") from None
-    return target
 
 
 def _chatroom(mode: str, port: int, directory: Path) -> list[str]:

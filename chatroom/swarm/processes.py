@@ -2,7 +2,7 @@
 
 Every message carries the time when it was due, on a clock that all processes of a host share, so a
 bot tells the latency of another process's talker too. In a closed loop (`--in-flight`) a process
-counts a message as arrived when its own readers have it.
+counts a message as arrived when its own witness has heard it.
 """
 
 from __future__ import annotations

@@ -72,6 +72,6 @@ def test_an_unknown_peer_is_one_line_and_no_traceback() -> None:
 
 
 def test_a_peer_that_is_not_installed_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loadtest.peers._PATH", "/nowhere")
+    monkeypatch.setattr("loadtest.peers.PATH", "/nowhere")
     assert "apt-get install mosquitto" in PEERS["mosquitto"].missing()
     assert PEERS["epoll"].missing() == ""
