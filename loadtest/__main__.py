@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -139,6 +140,10 @@ def _listed(text: str) -> list[str]:
 
 def main() -> None:
     """Run the command line; no traceback for what a user can put right."""
+    # A comparison that takes half an hour ends with its results so far, also in the background,
+    # where a shell has SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         app(prog_name="python -m loadtest")
     except ChatroomError as error:
