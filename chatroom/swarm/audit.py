@@ -22,7 +22,7 @@ class Audit(Standing):
         """
         if reader is self.witness:
             self._extend(at_us, chunk)
-        else:
+        elif not self.witness.gone:  # else there is nothing to hold it against
             reader.pending.append((at_us, bytes(chunk)))
             self._settle(reader)
 

@@ -26,6 +26,7 @@ from chatroom.swarm.talk import Talk
 from chatroom.swarm.transcript import ROLL_CALLER
 
 TICK_US = 100_000
+TIDY_US = 1_000_000
 
 #: Connections begun but not made yet, at most: the server's listen queue must hold them.
 CONNECTING_AT_ONCE = 128
@@ -53,10 +54,8 @@ class Measured(msgspec.Struct):
     """The figures of the measured time, of one process."""
 
     seconds: float = 0.0
-    sent: int = 0
     delivered_within: int = 0  #: deliveries that arrived within the measured time
-    cpu_seconds: float = 0.0  #: this process's own
-    expected: int = 0  #: deliveries due for what was sent in the measured time
+    cpu_seconds: float = 0.0  #: this process's own, less what it spun
 
 
 class Conductor:
@@ -96,6 +95,7 @@ class Conductor:
         self._measure_us: int | None = None
         self.load: Load | None = None
         self._seen_deliveries = 0
+        self._tidy_us = 0
 
     def measured_seconds(self, now: int) -> float:
         """How much of the measured time has passed."""
@@ -139,7 +139,7 @@ class Conductor:
 
     async def _connect(self) -> None:
         bots, began_us, started = self.cast.bots, now_us(), 0
-        while self._gate.meet("connected", None) is None or self.cast.entered() < len(bots):
+        while self.cast.entered() < len(bots) or self._gate.meet("connected", None) is None:
             allowed = int((now_us() - began_us) * self.settings.ramp / 1e6) + 1
             connecting = sum(not (bot.entered or bot.gone) for bot in bots[:started])
             allowed = min(allowed, started + CONNECTING_AT_ONCE - connecting, len(bots))
@@ -151,8 +151,6 @@ class Conductor:
                 raise ChatroomError("stopped before everyone was in the room")
             self._poller.wake_at(now_us() + 2_000)
             await self._poller.wait()
-            if self.cast.entered() == len(bots) and self._gate.meet("connected", None):
-                break
         self.connect_seconds = (now_us() - began_us) / 1e6
 
     async def _call_the_roll(self) -> None:
@@ -205,6 +203,7 @@ class Conductor:
         self.audit.transcript.digest_from(measure_us)
         self.phase = Phase.WARM_UP
         await self._load_until(measure_us)
+        self._tick(measure_us - 1)
         self.phase = Phase.MEASURING
         if work.storm:
             at_us = now_us() + int(work.duration_seconds * 250_000)
@@ -218,7 +217,7 @@ class Conductor:
         self.measured.seconds = self.ledger.measured_us / 1e6
         self.measured.cpu_seconds = self._busy_seconds() - cpu_seconds
         self.measured.delivered_within = self.audit.deliveries - deliveries
-        self._tick(now)
+        self._tick(min(stop_us, now) - 1)
 
     async def _load_until(self, stop_us: int) -> None:
         """Send what is due, and hear what comes, until a moment of the monotonic clock."""
@@ -228,8 +227,11 @@ class Conductor:
                 self._tick(now)
                 tick_us = now + TICK_US
             wake_us = min(tick_us, stop_us)
-            if self.load is None and now >= self._begin_us:
-                self._start_load()
+            if self.load is None:
+                if now >= self._begin_us:
+                    self._start_load()
+                else:
+                    wake_us = min(wake_us, self._begin_us)
             if self.load is not None and (next_us := self.load.say_due(now)) is not None:
                 wake_us = min(wake_us, next_us)
             if self.storm is not None:
@@ -256,8 +258,10 @@ class Conductor:
     def _tick(self, now: int) -> None:
         self.ledger.at(now).received += self.audit.deliveries - self._seen_deliveries
         self._seen_deliveries = self.audit.deliveries
-        self.ledger.fold()
-        self.audit.trim()
+        if now >= self._tidy_us:
+            self._tidy_us = now + TIDY_US
+            self.ledger.fold()
+            self.audit.trim()
 
     # After the load.
 
@@ -272,6 +276,7 @@ class Conductor:
                 totals is None
                 and (met := self._gate.meet("sent", dict(self.talk.sent))) is not None
             ):
+                began_us = moved_us = now_us()
                 totals = {int(talker): count for part in met for talker, count in part.items()}
                 self.talk.sent = Counter(totals)
             now = now_us()
@@ -279,7 +284,7 @@ class Conductor:
                 seen, moved_us = self.audit.deliveries, now
             if totals is not None and (self._heard_all() or now - moved_us > QUIET_US):
                 return
-            if now - began_us > DRAIN_US:
+            if totals is not None and now - began_us > DRAIN_US:
                 return
             self._poller.wake_at(now + 5_000)
             await self._poller.wait()

@@ -65,7 +65,7 @@ class Ledger:
         """How long the measured time was; 0 while it has no end."""
         if self._start_us is None or self._stop_us is None:
             return 0
-        return self._stop_us - self._start_us
+        return max(0, self._stop_us - self._start_us)
 
     def at(self, due_us: int) -> Interval:
         """The interval of a moment on the monotonic clock."""

@@ -19,11 +19,13 @@ class Load:
     """
 
     def __init__(self, talk: Talk, transcript: Transcript, pacing: OpenLoop | ClosedLoop) -> None:
+        self.given_up = 0  #: messages that a closed loop did not wait for any more
+        self.is_closed_loop = isinstance(pacing, ClosedLoop)
         self._talk = talk
         self._transcript = transcript
         self._pacing = pacing
-        self.is_closed_loop = isinstance(pacing, ClosedLoop)
-        self._said_before = talk.total
+        # What is still on its way of the roll call is under way too.
+        self._said_before = talk.total - transcript.outstanding()
         self._heard_before = transcript.own_messages
         self._ended = False
 
@@ -31,16 +33,17 @@ class Load:
         """Say what was due up to now; returns when more is, if the clock alone decides that."""
         if self._ended:
             return None
+        if isinstance(self._pacing, OpenLoop):
+            if dues := self._pacing.due(now_us):
+                self._talk.say(dues)
+            return self._pacing.next_us()
+        if self._pacing.is_stalled(now_us, self._transcript.own_messages):
+            self.given_up += self._transcript.give_up()
         said = self._talk.total - self._said_before
         heard = self._transcript.own_messages - self._heard_before
-        if dues := self._pacing.due(now_us, said, heard):
-            self._talk.say(dues, at_once=self.is_closed_loop)
-        return self._pacing.next_us()
-
-    @property
-    def given_up(self) -> int:
-        """Messages that a closed loop did not wait for any more."""
-        return self._pacing.given_up if isinstance(self._pacing, ClosedLoop) else 0
+        if dues := self._pacing.due(now_us, said - heard):
+            self._talk.say(dues, at_once=True)
+        return None
 
     def end(self, due_before_us: int) -> None:
         """No more; but what was due before that moment by the clock is said, however late."""
@@ -75,7 +78,9 @@ def pacing_of(
     if not talkers:
         return None
     if work.in_flight is not None:
-        return ClosedLoop(len(range(rank, work.in_flight, processes)))
+        # Talkers are dealt out one by one, so the first so many processes have some.
+        speaking = min(processes, work.talkers)
+        return ClosedLoop(len(range(rank, work.in_flight, speaking)))
     share = (work.rate or 0.0) * talkers / work.talkers
     # Processes take turns instead of speaking at once.
     shift = int(rank / max(work.rate or 1.0, 1e-9) * 1e6)

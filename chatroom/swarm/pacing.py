@@ -1,27 +1,10 @@
-"""When the next messages are due."""
+"""When the next messages are due. Times are µs on the monotonic clock."""
 
 from __future__ import annotations
-
-from typing import Protocol
 
 #: What is under way is taken for lost when nothing has come back for so long, so that a closed loop
 #: goes on.
 STALLED_US = 2_000_000
-
-
-class Pacing(Protocol):
-    """Tells when messages are due. Times are µs on the monotonic clock."""
-
-    def due(self, now_us: int, sent: int, completed: int) -> list[int]:
-        """The moments, up to now, at which messages were due that have not been asked for yet.
-
-        Args:
-            sent: messages sent since the load began.
-            completed: those of them that the witness has heard.
-        """
-
-    def next_us(self) -> int | None:
-        """When the next one is due, if the clock alone decides that."""
 
 
 class OpenLoop:
@@ -32,7 +15,8 @@ class OpenLoop:
         self._start_us = start_us
         self._asked = 0
 
-    def due(self, now_us: int, sent: int, completed: int) -> list[int]:
+    def due(self, now_us: int) -> list[int]:
+        """The moments up to now at which messages were due that have not been asked for yet."""
         dues = []
         while (next_us := self.next_us()) <= now_us:
             dues.append(next_us)
@@ -40,6 +24,7 @@ class OpenLoop:
         return dues
 
     def next_us(self) -> int:
+        """When the next one is due."""
         return self._start_us + int(self._asked * 1_000_000 / self._rate)
 
 
@@ -53,18 +38,15 @@ class ClosedLoop:
 
     def __init__(self, in_flight: int) -> None:
         self._in_flight = in_flight
-        self.given_up = 0  #: messages that were not waited for any more
-        self._completed = 0
+        self._heard = 0
         self._moved_us = 0
 
-    def due(self, now_us: int, sent: int, completed: int) -> list[int]:
-        if completed != self._completed or not self._moved_us:
-            self._completed, self._moved_us = completed, now_us
-        elif now_us - self._moved_us > STALLED_US:
-            self.given_up = sent - completed
-            self._moved_us = now_us
-        under_way = sent - completed - self.given_up
-        return [now_us] * max(0, self._in_flight - under_way)
+    def due(self, now_us: int, under_way: int) -> list[int]:
+        """One moment, now, for each message that is due."""
+        return [now_us] * (self._in_flight - under_way)
 
-    def next_us(self) -> None:
-        return None
+    def is_stalled(self, now_us: int, heard: int) -> bool:
+        """Has nothing come back for `STALLED_US`? Asked often, with the messages heard so far."""
+        if heard != self._heard or not self._moved_us:
+            self._heard, self._moved_us = heard, now_us
+        return now_us - self._moved_us > STALLED_US

@@ -18,7 +18,7 @@ import struct
 import time
 from collections.abc import Callable
 from math import inf
-from time import monotonic
+from time import monotonic, thread_time
 from types import TracebackType
 from typing import Self
 
@@ -30,7 +30,7 @@ Ready = Callable[[int], None]
 #: As `select.epoll.poll` returns them: descriptors and masks.
 Events = list[tuple[int, int]]
 
-#: While a measurement runs, the longest time between two turns of Trio's loop.
+#: While a measurement runs, Trio's loop has its turn when so long has passed since its last one.
 LINGER_SECONDS = 0.02
 
 #: While a measurement runs, epoll is asked again and again for so long before it is waited for:
@@ -87,7 +87,7 @@ class Poller:
         self._turn_at = 0.0
         self._lead_us = 0  # the timer goes off so long before something is due
         self._active_at = 0.0  # when something was ready the last time
-        self.spun_seconds = 0.0  #: spent asking in vain
+        self.spun_seconds = 0.0  #: of the processor's time, spent asking in vain
         self.first: Ready | None = None  #: called before all others when several are ready
         self._epoll.register(self._timer.fileno(), select.EPOLLIN)
 
@@ -148,26 +148,29 @@ class Poller:
         long, because the way through Trio's loop costs 5 to 9 µs. And it spins before it blocks:
         a core that went to sleep wakes slowly and with cold caches, which made 100 to 400 µs for
         an interpreter, 20 to 50 for a program in C. (Median with one in flight: 399 µs blocking,
-        218 spinning, where a generator in C reads 203 to 231.) It is a checkpoint at least every
-        `LINGER_SECONDS`.
+        218 spinning, where a generator in C reads 203 to 231.) It is a checkpoint every
+        `LINGER_SECONDS` to twice that.
         """
         self._lead_us = int(SPIN_SECONDS * 1e6)
-        self._dispatch(self._epoll.poll(0, _MAX_EVENTS) or self._spin())
-        self._active_at = now = monotonic()
+        events = self._epoll.poll(0, _MAX_EVENTS) or self._spin()
+        self._dispatch(events)
+        now = monotonic()
+        if events:
+            self._active_at = now
         if now - self._turn_at >= LINGER_SECONDS:
             await trio.lowlevel.checkpoint()
             self._turn_at = monotonic()
 
     def _spin(self) -> Events:
         """Ask until something is ready or due, or wait for it if that is not so soon."""
-        began = now = monotonic()
+        began, now = thread_time(), monotonic()
         due = inf if self._due_us is None else self._due_us / 1e6
         until = due if due - now <= SPIN_SECONDS else self._active_at + SPIN_SECONDS
         events: Events = []
         while now < until and not (events := self._epoll.poll(0, _MAX_EVENTS)):
             os.sched_yield()  # to a server on this very core
             now = monotonic()
-        self.spun_seconds += now - began
+        self.spun_seconds += thread_time() - began
         if events or now >= due:
             return events
         return self._epoll.poll(LINGER_SECONDS, _MAX_EVENTS)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from chatroom.swarm.transcript import Group, Transcript
+from chatroom.swarm.transcript import NO_DUE_US, Group, Transcript
 
 #: `clear_until` of a reader without own messages ahead: no offset is beyond it.
 NEVER = 1 << 62
@@ -117,10 +117,11 @@ class Reader:
         if stop <= index:
             return
         self.index = stop
-        self._judge.deliveries += stop - index
         groups, first = script.groups, script.first
         while index < stop:
             group = groups[index - first]
             until = group.end if group.end < stop else stop
             group.counts[at_us - group.due_us] += until - index
+            if group.due_us != NO_DUE_US:
+                self._judge.deliveries += until - index
             index = until

@@ -16,7 +16,7 @@ class Standing(ABC):
 
     def __init__(self, dialect: Dialect, payload: Payload, ledger: Ledger) -> None:
         self.transcript = Transcript(dialect, payload, ledger)
-        self.deliveries = 0  #: records received by readers in step, so far: for the live view
+        self.deliveries = 0  #: messages of this run received in their turn, by all readers, so far
         self.readers: list[Reader] = []
         self.witness = Reader("witness")
         self._dialect = dialect

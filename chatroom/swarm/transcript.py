@@ -70,7 +70,9 @@ class Transcript:
         self.first = 0  #: the first record that is kept
         self.count = 0  #: records so far, those trimmed away included
         self.messages = 0  #: those of them that are messages of this run, in their turn
-        self.own_messages = 0  #: those of these that talkers of this process have sent
+        #: Messages of this process's own talkers that the witness has heard, in whatever turn, or
+        #: that are not to be waited for any more: a closed loop goes by it.
+        self.own_messages = 0
         self.ends: list[int] = []  #: absolute offset of the end of each record kept
         self.keys: list[int] = []
         self.groups: list[Group] = []
@@ -85,6 +87,7 @@ class Transcript:
         self._senders: dict[int, bytes] = {}
         self._frames: dict[int, tuple[bytes, bytes]] = {}  # what stands around a talker's texts
         self._expected: dict[bytes, Mark] = {}  # by record where the frame is known, else by text
+        self._given_up: set[int] = set()  # keys counted in `own_messages` without being heard
         self._partial = b""  # the record that is not complete yet
         self._digest_from_us: int | None = None
 
@@ -130,36 +133,65 @@ class Transcript:
 
     def _add_unexpected(self, record: bytes, mark: Mark | None, end: int) -> None:
         """A record that has to be looked at; `mark` is what was expected, but not now."""
+        own = mark is not None
         if mark is None:
-            mark = self._heard(record)
-        else:
-            self.own_messages += 1
+            mark, own = self._heard(record)
+        if mark is not None and own:
+            self._count_own(key_of(mark))
         if mark is None:
             if self._payload.left_traces_in(record):
                 self.faults.records[self.count] = "altered"
             self._add(OTHER, NO_DUE_US, end)
-        elif (key := self._in_turn(mark)) == OTHER:
+        elif (key := self._in_turn(mark, own=own)) == OTHER:
             self._add(OTHER, NO_DUE_US, end)
         else:
             self._add(key, mark.due_us, end)
 
-    def _heard(self, record: bytes) -> Mark | None:
-        """Like `read`, for the witness, who hears each message once."""
+    def _heard(self, record: bytes) -> tuple[Mark | None, bool]:
+        """Like `read`, for the witness, who hears each message once; and whether it is one that a
+        talker of this process has sent.
+        """
         said = self._dialect.said(record)
         if said is None:
-            return None
+            return None, False
         mark = self._expected.pop(said.text, None)
         if mark is None:
-            return self.read(record)
+            return self.read(record), False
         if self._senders.setdefault(mark.talker, said.sender) != said.sender:
-            return None
-        self.own_messages += 1
+            return None, False
         if self._dialect.fixed_frame:
             before, _, after = record.partition(said.text)
             self._frames[mark.talker] = before, after
-        return mark
+        return mark, True
 
-    def _in_turn(self, mark: Mark) -> int:
+    def outstanding(self) -> int:
+        """How many of the messages that were expected may still come.
+
+        Of those that were said before the witness came in none will.
+        """
+        numbers = self.next_number
+        self._expected = {
+            text: mark
+            for text, mark in self._expected.items()
+            if mark.number >= numbers.get(mark.talker, 0)
+        }
+        return len(self._expected)
+
+    def give_up(self) -> int:
+        """Count all that is expected as heard; returns how many messages these are."""
+        before = self.own_messages
+        for mark in self._expected.values():
+            self._count_own(key_of(mark), given_up=True)
+        self._expected.clear()
+        return self.own_messages - before
+
+    def _count_own(self, key: int, *, given_up: bool = False) -> None:
+        if key not in self._given_up:
+            self.own_messages += 1
+        if given_up:
+            self._given_up.add(key)
+
+    def _in_turn(self, mark: Mark, *, own: bool) -> int:
         """The key of a message; `OTHER`, and a fault noted, if it came double or after its turn."""
         key = key_of(mark)
         # The first talker calls the roll: the witness may enter between two of its messages. The
@@ -174,7 +206,10 @@ class Transcript:
                 self.faults.late.add(key)
             return OTHER
         for number in range(expected, mark.number):
-            self.faults.absent[key_of(Mark(mark.talker, number, 0))] = self.count
+            missing = key_of(Mark(mark.talker, number, 0))
+            self.faults.absent[missing] = self.count
+            if own:
+                self._count_own(missing, given_up=True)
         return self._next(mark)
 
     def _next(self, mark: Mark) -> int:

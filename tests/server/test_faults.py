@@ -7,6 +7,7 @@ import logging
 import random
 import re
 import socket
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,9 @@ from tests.visiting import PATIENCE_SECONDS, House, Visitor
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
+
+#: Of empty lines: a few seconds of work for a server that does nothing else.
+MOST_MEGABYTES = 100
 
 FUZZED_LINES = 12_500  # in each format, each mode and each of two cuts: 100,000
 
@@ -197,3 +201,33 @@ async def test_what_is_set_on_every_socket() -> None:
     assert lowat == NOTSENT_LOWAT_BYTES
     assert timeout_ms == USER_TIMEOUT_SECONDS * 1000
     assert 0 < idle_seconds <= 60
+
+
+async def test_a_flood_of_empty_lines_before_the_hello_keeps_nobody_waiting(
+    open_room: OpenHouse,
+) -> None:
+    house = await open_room()
+    flooding, stop = threading.Event(), threading.Event()
+
+    def flood() -> int:
+        """Megabytes sent, from a thread: it goes on while Trio's loop does not."""
+        with socket.create_connection(("127.0.0.1", house.service.port)) as sock:
+            for sent in range(MOST_MEGABYTES):
+                sock.sendall(b"\n" * 1_000_000)
+                flooding.set()
+                if stop.is_set():
+                    return sent
+        return MOST_MEGABYTES
+
+    sent: list[int] = []
+
+    async def run_flood() -> None:
+        sent.append(await trio.to_thread.run_sync(flood))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_flood)
+        await trio.to_thread.run_sync(flooding.wait)
+        visitor = await house.enter("visitor")
+        await visitor.settle()
+        stop.set()
+    assert sent[0] < MOST_MEGABYTES

@@ -252,12 +252,10 @@ class Conversation:
 
     def _status(self) -> str:
         room = self._room
-        parts = [
-            visible(room.name),
-            visible(self._render.nick),
-            f"{self._people.count} here",
-            self._state,
-        ]
+        parts = [visible(room.name), visible(self._render.nick)]
+        if self._state == "connected":  # else nobody here knows how many are there
+            parts.append(f"{self._people.count} here")
+        parts.append(self._state)
         if self._unread.count:
             parts.append(f"{self._unread.count} unread")
         waiting = room.statistics().outstanding

@@ -109,7 +109,7 @@ async def test_a_lost_connection_keeps_the_line_and_comes_back_by_itself(
             alice.type("not lost")
             relay.cut(refuse=True)
             await alice.until_shown("connection lost")
-            await alice.until(lambda: "reconnecting" in alice.status)
+            await alice.until(lambda: alice.status.startswith(" lobby │ alice │ reconnecting"))
             alice.type("\r")
             await alice.until(lambda: alice.status.startswith(" not connected"))
             assert alice.input == "> not lost"
