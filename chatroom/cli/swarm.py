@@ -17,8 +17,7 @@ _HELP = """Load a room with bots, and say honestly how it fared.
 Connects bots, lets some of them talk, and ends with a verdict, the latency from the moment each
 message was due to its arrival at each reader, and an audit: nothing lost, doubled, reordered or
 altered, and one order for all readers. With --rate messages are due at a steady pace, whatever the
-server does; with --in-flight the next one is due when the first listener has
-heard an earlier one.
+server does; with --in-flight the next one is due when the first listener has heard an earlier one.
 
 Exit codes: 0 pass; 1 the run was not possible; 2 usage; 3 the audit found faults; 4 the swarm
 itself was the bottleneck, so the figures are no measure of the server; 99 a --threshold was

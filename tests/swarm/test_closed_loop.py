@@ -59,10 +59,14 @@ def test_what_was_said_before_the_witness_came_in_is_not_outstanding() -> None:
 
 
 def test_a_closed_loop_gives_up_after_a_pause_and_keeps_its_window() -> None:
-    script = Script(0)
+    script = Script(3)
+    script.hear(0)
     load = Load(script.talk, script.transcript, ClosedLoop(0))
-    assert load.say_due(1) is None
-    assert not load.given_up
+    load.say_due(1)
+    load.say_due(STALLED_US)
+    assert load.given_up == 0
+    load.say_due(2 + STALLED_US)
+    assert load.given_up == 2
     loop = ClosedLoop(3)
     assert loop.due(5, under_way=1) == [5, 5]
     assert loop.due(5, under_way=4) == []
