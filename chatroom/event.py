@@ -29,6 +29,9 @@ class CloseReason(StrEnum):
     SHUTDOWN = "shutdown"
 
 
+#: What can happen in a room.
+EVENT_KINDS = frozenset({"message", "action", "join", "leave", "rename"})
+
 #: Kinds that tell who is here; a client that says `"presence":false` does not get them.
 PRESENCE_KINDS = frozenset({"join", "leave", "rename"})
 

@@ -20,6 +20,22 @@ MAX_LINE_BYTES = 8192
 #: across a network, short enough that `nc` seems to be answered at once.
 ENTER_SECONDS = 0.25
 
+#: Who has begun a first line is waited for this long: as a person's terminal sends whole lines,
+#: half a line is a program's, cut by the network. Then it is taken for plain text.
+FIRST_LINE_SECONDS = 5.0
+
+#: What one turn of the room takes of one connection. A 64 KiB read can be 32,000 lines: 0.3 s in
+#: which nobody else would be heard, and 3 MB of JSON for every reader before the first has a chance
+#: to read. 256 lines are 1 to 3 ms.
+GROUP_WEIGHT = 256
+
+#: What a rename counts for among these: another's nick may take 134 microseconds to prepare.
+RENAME_WEIGHT = 16
+
+#: Drafts of all connections in one batch: with more, what is left waits for the next turn. Some
+#: 20 ms at the most; 500 talkers with eight lines each still share one round of sends.
+BATCH_DRAFTS = 4096
+
 #: An `id` of a request is echoed in its answer; longer than any UUID, short enough to be harmless.
 MAX_ID_CHARS = 64
 
@@ -84,6 +100,18 @@ USER_TIMEOUT_SECONDS = 30
 #: answers need not ask more. A fraction of the outbox limit, and more than a page of history.
 DRAINED_BYTES = 256 * 1024
 
+#: A reader that has taken nothing for so long does not read: with more than its limit waiting it is
+#: closed, and nobody's talk waits for it. Longer than a collector's pause or a lost packet's timer.
+STALL_SECONDS = 0.5
+
+#: Who talks without end waits at most this long, each turn, for readers that are behind: so a paste
+#: of a million lines goes as fast as the room can read it, and the slowest cannot stop it.
+EASE_SECONDS = 1.0
+
+#: A replay or a page of history goes out in pieces of about this size, so that no answer is in the
+#: way of what everybody hears.
+PIECE_BYTES = 64 * 1024
+
 #: How long a closed connection may take to read its last lines before the socket goes.
 LINGER_SECONDS = 1.0
 
@@ -118,11 +146,26 @@ class FeedSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WebSettings:
+    """The page and the WebSocket, on the room's own port."""
+
+    #: Names beside `localhost`, this host's own and addresses by which browsers may ask for it: any
+    #: other may be an attacker's that points here (DNS rebinding).
+    hosts: tuple[str, ...] = ()
+    #: Origins (`https://chat.example.org`) beside the page's own whose scripts may open the
+    #: WebSocket: any other page that a member visits would speak in the member's place.
+    origins: tuple[str, ...] = ()
+    #: Whether health and figures are answered to other machines too.
+    open_figures: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """What the operator chooses; the options of `chatroom serve`."""
 
     host: str = DEFAULT_HOST
     port: int = DEFAULT_PORT  #: 0 lets the system choose a free one
+    unix_path: str | None = None  #: a Unix socket to listen on as well
     mode: str = "epoll"  #: epoll, or thread: the thread-per-connection baseline
     room: str = "lobby"
     #: Members; one more is told `room_full`.
@@ -143,6 +186,8 @@ class ServerSettings:
     recent_events: int = 1000
     #: The multicast feed; None: there is none.
     feed: FeedSettings | None = None
+    #: The web page and the WebSocket; None: neither, and nothing is served over HTTP.
+    web: WebSettings | None = WebSettings()
 
 
 class Durability(StrEnum):

@@ -76,7 +76,7 @@ def _show(lines: Iterator[str]) -> None:
     """Print them; safe for a terminal also where somebody else has written into the file."""
     import os
 
-    from chatroom.protocol.text import make_safe
+    from chatroom.room.text import make_safe
 
     try:
         for line in lines:
@@ -91,17 +91,17 @@ def _line(event: Event | Gap) -> str:
     from datetime import datetime
 
     from chatroom.event import Gap
-    from chatroom.protocol.plain import Plain
+    from chatroom.protocol.plain.render import PLAIN
 
     if isinstance(event, Gap):
         return f"-- {event.text}"
-    said = Plain.event(event).decode().removesuffix("\n")
+    said = PLAIN.event(event, b"").decode().removesuffix("\n")
     return f"{datetime.fromisoformat(event.time).astimezone():%Y-%m-%d %H:%M:%S} {said}"
 
 
 def _is_nick(name: str) -> Callable[[str], bool]:
     """Whether another name is the same, by the rule of the room."""
-    from chatroom.nick import NickInvalid, parse_nick
+    from chatroom.room.nick import NickInvalid, parse_nick
 
     try:
         _, key = parse_nick(name)

@@ -18,6 +18,7 @@ from chatroom.settings import (
     FeedSettings,
     JournalSettings,
     ServerSettings,
+    WebSettings,
 )
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ class LogLevel(StrEnum):
     info = "info"
     warning = "warning"
     error = "error"
+
+
+class Figures(StrEnum):
+    local = "local"
+    everybody = "everybody"
 
 
 class LogFormat(StrEnum):
@@ -194,6 +200,44 @@ def serve(
             envvar="CHATROOM_FEED_KEEP", min=0, help="Newest events kept to be sent again."
         ),
     ] = FeedSettings.keep,
+    unix: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_UNIX",
+            metavar="PATH",
+            show_default="none",
+            help="Listen on this Unix socket too; it is for its owner alone.",
+        ),
+    ] = None,
+    no_web: Annotated[
+        bool,
+        typer.Option("--no-web", envvar="CHATROOM_NO_WEB", help="No web page and no WebSocket."),
+    ] = False,
+    web_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CHATROOM_WEB_HOST",
+            metavar="NAME",
+            show_default="this host's own",
+            help="A name by which browsers may ask for the page; may be given several times.",
+        ),
+    ] = None,
+    web_origin: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CHATROOM_WEB_ORIGIN",
+            metavar="ORIGIN",
+            show_default="the page's own",
+            help="A page, as https://chat.example.org, whose scripts may come in; several times.",
+        ),
+    ] = None,
+    metrics: Annotated[
+        Figures,
+        typer.Option(
+            envvar="CHATROOM_METRICS",
+            help="Who is answered on /metrics and /healthz: this machine only, or everybody.",
+        ),
+    ] = Figures.local,
     log_level: Annotated[LogLevel, typer.Option(envvar="CHATROOM_LOG_LEVEL")] = LogLevel.info,
     log_format: Annotated[LogFormat, typer.Option(envvar="CHATROOM_LOG_FORMAT")] = LogFormat.text,
 ) -> None:
@@ -230,6 +274,14 @@ def serve(
             request_port=multicast_request_port,
             datagram_bytes=multicast_datagram,
             keep=feed_keep,
+        ),
+        unix_path=unix,
+        web=None
+        if no_web
+        else WebSettings(
+            hosts=tuple(web_host or ()),
+            origins=tuple(web_origin or ()),
+            open_figures=metrics is Figures.everybody,
         ),
     )
     journal_settings = JournalSettings(

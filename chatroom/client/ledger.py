@@ -15,7 +15,7 @@ import trio
 from chatroom.client.errors import RoomError, Unconfirmed
 from chatroom.client.lines import Answer, BadLine
 from chatroom.event import Event
-from chatroom.protocol.text import make_safe
+from chatroom.room.text import make_safe
 
 #: Requests that become events, so that asking them twice would be heard twice.
 STATEMENTS = frozenset({"message", "action", "rename"})

@@ -50,6 +50,13 @@ class Welcome(Answer, frozen=True):
 class Ack(Answer, frozen=True):
     id: str
     seq: int
+    nick: str | msgspec.UnsetType = msgspec.UNSET  #: of a rename: the nick as it was given
+
+
+class Renamed(Answer, frozen=True):
+    """A person has another name now; programs get an ack."""
+
+    nick: str
 
 
 class Members(Answer, frozen=True, omit_defaults=True):
@@ -95,4 +102,4 @@ class Bye(Answer, frozen=True):
     text: str
 
 
-AnyAnswer = Welcome | Ack | Members | History | Help | Pong | Error | Presence | Bye
+AnyAnswer = Welcome | Ack | Members | History | Help | Pong | Error | Presence | Bye | Renamed

@@ -7,43 +7,45 @@ from typing import Annotated
 import msgspec
 
 from chatroom.event import CloseReason
+from chatroom.protocol.format import Format
 from chatroom.settings import MAX_ID_CHARS
 
 RequestId = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class Refused(ValueError):
-    """A request that cannot be granted: a code of the protocol, and a sentence for a person."""
+class Speaks(msgspec.Struct, frozen=True, gc=False):
+    """From here on the client is spoken to in this format. It may be in the room already."""
 
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
+    format: Format
+    own: frozenset[str] = frozenset()  #: kinds of its own events that it wants back
 
 
 class Hello(msgspec.Struct, frozen=True):
-    """The wish to enter, or to go over to JSON Lines; plain clients say it without knowing."""
+    """The wish to enter, or, of somebody who is in the room, to go on under another format."""
 
-    nick: str | None = None
+    nick: str | None = None  #: None: a guest's name
     after: Number | None = None  #: resume: every event above this number comes first
     session: str | None = None  #: the session that `after` counts in; None: the present one
     token: str | None = None  #: proves that a nick held by a dead connection is one's own
-    presence: bool = True  #: joins, leaves and renames are wanted
-    echo: bool = False  #: one's own messages are wanted back
-
-
-class PlainHello(msgspec.Struct, frozen=True):
-    """A plain client enters: by `/nick NAME` said first, or under a guest's name."""
-
-    nick: str | None = None
+    #: A program must know whether it has the name it wanted: it is not let in otherwise. A person
+    #: is told, and is a guest.
+    strict: bool = True
 
 
 class BadHello(msgspec.Struct, frozen=True):
-    """A hello that cannot be read: it is answered in JSON, and the connection is closed."""
+    """A hello that cannot be read: it is answered, and the connection is closed."""
 
     code: str
     text: str
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """Bytes that answer the client at once, whole and framed: what a protocol says below the room
+    (a 101, a PONG, a page). They are no part of the room's order.
+    """
+
+    data: bytes
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -75,10 +77,10 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 
 
 #: What a connection hands to the broadcaster.
-Draft = Hello | PlainHello | BadHello | Request | Refusal | Ending
+Draft = Speaks | Hello | BadHello | Request | Refusal | Reply | Ending
 
 #: Requests whose answers can be long: one at a time, the next is read when it has been answered.
-QUERY_KINDS = frozenset({"who", "history", "help"})
+QUERY_KINDS = frozenset({"who", "history", "search", "help"})
 
 
 def is_query(draft: Draft) -> bool:

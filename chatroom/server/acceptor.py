@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import trio
 
-from chatroom.errors import ChatroomError
-from chatroom.server.sockets import peer_name, prepare_listener
-from chatroom.settings import ACCEPT_BACKLOG, ACCEPT_BATCH
+from chatroom.settings import ACCEPT_BATCH
+from chatroom.transport.sockets import is_local, peer_name
 
 log = logging.getLogger("chatroom.server")
 
@@ -23,43 +22,10 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 #: without it the loop would spin.
 _EXHAUSTED_PAUSE_SECONDS = 0.05
 
+#: What is done with a newcomer: its socket, its name for the log, whether it is on this machine.
+Take = Callable[[socket.socket, str, bool], None]
+
 FULL_LINE = b"-- the room is full (room_full)\n"
-
-
-async def open_listeners(host: str, port: int) -> list[socket.socket]:
-    """Listening sockets on every address of `host`, non-blocking, all on one port.
-
-    Port 0 lets the system choose. Raises `ChatroomError` with a line for the user.
-    """
-    try:
-        listeners = await trio.open_tcp_listeners(port, host=host, backlog=ACCEPT_BACKLOG)
-        if port == 0 and len(listeners) > 1:  # each has got a port of its own
-            chosen = listeners[0].socket.getsockname()[1]
-            for listener in listeners:
-                await listener.aclose()
-            listeners = await trio.open_tcp_listeners(chosen, host=host, backlog=ACCEPT_BACKLOG)
-    except (OSError, UnicodeError) as error:  # the latter of a host that cannot be a name
-        raise ChatroomError(_explain(host, port, error)) from error
-    opened = []
-    for listener in listeners:
-        sock = socket.socket(fileno=listener.socket.detach())
-        sock.setblocking(False)
-        prepare_listener(sock)
-        opened.append(sock)
-    return opened
-
-
-def _explain(host: str, port: int, error: OSError | UnicodeError) -> str:
-    if isinstance(error, socket.gaierror | UnicodeError):
-        return f"cannot listen on {host}: no such address; --host takes an address of this machine"
-    # Trio wraps what several addresses gave in an exception group, but keeps the number.
-    if error.errno == errno.EADDRINUSE or "in use" in str(error):
-        return f"port {port} on {host} is in use; choose another with --port, 0 for any free one"
-    if error.errno == errno.EACCES:
-        return f"port {port} is not allowed to you; choose one above 1023 with --port"
-    if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is not an address of this machine; see --host"
-    return f"cannot listen on {host} port {port}: {error.strerror or error}"
 
 
 class Acceptor:
@@ -72,8 +38,10 @@ class Acceptor:
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._last_complaint = -1.0
 
-    async def run(self, take: Callable[[socket.socket, str], None]) -> None:
-        """Call `take(socket, peer)` for each newcomer; it must not block or raise."""
+    async def run(self, take: Take) -> None:
+        """Call `take(socket, peer, is it on this machine)` for each newcomer; it must not block or
+        raise.
+        """
         try:
             while True:
                 await trio.lowlevel.wait_readable(self._listener)
@@ -84,7 +52,7 @@ class Acceptor:
             if self._spare >= 0:
                 os.close(self._spare)
 
-    def _accept_batch(self, take: Callable[[socket.socket, str], None]) -> bool:
+    def _accept_batch(self, take: Take) -> bool:
         """Returns whether the listener can be waited for: false when out of descriptors."""
         for _ in range(ACCEPT_BATCH):
             try:
@@ -99,7 +67,7 @@ class Acceptor:
             if self._is_full():
                 _refuse(sock)
             else:
-                take(sock, peer_name(address))
+                take(sock, peer_name(address), is_local(address))
         return True
 
     def _refuse_with_spare(self) -> bool:

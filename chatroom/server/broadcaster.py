@@ -1,4 +1,4 @@
-"""The way in to the one order: a bounded memory channel, a batch at a time."""
+"""The one order: whoever says something, one task at a time takes the room's turn."""
 
 from __future__ import annotations
 
@@ -6,19 +6,16 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from chatroom.protocol.requests import Draft, Ending, is_query
-from chatroom.settings import BATCH_READS, CHANNEL_READS, SUBMIT_SECONDS
+from chatroom.protocol.requests import Ending, is_query
+from chatroom.server.inlet import Inlet, Read, Said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from trio_typing import TaskStatus
 
+    from chatroom.protocol.requests import Draft
     from chatroom.server.connection import Connection
-    from chatroom.server.dispatcher import Dispatcher
-
-#: One read's drafts, and what to set when they have been dealt with.
-Read = tuple["Connection | None", "Sequence[Draft]", "trio.Event | None"]
 
 
 class _LoopTurn(trio.abc.Instrument):
@@ -32,47 +29,46 @@ class _LoopTurn(trio.abc.Instrument):
 
 
 class Broadcaster:
-    """Takes drafts from the connections and has them dispatched, batch by batch.
+    """Takes drafts from the connections and has them dealt with, batch by batch.
 
     A batch is what waits: the first read, then everything else that is there already. `submit` is
     the only way in, so the order of the room is one order.
     """
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher = dispatcher
-        self._send, self._receive = trio.open_memory_channel[Read](CHANNEL_READS)
-        self._waiting = 0  # reads on their way through the channel, not yet dealt with
+    def __init__(self, inlet: Inlet, turn: Callable[[Sequence[Said]], None]) -> None:
+        self._inlet = inlet
+        self._turn = turn
         self._last_batch_reads = 1
         self._loop_turn = _LoopTurn()
-        dispatcher.wake = self._wake
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Broadcast until cancelled. Connections that submit after that get BrokenResourceError."""
+        inlet = self._inlet
         trio.lowlevel.add_instrument(self._loop_turn)
-        with self._receive as receive:
+        try:
             task_status.started()
             while True:
-                batch = [await receive.receive()]
+                first = await inlet.wait_first()
                 if self._last_batch_reads > 1:
                     # Several talk: let those whose lines are here already say them, for one round
                     # of sends to all. 15 to 20 % more deliveries with 50 and with 500 talkers.
                     await trio.lowlevel.checkpoint()
-                try:
-                    while len(batch) < BATCH_READS:
-                        batch.append(receive.receive_nowait())
-                except trio.WouldBlock:
-                    pass
+                batch = inlet.gather(first)
                 self._take_turn(batch)
-                self._waiting -= len(batch)
+                inlet.waiting -= len(batch)
+        finally:
+            inlet.close()
+            trio.lowlevel.remove_instrument(self._loop_turn)
 
-    async def submit(self, connection: Connection, drafts: Sequence[Draft]) -> None:
-        """Hand over one read's drafts; waits while the channel is full.
+    async def submit(
+        self, connection: Connection, drafts: Sequence[Draft], *, wait: bool = False
+    ) -> None:
+        """Hand over one read's drafts, at least one; waits while the channel is full.
 
-        Returns when they are in the one order or, where the last one is a query, when it has been
-        answered, and where it is an ending, when the last line is in the outbox. If this is
-        cancelled the drafts are in the order all the same: what was read from a client is never
-        lost half-way. Raises `trio.BrokenResourceError` if the broadcaster has ended, and must not
-        be called with no drafts.
+        Returns when they are in the one order or, with `wait`, where the last one is a query, and
+        where it is an ending, when they have been dealt with. If this is cancelled the drafts are
+        in the order all the same: what was read from a client is never lost half-way. Raises
+        `trio.BrokenResourceError` if the broadcaster has ended.
 
         The fast path: in a room where nothing waits, the hop through the channel is a quarter of a
         message's way (171 µs against 132 from talker to reader at one in flight), and a batch of
@@ -82,37 +78,20 @@ class Broadcaster:
         and one batch for all of them is far cheaper (500 talkers: 60,000 deliveries a second with
         a broadcast each, millions in batches).
         """
+        if not self._inlet.waiting and self._last_batch_reads == 1 and self._loop_turn.is_fresh:
+            self._turn([(connection, drafts)])
+            self._loop_turn.is_fresh = False
+            return
         last = drafts[-1]
-        done = trio.Event() if is_query(last) or type(last) is Ending else None
-        read = (connection, drafts, done)
-        if not self._waiting and self._last_batch_reads == 1 and self._loop_turn.is_fresh:
-            self._take_turn([read])
-        else:
-            await self._enqueue(read)
+        done = trio.Event() if wait or is_query(last) or type(last) is Ending else None
+        await self._inlet.put(Read(connection, drafts, done))
         if done is not None:
             await done.wait()
-            await self._dispatcher.answer_query(connection, last)
-
-    async def _enqueue(self, read: Read) -> None:
-        self._waiting += 1
-        try:
-            self._send.send_nowait(read)
-        except trio.WouldBlock:
-            with trio.move_on_after(SUBMIT_SECONDS, shield=True) as patience:
-                await self._send.send(read)
-            if patience.cancelled_caught:
-                self._waiting -= 1
-
-    def _wake(self) -> None:
-        """Take a turn soon although no client asked for anything."""
-        if not self._waiting:
-            self._waiting += 1
-            self._send.send_nowait((None, (), None))
 
     def _take_turn(self, batch: Sequence[Read]) -> None:
-        self._dispatcher.turn(batch)
-        for _, _, done in batch:
-            if done is not None:
-                done.set()
+        self._turn([(read.connection, read.drafts) for read in batch])
+        for read in batch:
+            if read.done is not None:
+                read.done.set()
         self._last_batch_reads = len(batch)
         self._loop_turn.is_fresh = False

@@ -6,6 +6,7 @@ import gc
 import logging
 import resource
 import socket
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,19 +16,20 @@ from chatroom.event import CloseReason
 from chatroom.feed.broadcast import Feed
 from chatroom.protocol import answers
 from chatroom.protocol.moldudp64 import largest_message
-from chatroom.protocol.reader import RequestReader
+from chatroom.protocol.opening import Opening
 from chatroom.protocol.requests import Ending
-from chatroom.protocol.text import TextRules
-from chatroom.room import Room
-from chatroom.server.acceptor import Acceptor, open_listeners
-from chatroom.server.broadcaster import Broadcaster
-from chatroom.server.connection import Connection, Mode
-from chatroom.server.dispatcher import Dispatcher
-from chatroom.server.epoll import EpollMode
-from chatroom.server.fanout import Fanout
-from chatroom.server.sockets import peer_name
-from chatroom.server.threads import ThreadMode
+from chatroom.protocol.session import Visit
+from chatroom.protocol.ways import WAYS
+from chatroom.room.room import Room
+from chatroom.room.text import TextRules
+from chatroom.server.acceptor import Acceptor
+from chatroom.server.connection import Connection
+from chatroom.server.modes import EpollMode, Mode, ThreadMode
+from chatroom.server.offer import Offer
+from chatroom.server.parts import Parts, assemble
 from chatroom.settings import LOBBY_CONNECTIONS, MAX_EVENT_BYTES, ServerSettings
+from chatroom.transport.listening import open_listeners, remove_unix
+from chatroom.transport.sockets import peer_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
     from chatroom.journal import Journal
+    from chatroom.protocol.session import Session
+    from chatroom.server.conversation import Intake
+    from chatroom.transport.contract import Transport
 
 log = logging.getLogger("chatroom.server")
 
@@ -70,10 +75,7 @@ class Service:
             presence_limit=settings.presence_limit,
             last_seq=journal.recent.last_seq,
         )
-        self._fanout = Fanout()
-        self._dispatcher = Dispatcher(self._room, self._fanout, journal)
-        self._dispatcher.entrance.limits = answers.Limits(self._rules.longest_text_bytes)
-        self._broadcaster = Broadcaster(self._dispatcher)
+        self._ended: Counter[CloseReason] = Counter()
         self._journal = journal
 
     def drain(self) -> None:
@@ -81,16 +83,18 @@ class Service:
         self._draining.set()
 
     def statistics(self) -> Statistics:
+        """What is true now. Never blocks."""
         return Statistics(
             connections=len(self._connections),
             members=len(self._room),
             seq=self._room.seq,
             not_stored=self._journal.refused_events,
-            ended=dict(self._dispatcher.ended),
+            ended=dict(self._ended),
         )
 
     @property
     def draining(self) -> bool:
+        """Whether it has begun to end."""
         return self._draining.is_set()
 
     async def run(self, *, task_status: TaskStatus[Service] = trio.TASK_STATUS_IGNORED) -> None:
@@ -98,28 +102,31 @@ class Service:
         clients can connect. Raises `ChatroomError` if it cannot listen. Cancelled, it ends at once.
         """
         try:
-            listeners = await open_listeners(self.settings.host, self.settings.port)
+            listeners = await open_listeners(self.settings)
             feed = self._open_feed(listeners)
         except BaseException:
             with trio.move_on_after(self.settings.grace_seconds, shield=True):
                 await self._journal.aclose()  # nothing was said: the log goes on as it was
             raise
+        parts = self._assemble(feed)
         async with trio.open_nursery() as house:
-            await house.start(self._broadcaster.run)
+            await house.start(parts.broadcaster.run)
             if feed is not None:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
-                mode = self._mode(connections)
+                mode = self._mode(parts, connections)
                 async with trio.open_nursery() as accepting:
                     for listener in listeners:
-                        self._listen(listener, accepting, connections, mode)
+                        self._listen(listener, accepting, connections, parts, mode)
                     where = {} if feed is None else feed.description()
                     self._log("ready", tcp=",".join(self.addresses), **where)
                     task_status.started(self)
                     await self._draining.wait()
                     accepting.cancel_scope.cancel()
+                if self.settings.unix_path is not None:
+                    remove_unix(self.settings.unix_path)
                 self._log("draining", grace_seconds=self.settings.grace_seconds)
-                self._room.closing = True
+                parts.dispatcher.close()
                 for connection in self._connections:
                     connection.stop_reading()
                 grace_seconds = self.settings.grace_seconds
@@ -129,8 +136,20 @@ class Service:
             house.cancel_scope.cancel()
         with trio.move_on_after(self.settings.grace_seconds, shield=True):
             await self._journal.aclose()
-        ended = {str(reason): count for reason, count in self._dispatcher.ended.items()}
+        ended = {str(reason): count for reason, count in self._ended.items()}
         self._log("ended", seq=self._room.seq, not_stored=self._journal.refused_events, **ended)
+
+    def _assemble(self, feed: Feed | None) -> Parts:
+        multicast = None
+        if feed is not None:
+            where = feed.group
+            multicast = answers.Multicast(where.address, where.port, feed.request_port)
+        offer = Offer(answers.Limits(self._rules.longest_text_bytes), multicast)
+        # Half an outbox: an answer of the greatest length does not make its reader a slow one.
+        limit_bytes = self.settings.outbox_limit_bytes // 2
+        parts = assemble(self._room, self._journal, feed, offer, answer_limit_bytes=limit_bytes)
+        self._ended = parts.endings.counts
+        return parts
 
     def _open_feed(self, listeners: Sequence[socket.socket]) -> Feed | None:
         settings = self.settings.feed
@@ -139,16 +158,11 @@ class Service:
         if self.settings.port == 0:
             settings = replace(settings, any_request_port=True)
         try:
-            feed = Feed(settings, listeners[0].getsockname()[1], self._journal, self._room.seq)
+            return Feed(settings, listeners[0].getsockname()[1], self._journal, self._room.seq)
         except BaseException:
             for listener in listeners:
                 listener.close()
             raise
-        self._fanout.feed = feed
-        self._dispatcher.entrance.multicast = answers.Multicast(
-            feed.group.address, feed.group.port, feed.request_port
-        )
-        return feed
 
     def _log(self, message: str, **fields: object) -> None:
         common = {
@@ -158,46 +172,61 @@ class Service:
         }
         log.info(message, extra={"fields": {**fields, **common}})
 
-    def _mode(self, nursery: trio.Nursery) -> Mode:
+    def _mode(self, parts: Parts, nursery: trio.Nursery) -> Mode:
+        def report_slow(connection: Connection, text: str) -> None:
+            parts.endings.soon(connection, CloseReason.SLOW_READER, text)
+
         if self.settings.mode == "thread":
-            return ThreadMode(self.settings)
-        return EpollMode(self.settings, nursery)
+            return ThreadMode(self.settings, parts.intake, parts.congestion, report_slow)
+        return EpollMode(self.settings, nursery, parts.intake, parts.congestion, report_slow)
 
     def _listen(
         self,
         listener: socket.socket,
         accepting: trio.Nursery,
         connections: trio.Nursery,
+        parts: Parts,
         mode: Mode,
     ) -> None:
         address = listener.getsockname()
+        if isinstance(address, tuple):
+            self.port = address[1]
         self.addresses.append(peer_name(address))
-        self.port = address[1]
 
-        def take(sock: socket.socket, peer: str) -> None:
+        def take(sock: socket.socket, peer: str, local: bool) -> None:
             self._accepted += 1
             connection = Connection(self._accepted, peer)
-            mode.attach(sock, connection, self._dispatcher.report_slow)
+            transport = mode.attach(sock, connection)
             self._connections.add(connection)
-            connections.start_soon(self._serve, sock, connection, mode)
+            session = Opening(Visit(self._rules, peer, local), WAYS)
+            connections.start_soon(self._serve, transport, connection, session, mode, parts.intake)
 
         accepting.start_soon(Acceptor(listener, self._is_full).run, take)
 
     def _is_full(self) -> bool:
-        return len(self._connections) >= self.settings.max_clients + LOBBY_CONNECTIONS
+        # Who has been said goodbye to and only reads its last lines is not counted.
+        staying = self._accepted - self._ended.total()
+        return staying >= self.settings.max_clients + LOBBY_CONNECTIONS
 
-    async def _serve(self, sock: socket.socket, connection: Connection, mode: Mode) -> None:
+    async def _serve(
+        self,
+        transport: Transport,
+        connection: Connection,
+        session: Session,
+        mode: Mode,
+        intake: Intake,
+    ) -> None:
         """The one exception boundary of a connection: what gets here is a fault of ours, and ends
         this connection alone.
         """
         try:
-            await mode.serve(sock, connection, RequestReader(self._rules), self._broadcaster)
+            await mode.serve(transport, connection, session)
         except* trio.BrokenResourceError:
             pass  # the broadcaster has ended before it: the server is being stopped at once
         except* Exception:
             log.exception("connection %d: fault in the server", connection.id)
             ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
-            await self._broadcaster.submit(connection, [ending])
+            await intake.take(connection, [ending])
         finally:
             self._connections.discard(connection)
 

@@ -155,7 +155,7 @@ def test_the_server_imports_nothing_of_the_terminal() -> None:
 
 
 def test_the_room_and_the_protocol_do_no_input_or_output() -> None:
-    modules = "event, chatroom.nick, chatroom.room, chatroom.settings, chatroom.protocol.reader"
+    modules = "event, chatroom.room.room, chatroom.settings, chatroom.protocol.ways"
     program = f"import sys, chatroom.{modules}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True

@@ -1,62 +1,69 @@
-"""A room on paper: the dispatcher with everything behind it, and outboxes that write down what is
+"""A room on paper: all of the server behind its connections, and outboxes that write down what is
 sent instead of sending it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from chatroom.event import EVENT_KINDS, CloseReason
 from chatroom.journal.memory import MemoryJournal
-from chatroom.protocol.requests import Draft
-from chatroom.room import Room
+from chatroom.protocol import answers
+from chatroom.protocol.jsonlines.render import JsonLines
+from chatroom.protocol.plain.render import PLAIN
+from chatroom.protocol.requests import Draft, Hello, Speaks
+from chatroom.room.room import Room
 from chatroom.server.connection import Connection
-from chatroom.server.dispatcher import Dispatcher
-from chatroom.server.fanout import Fanout
+from chatroom.server.offer import Offer
+from chatroom.server.parts import assemble
+from chatroom.transport.outbox import Boundary
 
 
 class PaperOutbox:
-    """See `chatroom.server.connection.Outbox`. What the kernel would take, and what it leaves, is
+    """See `chatroom.transport.outbox.Outbox`. What the kernel would take, and what it leaves, is
     one text here; `stuck` makes the reader a slow one at the next byte.
     """
 
+    size_bytes = 0
+
     def __init__(self, report_slow: Callable[[], None]) -> None:
         self.text = b""
-        self.last_line: bytes | None = None
+        self.last: bytes | None = None
         self.failure: OSError | None = None
         self.stuck = False
         self._report_slow = report_slow
 
-    def send(self, lines: bytes) -> int:
+    def send(self, records: bytes) -> int:
         """Takes half of it, as a kernel may: `keep` gets the rest."""
-        if self.last_line is not None:
-            return len(lines)
+        if self.last is not None:
+            return len(records)
         if self.stuck:
             raise BlockingIOError
-        taken = (len(lines) + 1) // 2
-        self.text += lines[:taken]
+        taken = (len(records) + 1) // 2
+        self.text += records[:taken]
         return taken
 
-    def keep(self, lines: bytes, sent_bytes: int) -> None:
+    def keep(self, records: bytes, sent_bytes: int) -> None:
         if self.stuck:
             assert sent_bytes == 0
             self._report_slow()
         else:
-            self.text += lines[sent_bytes:]
+            self.text += records[sent_bytes:]
 
-    def push(self, lines: bytes) -> None:
-        if lines:
+    def push(self, records: bytes) -> None:
+        if records:
             try:
-                sent_bytes = self.send(lines)
+                sent_bytes = self.send(records)
             except BlockingIOError:
                 sent_bytes = 0
-            if sent_bytes != len(lines):
-                self.keep(lines, sent_bytes)
+            if sent_bytes != len(records):
+                self.keep(records, sent_bytes)
 
     def give_up(self, failure: OSError | None = None) -> None:
         raise AssertionError(failure)
 
-    def close(self, last_line: bytes, *, abrupt: bool) -> None:
-        assert self.last_line is None
-        self.last_line = last_line
+    def close(self, last: bytes, boundary: Boundary, *, abrupt: bool) -> None:
+        assert self.last is None
+        self.last = last
 
     async def wait_empty(self) -> None: ...
 
@@ -69,8 +76,8 @@ class PaperRoom:
     def __init__(self, connections: int, *, presence_limit: int = 100) -> None:
         self.journal = MemoryJournal(100_000)
         room = Room("lobby", max_members=1000, presence_limit=presence_limit)
-        self.dispatcher = Dispatcher(room, Fanout(), self.journal)
-        self.dispatcher.wake = lambda: None
+        offer = Offer(answers.Limits(1024))
+        self.parts = assemble(room, self.journal, None, offer, answer_limit_bytes=1 << 20)
         self.slow: list[int] = []  #: in the order in which they were reported, in this turn
         self.outboxes: list[PaperOutbox] = []
         self.connections: list[Connection] = []
@@ -82,7 +89,7 @@ class PaperRoom:
 
         def report_slow() -> None:
             self.slow.append(number)
-            self.dispatcher.report_slow(connection, "slow")
+            self.report_slow(connection, "slow")
 
         outbox = PaperOutbox(report_slow)
         connection.outbox = outbox
@@ -90,14 +97,28 @@ class PaperRoom:
         self.connections.append(connection)
         self.outboxes.append(outbox)
 
-    def turn(self, reads: Sequence[tuple[int, Draft]]) -> list[int]:
+    def report_slow(self, connection: Connection, text: str) -> None:
+        """As an outbox does whose reader has fallen too far behind."""
+        self.parts.endings.soon(connection, CloseReason.SLOW_READER, text)
+
+    def turn(self, reads: Sequence[tuple[int, Sequence[Draft]]]) -> list[int]:
         """One batch; who was found slow in it, in order."""
         self.slow = []
-        self.dispatcher.turn([(self.connections[who], [draft], None) for who, draft in reads])
+        self.parts.dispatcher.turn([(self.connections[who], drafts) for who, drafts in reads])
         return list(dict.fromkeys(self.slow))
 
     def lines(self, who: int) -> list[str]:
         """What a connection has been sent so far; whole lines."""
-        text = self.outboxes[who].text + (self.outboxes[who].last_line or b"")
+        text = self.outboxes[who].text + (self.outboxes[who].last or b"")
         assert not text or text.endswith(b"\n")
         return text.decode().splitlines()
+
+
+def enters(nick: str | None = None) -> list[Draft]:
+    """How somebody comes in with plain text."""
+    return [Speaks(PLAIN), Hello(nick, strict=False)]
+
+
+def enters_json(*, presence: bool = True, echo: bool = False) -> list[Draft]:
+    """How a program comes in, or goes on in JSON Lines."""
+    return [Speaks(JsonLines(presence), EVENT_KINDS if echo else frozenset()), Hello()]

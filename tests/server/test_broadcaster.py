@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatroom.event import CloseReason
-from chatroom.protocol.requests import Draft, Ending, PlainHello, Request
-from chatroom.server.broadcaster import Broadcaster
-from tests.server.paper import PaperRoom
+from chatroom.protocol.requests import Draft, Ending, Request
+from tests.server.paper import PaperRoom, enters
 
 #: What a talker does: say so many lines in one read, pause or not before, be cancelled or not.
 reads = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2), st.booleans()), max_size=12)
@@ -23,11 +22,11 @@ reads = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2), st.booleans()),
 async def test_each_talkers_words_stay_in_order_and_all_readers_see_the_same(
     talkers: list[list[tuple[int, int, bool]]], channel_reads: int
 ) -> None:
-    room = PaperRoom(len(talkers) + 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chatroom.server.broadcaster.CHANNEL_READS", channel_reads)
-        patch.setattr("chatroom.server.broadcaster.BATCH_READS", max(2, channel_reads // 2))
-        await _talk_all(Broadcaster(room.dispatcher), room, talkers)
+        patch.setattr("chatroom.server.inlet.CHANNEL_READS", channel_reads)
+        patch.setattr("chatroom.server.inlet.BATCH_READS", max(2, channel_reads // 2))
+        room = PaperRoom(len(talkers) + 1)
+        await _talk_all(room, talkers)
     _assert_one_order(room, talkers)
 
 
@@ -36,7 +35,7 @@ async def test_nothing_overtakes_what_waits_in_the_channel() -> None:
     talkers = [[(1, 0, False), (1, 0, False), (1, 1, False)] * 4] * 2
     for _ in range(50):
         room = PaperRoom(3)
-        await _talk_all(Broadcaster(room.dispatcher), room, talkers)
+        await _talk_all(room, talkers)
         _assert_one_order(room, talkers)
 
 
@@ -52,23 +51,20 @@ def _assert_one_order(room: PaperRoom, talkers: list[list[tuple[int, int, bool]]
         assert heard == [line for line in everything if not line.startswith(f"n{who}: ")]
 
 
-async def _talk_all(
-    broadcaster: Broadcaster, room: PaperRoom, talkers: list[list[tuple[int, int, bool]]]
-) -> None:
+async def _talk_all(room: PaperRoom, talkers: list[list[tuple[int, int, bool]]]) -> None:
+    broadcaster = room.parts.broadcaster
     async with trio.open_nursery() as nursery:
         await nursery.start(broadcaster.run)
         for who, connection in enumerate(room.connections):
-            await broadcaster.submit(connection, [PlainHello(f"n{who}")])
+            await broadcaster.submit(connection, enters(f"n{who}"))
         async with trio.open_nursery() as talk:
             for who, doings in enumerate(talkers):
-                talk.start_soon(_talk, broadcaster, room, who, doings)
+                talk.start_soon(_talk, room, who, doings)
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
 
 
-async def _talk(
-    broadcaster: Broadcaster, room: PaperRoom, who: int, doings: list[tuple[int, int, bool]]
-) -> None:
+async def _talk(room: PaperRoom, who: int, doings: list[tuple[int, int, bool]]) -> None:
     number = 0
     for count, pauses, cancelled in doings:
         for _ in range(pauses):
@@ -78,7 +74,7 @@ async def _talk(
         with trio.CancelScope() as scope:
             if cancelled:
                 scope.cancel()
-            await broadcaster.submit(room.connections[who], drafts)
+            await room.parts.broadcaster.submit(room.connections[who], drafts)
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -86,17 +82,17 @@ async def test_a_query_is_answered_before_the_next_thing_is_read(
     nursery: trio.Nursery, busy: bool
 ) -> None:
     room = PaperRoom(2)
-    broadcaster = Broadcaster(room.dispatcher)
+    broadcaster = room.parts.broadcaster
     await nursery.start(broadcaster.run)
     asker, other = room.connections
-    await broadcaster.submit(asker, [PlainHello("asker")])
-    await broadcaster.submit(other, [PlainHello("other")])
+    await broadcaster.submit(asker, enters("asker"))
+    await broadcaster.submit(other, enters("other"))
     await trio.testing.wait_all_tasks_blocked()
     for _ in range(5):
         if busy:  # then the question goes through the channel
             await broadcaster.submit(other, [Request("message", "hi")])
         before = len(room.lines(0))
-        await broadcaster.submit(asker, [Request("history", limit=1)])
+        await room.parts.intake.take(asker, [Request("history", limit=1)])
         assert [line for line in room.lines(0)[before:] if "last 1 events" in line]
 
 
@@ -105,10 +101,10 @@ async def test_an_ending_is_through_when_it_has_been_submitted(
     nursery: trio.Nursery, busy: bool
 ) -> None:
     room = PaperRoom(2)
-    broadcaster = Broadcaster(room.dispatcher)
+    broadcaster = room.parts.broadcaster
     await nursery.start(broadcaster.run)
     for who in (0, 1):
-        await broadcaster.submit(room.connections[who], [PlainHello(f"n{who}")])
+        await broadcaster.submit(room.connections[who], enters(f"n{who}"))
     await trio.testing.wait_all_tasks_blocked()
     if busy:
         await broadcaster.submit(room.connections[1], [Request("message", "hi")])
@@ -119,12 +115,12 @@ async def test_an_ending_is_through_when_it_has_been_submitted(
 async def test_a_full_channel_holds_the_talker_up_and_loses_nothing(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatroom.server.broadcaster.CHANNEL_READS", 3)
+    monkeypatch.setattr("chatroom.server.inlet.CHANNEL_READS", 3)
     room = PaperRoom(2)
-    broadcaster = Broadcaster(room.dispatcher)
+    broadcaster = room.parts.broadcaster
     await nursery.start(broadcaster.run)
     talker = room.connections[0]
-    await broadcaster.submit(talker, [PlainHello("talker")])
+    await broadcaster.submit(talker, enters("talker"))
     finished: list[int] = []
 
     async def talk(number: int) -> None:
@@ -142,10 +138,10 @@ async def test_a_full_channel_holds_the_talker_up_and_loses_nothing(
 
 async def test_a_slow_reader_is_closed_though_nobody_talks(nursery: trio.Nursery) -> None:
     room = PaperRoom(1)
-    broadcaster = Broadcaster(room.dispatcher)
+    broadcaster = room.parts.broadcaster
     await nursery.start(broadcaster.run)
-    await broadcaster.submit(room.connections[0], [PlainHello()])
+    await broadcaster.submit(room.connections[0], enters())
     await trio.testing.wait_all_tasks_blocked()
-    room.dispatcher.report_slow(room.connections[0], "you did not read")
+    room.report_slow(room.connections[0], "you did not read")
     await trio.testing.wait_all_tasks_blocked()
     assert room.lines(0)[-1] == "-- bye (slow_reader): you did not read"

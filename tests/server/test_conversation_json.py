@@ -73,7 +73,7 @@ async def test_answers_word_for_word(house: House) -> None:
             '{"kind":"who","offset":1,"limit":1}',
             '{"kind":"members","members":["bob"],"member_count":2,"more":false}',
         ),
-        ('{"kind":"rename","to":"caz","id":"r"}', '{"kind":"ack","id":"r","seq":5}'),
+        ('{"kind":"rename","to":"caz","id":"r"}', '{"kind":"ack","id":"r","seq":5,"nick":"caz"}'),
         (
             '{"kind":"history","after":5,"id":"h"}',
             '{"kind":"history","events":[],"more":false,"id":"h"}',

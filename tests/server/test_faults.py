@@ -15,13 +15,15 @@ import trio
 
 from chatroom.event import CloseReason
 from chatroom.journal.memory import MemoryJournal
-from chatroom.protocol import jsonlines, plain
+from chatroom.protocol.jsonlines import session as jsonlines
+from chatroom.protocol.plain import session as plain
 from chatroom.protocol.requests import Refusal, Request
-from chatroom.protocol.text import TextRules
-from chatroom.room import Member, Room
-from chatroom.server.acceptor import open_listeners
+from chatroom.room.commands import Say
+from chatroom.room.room import Room
+from chatroom.room.text import TextRules
 from chatroom.server.service import Service
 from chatroom.settings import NOTSENT_LOWAT_BYTES, USER_TIMEOUT_SECONDS, ServerSettings
+from chatroom.transport.listening import open_listeners
 from tests.conftest import OpenHouse
 from tests.protocol.fuzz import fuzzed_line
 from tests.visiting import PATIENCE_SECONDS, House, Visitor
@@ -78,10 +80,10 @@ async def test_a_fault_in_the_room_ends_one_connection_only(
 ) -> None:
     say = Room.say
 
-    def faulty(room: Room, member: Member, kind: str, text: str, time: str) -> object:
-        if text == "boom":
+    def faulty(room: Room, command: Say) -> object:
+        if command.text == "boom":
             raise RuntimeError("planted")
-        return say(room, member, kind, text, time)
+        return say(room, command)
 
     monkeypatch.setattr(Room, "say", faulty)
     alice = await house.enter("alice")
@@ -188,7 +190,7 @@ async def _chat_to_the_end(house: House, nick: str) -> None:
 
 
 async def test_what_is_set_on_every_socket() -> None:
-    (listener,) = await open_listeners("127.0.0.1", 0)
+    (listener,) = await open_listeners(ServerSettings(port=0))
     with listener, socket.create_connection(listener.getsockname()):
         await trio.lowlevel.wait_readable(listener)
         accepted, _ = listener.accept()

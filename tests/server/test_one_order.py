@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatroom.event import CloseReason
-from chatroom.protocol.requests import Draft, Ending, Hello, PlainHello, Refusal, Request
-from tests.server.paper import PaperRoom
+from chatroom.protocol.requests import Draft, Ending, Refusal, Request
+from tests.server.paper import PaperRoom, enters, enters_json
 
 PEOPLE = 6
 PRESENCE_LIMIT = 4
@@ -58,8 +58,8 @@ class NaiveRoom:
         self.announced = True
         self._guests = 0
 
-    def apply(self, step: Step) -> Draft | None:
-        """Do it, and return the draft that asks the real room for the same; None if it makes no
+    def apply(self, step: Step) -> list[Draft] | None:
+        """Do it, and return the drafts that ask the real room for the same; None if it makes no
         sense for somebody who is there, or is not.
         """
         person = self.people[step.who]
@@ -75,7 +75,7 @@ class NaiveRoom:
             person.slow = True
             self._leave(person, "slow_reader")
 
-    def _enter(self, person: Person, variant: int) -> Draft:
+    def _enter(self, person: Person, variant: int) -> list[Draft]:
         self._guests += 1
         person.nick = f"guest{self._guests}"
         was_announced = self.announced
@@ -86,57 +86,58 @@ class NaiveRoom:
         elif was_announced:
             self._tell_presence(count)
         person.format = "plain" if variant < 3 else "json"
-        return self._welcome(person, variant, PlainHello())
+        return self._welcome(person, variant)
 
-    def _welcome(self, person: Person, variant: int, draft: Draft) -> Draft:
+    def _welcome(self, person: Person, variant: int) -> list[Draft]:
+        drafts = enters()
         if person.format == "json":
             person.presence, person.echo = variant != 3, variant in (3, 4)
-            draft = Hello(presence=person.presence, echo=person.echo)
+            drafts = enters_json(presence=person.presence, echo=person.echo)
         person.told.append(f"welcome {person.nick} {self._count()}")
         if not self.announced and person.presence:
             person.told.append(_presence(person, announced=False, count=self._count()))
-        return draft
+        return drafts
 
-    def _hello(self, person: Person, variant: int) -> Draft | None:
+    def _hello(self, person: Person, variant: int) -> list[Draft] | None:
         """A late `/json`, of somebody who came in plain."""
         if person.format == "json":
             return None
         person.format = "json"
-        return self._welcome(person, variant, PlainHello())
+        return self._welcome(person, variant)
 
-    def _say(self, person: Person, variant: int) -> Draft:
+    def _say(self, person: Person, variant: int) -> list[Draft]:
         return self._talk(person, variant, "message", 'says "x"\t')
 
-    def _act(self, person: Person, variant: int) -> Draft:
+    def _act(self, person: Person, variant: int) -> list[Draft]:
         return self._talk(person, variant, "action", "wav\u00e9s")
 
-    def _talk(self, person: Person, variant: int, kind: str, text: str) -> Draft:
+    def _talk(self, person: Person, variant: int, kind: str, text: str) -> list[Draft]:
         text = f"{text}{self.seq}"
         self._event(kind, person.nick, text=text, author=person)
         request_id = str(variant) if variant < 4 else None
         if request_id is not None:
             person.told.append(self._ack(person, request_id))
-        return Request(kind, text, id=request_id)
+        return [Request(kind, text, id=request_id)]
 
-    def _rename(self, person: Person, variant: int) -> Draft:
+    def _rename(self, person: Person, variant: int) -> list[Draft]:
         was, person.nick = person.nick, f"n{self.seq}x{variant}"
         self._event("rename", was, to=person.nick, author=person)
         if person.format == "plain":
             person.told.append(f"-- you are now {person.nick}")
-        return Request("rename", to=person.nick)
+        return [Request("rename", to=person.nick)]
 
-    def _ping(self, person: Person, variant: int) -> Draft:
+    def _ping(self, person: Person, variant: int) -> list[Draft]:
         person.told.append("-- pong" if person.format == "plain" else '{"kind":"pong"}')
-        return Request("ping")
+        return [Request("ping")]
 
-    def _refused(self, person: Person, variant: int) -> Draft:
+    def _refused(self, person: Person, variant: int) -> list[Draft]:
         plain = person.format == "plain"
         person.told.append("-- no (x)" if plain else '{"kind":"error","code":"x","text":"no"}')
-        return Refusal("x", "no")
+        return [Refusal("x", "no")]
 
-    def _end(self, person: Person, variant: int) -> Draft:
+    def _end(self, person: Person, variant: int) -> list[Draft]:
         self._leave(person, "quit")
-        return Ending(CloseReason.QUIT, "") if variant < 4 else Request("quit")
+        return [Ending(CloseReason.QUIT, "") if variant < 4 else Request("quit")]
 
     def _leave(self, person: Person, reason: str) -> None:
         person.ended = True
@@ -223,12 +224,12 @@ def test_everybody_is_told_what_a_naive_room_would_tell(
     naive = NaiveRoom()
     real = PaperRoom(PEOPLE, presence_limit=PRESENCE_LIMIT)
     for turn in conversation:
-        reads: list[tuple[int, Draft]] = []
+        reads: list[tuple[int, list[Draft]]] = []
         for step in turn:
             if step.deed == "stick":
                 real.outboxes[step.who].stuck = True
-            elif (draft := naive.apply(step)) is not None:
-                reads.append((step.who, draft))
+            elif (drafts := naive.apply(step)) is not None:
+                reads.append((step.who, drafts))
         for slow in real.turn(reads):
             naive.is_slow(slow)
     for who, person in enumerate(naive.people):
@@ -250,9 +251,10 @@ def test_the_size_of_a_batch_does_not_show(talk: list[int], batch: int) -> None:
     told = []
     for size in (batch, 1, len(talk) + 1):
         room = PaperRoom(4)
-        room.turn([(0, PlainHello()), (1, Hello()), (2, Hello(echo=True)), (3, PlainHello())])
-        reads: list[tuple[int, Draft]] = [
-            (who, Request("message", f"m{index}", id="i" if index % 3 == 0 else None))
+        hellos = [enters(), enters_json(), enters_json(echo=True), enters()]
+        room.turn(list(enumerate(hellos)))
+        reads: list[tuple[int, list[Draft]]] = [
+            (who, [Request("message", f"m{index}", id="i" if index % 3 == 0 else None)])
             for index, who in enumerate(talk)
         ]
         for start in range(0, len(reads), size):

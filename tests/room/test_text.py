@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatroom.event import Event, encode_event
-from chatroom.protocol.requests import Refused
-from chatroom.protocol.text import UNSAFE, TextRules, make_safe
+from chatroom.room.refused import Refused
+from chatroom.room.text import UNSAFE, TextRules, make_safe
 from chatroom.settings import MAX_EVENT_BYTES
 
 RULES = TextRules(1024, MAX_EVENT_BYTES)

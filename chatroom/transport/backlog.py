@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import deque
 from itertools import islice
 
+from chatroom.transport.outbox import Boundary
+
 #: Chunks offered to one `sendmsg`: well under IOV_MAX (1024), and more than a socket takes.
 GATHER_CHUNKS = 64
 
 
 class Backlog:
-    """A queue of bytes that came as whole lines and leave as the kernel likes.
+    """A queue of bytes that came as whole records and leave as the kernel likes.
 
     Batches are kept as they came, so a hundred readers that are behind share one copy of each.
     """
@@ -24,7 +26,7 @@ class Backlog:
         self.taken_bytes = 0  #: ever
 
     def add(self, chunk: bytes, offset: int = 0) -> None:
-        """Whole lines; with `offset`, the kernel has that many bytes of the first chunk already."""
+        """Whole records; with `offset`, that many bytes of the first chunk have left already."""
         if not self._chunks:
             self._offset = offset
         self._chunks.append(chunk)
@@ -46,12 +48,12 @@ class Backlog:
             count_bytes -= len(self._chunks.popleft())
         self._offset = count_bytes
 
-    def cut_to(self, last_line: bytes) -> None:
-        """Forget what waits, but for the line that has begun to leave; `last_line` is next."""
+    def cut_to(self, last: bytes, boundary: Boundary) -> None:
+        """Forget what waits, but for the record that has begun to leave; `last` is next."""
         rest = b""
-        if self._offset and self._chunks[0][self._offset - 1] != ord("\n"):
+        if self._offset:
             chunk = self._chunks[0]
-            rest = chunk[self._offset : chunk.index(b"\n", self._offset) + 1]
+            rest = chunk[self._offset : boundary(chunk, self._offset)]
         self._chunks.clear()
         self._offset = self.size_bytes = 0
-        self.add(rest + last_line)
+        self.add(rest + last)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.nick import MAX_NICK_CHARS, NickInvalid, is_reserved, parse_nick
+from chatroom.room.nick import MAX_NICK_CHARS, NickInvalid, is_reserved, parse_nick
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.server.backlog import Backlog
+from chatroom.protocol.format import end_of_line
+from chatroom.transport.backlog import Backlog
 
 lines = st.lists(st.sampled_from([b"\n", b"a\n", b"hello\n", b"x" * 50 + b"\n"]), min_size=1).map(
     b"".join
@@ -40,7 +41,7 @@ def test_what_leaves_is_what_came(
             if not backlog.size_bytes:
                 break
     assert backlog.taken_bytes == len(left) - (start % len(history[0][0]))
-    backlog.cut_to(last)
+    backlog.cut_to(last, end_of_line)
     rest = _offered(backlog)
     line_end = came.find(b"\n", len(left)) + 1
     begun = bool(left) and not left.endswith(b"\n")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
+from ipaddress import ip_address
 
 from chatroom.settings import (
     KEEPALIVE_IDLE_SECONDS,
@@ -29,19 +29,22 @@ def prepare_listener(listener: socket.socket) -> None:
     """Set the options that an accepted socket inherits from its listener: seven system calls less
     for each newcomer.
     """
+    if listener.family == socket.AF_UNIX:
+        return
     for option in _TCP_OPTIONS:
         listener.setsockopt(*option)
 
 
-def let_last_line_in(sock: socket.socket) -> None:
-    """Lift the bound on unsent bytes, so that a slow reader's last line still fits the kernel."""
-    with contextlib.suppress(OSError):  # it may be gone already
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 1 << 20)
-
-
 def peer_name(address: object) -> str:
-    """`127.0.0.1:50312` or `[::1]:50312`, for the log."""
+    """`127.0.0.1:50312`, `[::1]:50312` or `unix:/run/chatroom.sock`, for the log; `unix` for a peer
+    that has no address.
+    """
     if not isinstance(address, tuple):
-        return str(address)
+        return f"unix:{address}" if address else "unix"
     host, port = address[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def is_local(address: object) -> bool:
+    """Whether a peer is on this machine: of a loopback address, or come by a Unix socket."""
+    return not isinstance(address, tuple) or ip_address(address[0].partition("%")[0]).is_loopback

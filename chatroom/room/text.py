@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from chatroom.protocol.requests import Refused
+from chatroom.room.refused import Refused
 
 #: C0, DEL and C1 but for TAB, and the bidirectional overrides and isolates: they would move the
 #: cursor, clear the screen or turn the text around on a recipient's terminal.

@@ -1,4 +1,4 @@
-"""Plain text: requests from lines that a person types, lines that a person reads.
+"""Plain text: lines that a person reads.
 
 Everything the server itself says begins with `-- `; an action with `* `. No nick can begin so.
 """
@@ -6,87 +6,50 @@ Everything the server itself says begins with `-- `; an action with `* `. No nic
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from chatroom.event import Event, Gap
 from chatroom.protocol import answers
-from chatroom.protocol.requests import Refusal, Refused, Request
-from chatroom.protocol.text import TextRules, make_safe
-from chatroom.settings import DEFAULT_HISTORY, MAX_PAGE, MAX_WORD_CHARS
+from chatroom.protocol.format import end_of_line
 
 HELP = (
-    "a line is a message; commands: /nick NAME, /me ACTION, /who, /history [N], /ping, /help,"
-    " /quit; //text says /text; /json {…} as the first line switches to JSON Lines"
+    "a line is a message; commands: /nick NAME, /me ACTION, /who, /history [N], /search WORDS,"
+    " /ping, /help, /quit; //text says /text; /json {…} as the first line switches to JSON Lines"
 )
 
 #: Names on one line of an answer to /who.
 _NAMES_A_LINE = 16
 
 
-def parse_line(line: bytes, rules: TextRules) -> Request | Refusal:
-    """The request of one line that is not empty. Bytes that are not UTF-8 become U+FFFD."""
-    text = line.decode("utf-8", "replace")
-    try:
-        if not text.startswith("/"):
-            return Request("message", rules.check(text))
-        if text.startswith("//"):
-            return Request("message", rules.check(text[1:]))
-        return _parse_command(text, rules)
-    except Refused as refused:
-        return Refusal(refused.code, refused.text)
-
-
-def split_command(text: str) -> tuple[str, str]:
-    """`/Nick bob ` gives `("/nick", "bob")`."""
-    word, _, argument = text.partition(" ")
-    return word.lower(), argument.strip()
-
-
-def _parse_command(text: str, rules: TextRules) -> Request:
-    word, argument = split_command(text)
-    if word == "/me":
-        return Request("action", rules.check(text.partition(" ")[2].strip(" ")))
-    if word == "/nick":
-        if not argument:
-            raise Refused("bad_request", "say /nick NAME")
-        return Request("rename", to=argument)
-    if word == "/history":
-        return Request("history", limit=_count(argument))
-    if word in ("/who", "/ping", "/help", "/quit"):
-        return Request(word[1:])
-    if word == "/json":
-        raise Refused("bad_request", "/json {…} has to be the first line")
-    shown = make_safe(word if len(word) <= MAX_WORD_CHARS else word[:MAX_WORD_CHARS] + "…")
-    raise Refused("unknown_kind", f"unknown command {shown}, /help lists them")
-
-
-def _count(argument: str) -> int:
-    if not argument:
-        return DEFAULT_HISTORY
-    if not (argument.isascii() and argument.isdigit() and len(argument) <= 18):
-        raise Refused("bad_request", "say /history or /history N, N a number")
-    return min(int(argument), MAX_PAGE)
-
-
+@dataclass(frozen=True, slots=True)
 class Plain:
-    """Renders for `nc` and for people. Stateless."""
+    """Lines for `nc` and for people; see `chatroom.protocol.format.Format`."""
 
     name = "plain"
+    of_json = False
 
-    @staticmethod
-    def event(event: Event) -> bytes:
-        kind = event.kind
-        if kind == "message":
+    def event(self, event: Event | Gap, block: bytes) -> bytes:
+        if event.kind == "message":
             return f"{event.nick}: {event.text}\n".encode()
-        return f"{_EVENTS[kind](event)}\n".encode()
+        if isinstance(event, Gap):
+            return f"-- {event.text}\n".encode()
+        return f"{_EVENTS[event.kind](event)}\n".encode()
 
-    @staticmethod
-    def notice(text: str) -> bytes:
-        """A line that the server itself says to one client."""
-        return f"-- {text}\n".encode()
-
-    @staticmethod
-    def answer(answer: answers.AnyAnswer) -> bytes:
+    def answer(self, answer: answers.AnyAnswer) -> bytes:
         return "".join(f"-- {line}\n" for line in _answer_lines(answer)).encode()
+
+    def frame(self, records: bytes) -> bytes:
+        return records
+
+    def bye(self, bye: answers.Bye) -> bytes:
+        return self.answer(bye)
+
+    def boundary(self, sent: bytes, offset: int) -> int:
+        return end_of_line(sent, offset)
+
+
+#: Plain text has no variants.
+PLAIN = Plain()
 
 
 _EVENTS: dict[str, Callable[[Event], str]] = {
@@ -123,6 +86,8 @@ def _answer_lines(answer: answers.AnyAnswer) -> Iterator[str]:
             yield "pong"
         case answers.Ack():
             yield f"said (#{answer.seq})"
+        case answers.Renamed():
+            yield f"you are now {answer.nick}"
 
 
 def _member_lines(answer: answers.Members) -> Iterator[str]:

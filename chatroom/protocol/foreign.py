@@ -1,0 +1,124 @@
+"""Who has come to the wrong port: protocols that are not spoken here, told so and let go.
+
+Nothing that they say reaches the room: a TLS hello or an SSH banner is no talk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from chatroom.event import CloseReason
+from chatroom.protocol.format import Format
+from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
+from chatroom.protocol.session import Session, Visit, Wait
+from chatroom.settings import MAX_LINE_BYTES
+
+#: A TLS record: an alert (21) of TLS 1.0's version, two bytes long: fatal (2), protocol_version
+#: (70). RFC 8446, section 6: what a client is told that cannot be served.
+_TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
+
+_SPOKEN = b"-- this port speaks plain text, JSON Lines, HTTP and WebSocket (chatroom)\n"
+_NO_IRC = b"ERROR :IRC is not spoken here; see /help over plain text\r\n"
+
+#: A control byte that no person's first line has: TAB is typed, CR ends lines.
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\r(?=[^\n])")
+_IRC = re.compile(rb"(?:CAP LS|NICK \S|PASS \S|USER \S+ \S+ \S+ \S)")
+_IRC_WORDS = (b"CAP LS", b"NICK ", b"PASS ", b"USER ")
+
+
+class Silent:
+    """A format that says nothing; see `chatroom.protocol.format.Format`."""
+
+    name = "foreign"
+    of_json = False
+
+    def event(self, event: object, block: bytes) -> bytes:
+        return b""
+
+    def answer(self, answer: object) -> bytes:
+        return b""
+
+    def frame(self, records: bytes) -> bytes:
+        return records
+
+    def bye(self, bye: object) -> bytes:
+        return b""
+
+    def boundary(self, sent: bytes, offset: int) -> int:
+        return len(sent)
+
+
+_SILENT: Format = Silent()
+
+
+class ForeignSession:
+    """Answers with one line of its own, and ends. See `chatroom.protocol.session.Session`."""
+
+    __slots__ = ("_drafts",)
+
+    wait: Wait | None = None
+    successor: Session | None = None
+
+    def __init__(self, line: bytes, text: str) -> None:
+        ending = Ending(CloseReason.PROTOCOL_ERROR, text)
+        self._drafts: list[Draft] = [Speaks(_SILENT), Reply(line), ending]
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._drafts)
+
+    def feed(self, chunk: bytes) -> None:
+        """Whatever it says is passed over."""
+
+    def expire(self) -> None:
+        """It has been answered already."""
+
+    def drafts(self) -> Sequence[Draft]:
+        drafts, self._drafts = self._drafts, []
+        return drafts
+
+
+class TlsWay:
+    """See `chatroom.protocol.session.WayIn`. A TLS hello where TLS is not configured."""
+
+    name = "tls"
+    late = False
+
+    def claims(self, head: bytes) -> bool | None:
+        return head[0] == 0x16
+
+    def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
+        return ForeignSession(_TLS_ALERT, "a TLS hello, and TLS is not configured")
+
+
+class BinaryWay:
+    """See `chatroom.protocol.session.WayIn`. SSH, SOCKS, TURN and whatever else is no text."""
+
+    name = "foreign"
+    late = False
+
+    def claims(self, head: bytes) -> bool | None:
+        line, end, _ = head[:MAX_LINE_BYTES].partition(b"\n")
+        if _CONTROL.search(line + end) or line.startswith(b"SSH-"):
+            return True
+        return False if end else None
+
+    def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
+        return ForeignSession(_SPOKEN, "the first line is none of a protocol that is spoken here")
+
+
+class IrcWay:
+    """See `chatroom.protocol.session.WayIn`. An IRC client: upper case, as they all write."""
+
+    name = "irc"
+    late = False
+
+    def claims(self, head: bytes) -> bool | None:
+        line, end, _ = head[:MAX_LINE_BYTES].partition(b"\n")
+        if end:
+            return _IRC.match(line) is not None
+        return None if any(line.startswith(w[: len(line)]) for w in _IRC_WORDS) else False
+
+    def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
+        return ForeignSession(_NO_IRC, "an IRC client")

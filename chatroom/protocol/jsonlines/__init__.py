@@ -1,0 +1,1 @@
+"""JSON Lines, for programs: one object a line. `render` and `session` are the server's halves."""

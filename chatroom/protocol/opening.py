@@ -1,0 +1,81 @@
+"""Which format a connection speaks: its first bytes decide, and nothing after them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chatroom.event import CloseReason
+from chatroom.protocol.plain.render import PLAIN
+from chatroom.protocol.plain.session import PlainSession
+from chatroom.protocol.requests import Draft, Ending, Hello, Speaks
+from chatroom.protocol.session import Session, Visit, Wait, WayIn
+from chatroom.settings import ENTER_SECONDS, FIRST_LINE_SECONDS, MAX_LINE_BYTES
+
+
+class Opening:
+    """The session of a connection that has not said its first line; see
+    `chatroom.protocol.session.Session`.
+
+    It keeps the first bytes until one of the ways in claims them; what none claims is plain text.
+    Who says nothing at all is soon let in as a plain guest, and hears the room; its first line
+    still decides, but only for a format that can be gone over to. Anything else that comes late
+    (a browser's request, say) is turned away without a word in the room.
+    """
+
+    __slots__ = ("_drafts", "_entered", "_head", "_visit", "_ways", "successor", "wait")
+
+    def __init__(self, visit: Visit, ways: Sequence[WayIn]) -> None:
+        self._visit = visit
+        self._ways = ways
+        self._head = b""
+        self._entered = False
+        self._drafts: list[Draft] = []
+        self.wait: Wait | None = Wait(ENTER_SECONDS)
+        self.successor: Session | None = None
+
+    @property
+    def pending(self) -> bool:
+        return bool(self._drafts) or self.successor is not None
+
+    def feed(self, chunk: bytes) -> None:
+        # Empty lines before the first one are passed over, as they are everywhere.
+        head = (self._head + chunk).lstrip(b"\r\n")
+        if not head:
+            return
+        if not self._head and not self._entered:
+            self.wait = Wait(FIRST_LINE_SECONDS)
+        self._head = head
+        undecided = False
+        for way in self._ways:
+            claimed = way.claims(head)
+            if claimed:
+                self._decide(way)
+                return
+            undecided = undecided or claimed is None
+        if not undecided or len(head) > MAX_LINE_BYTES:
+            self._go_on(PlainSession(self._visit, entered=self._entered))
+
+    def expire(self) -> None:
+        self.wait = None
+        self._entered = True
+        self._drafts += (Speaks(PLAIN), Hello(strict=False))
+        if self._head:
+            self._go_on(PlainSession(self._visit, entered=True))
+
+    def drafts(self) -> Sequence[Draft]:
+        drafts, self._drafts = self._drafts, []
+        return drafts
+
+    def _decide(self, way: WayIn) -> None:
+        if self._entered and not way.late:
+            text = "this connection is in the room with plain text; open another one"
+            self._drafts.append(Ending(CloseReason.PROTOCOL_ERROR, text))
+            self._head = b""
+        else:
+            self._go_on(way.open(self._visit, entered=self._entered))
+
+    def _go_on(self, session: Session) -> None:
+        head, self._head = self._head, b""
+        self.wait = None
+        session.feed(head)
+        self.successor = session

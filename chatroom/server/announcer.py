@@ -1,0 +1,92 @@
+"""Telling: events to everybody, answers to one, both to whom they are promised."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatroom.event import Clock
+from chatroom.protocol import answers
+
+if TYPE_CHECKING:
+    from chatroom.event import Event
+    from chatroom.journal import Journal
+    from chatroom.protocol.answers import AnyAnswer
+    from chatroom.server.connection import Connection
+    from chatroom.server.fanout import Fanout
+
+#: Whom an ack is promised, and the ack.
+Promise = tuple["Connection", answers.Ack]
+
+
+class Announcer:
+    """What a turn says, in the order in which it is said. Synchronous: nothing here waits.
+
+    Between turns it can tell single connections only; what they are told leaves at once.
+    """
+
+    def __init__(self, fanout: Fanout, journal: Journal) -> None:
+        self._fanout = fanout
+        self._journal = journal
+        self._clock = Clock()
+        self._acks: list[Promise] = []
+        self.time = self._clock.utc_now()  #: of this turn's events
+        self.in_turn = False
+
+    def begin(self) -> None:
+        """A turn begins."""
+        self.time = self._clock.utc_now()
+        self.in_turn = True
+
+    def publish(self, event: Event | None, author: Connection | None = None) -> None:
+        """An event for everybody but its author; None (nothing is announced) does nothing."""
+        if event is not None:
+            self._fanout.publish(event, author)
+
+    def tell(self, connection: Connection, answer: AnyAnswer) -> None:
+        """An answer for one connection, at this place in the order if it hears the room."""
+        self.send(connection, connection.format.answer(answer))
+
+    def send(self, connection: Connection, record: bytes) -> None:
+        """As `tell`, rendered already; an empty record is none."""
+        if not record:
+            return
+        if self.in_turn and connection.audience is not None:
+            connection.audience.insert(connection, record)
+        else:
+            connection.outbox.push(connection.format.frame(record))
+
+    def promise_ack(self, connection: Connection, ack: answers.Ack) -> None:
+        """An ack, as soon as it is true: when the disk has the event, if there is one to wait for;
+        else now.
+        """
+        if self._journal.durable:
+            self._acks.append((connection, ack))
+        else:
+            self.tell(connection, ack)
+
+    def remember(self) -> None:
+        """Hand the batch so far to the journal; its acks follow when it is stored."""
+        events, _ = self._fanout.take_events()
+        acks, self._acks = self._acks, []
+        if events:
+            stored = (lambda stored: self._ack(acks, stored)) if acks else None
+            self._journal.append(events, stored)
+
+    def flush(self) -> None:
+        """Hand everybody what has been said so far."""
+        self._fanout.flush()
+
+    def end(self) -> None:
+        """The turn is over."""
+        self.in_turn = False
+
+    def _ack(self, acks: list[Promise], stored: bool) -> None:
+        records: dict[Connection, list[bytes]] = {}
+        for connection, ack in acks:
+            answer: AnyAnswer = ack
+            if not stored:
+                text = "said, but the server could not store it"
+                answer = answers.Error("not_stored", text, ack.id)
+            records.setdefault(connection, []).append(connection.format.answer(answer))
+        for connection, answered in records.items():
+            self.send(connection, b"".join(answered))

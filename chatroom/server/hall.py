@@ -1,0 +1,26 @@
+"""The room with its doors: what everything that changes it or tells of it works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chatroom.journal import Journal
+    from chatroom.room.room import Room
+    from chatroom.server.announcer import Announcer
+    from chatroom.server.endings import Endings
+    from chatroom.server.fanout import Fanout
+    from chatroom.server.presence import Presence
+
+
+@dataclass(frozen=True, slots=True)
+class Hall:
+    """One room, what it remembers, who hears it, how it is told, who is in it and how one goes."""
+
+    room: Room
+    journal: Journal
+    fanout: Fanout
+    announcer: Announcer
+    presence: Presence
+    endings: Endings

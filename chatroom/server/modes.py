@@ -1,0 +1,251 @@
+"""The two server modes: how connections are served. The room behind them is the same."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+from chatroom.event import CloseReason
+from chatroom.protocol.requests import Ending
+from chatroom.server.conversation import Intake, converse, run_blocking
+from chatroom.settings import LOBBY_CONNECTIONS, READ_BYTES, ServerSettings
+from chatroom.transport import epoll, threads
+from chatroom.transport.outbox import Bounds, Congestion
+from chatroom.transport.stream import SocketTransport
+
+if TYPE_CHECKING:
+    from chatroom.protocol.requests import Draft
+    from chatroom.protocol.session import Session, Wait
+    from chatroom.server.connection import Connection
+    from chatroom.transport.contract import Transport
+
+#: How a connection ends whose reading was stopped.
+_MADE_TO_END = Ending(CloseReason.QUIT, "")
+
+#: Called in Trio's thread with a sentence that says why: has a slow reader closed.
+ReportSlow = Callable[["Connection", str], None]
+
+
+class Mode(Protocol):
+    """How the clients' sockets are served."""
+
+    def attach(self, sock: socket.socket, connection: Connection) -> Transport:
+        """Give `connection` its outbox and the means to stop its reading. Never blocks."""
+
+    async def serve(self, transport: Transport, connection: Connection, session: Session) -> None:
+        """Read what the client says until it ends, then let its outbox empty. Closes the transport,
+        also when cancelled.
+        """
+
+
+class EpollMode:
+    """Serves each client in one task of Trio's loop, which is epoll on Linux."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        nursery: trio.Nursery,
+        intake: Intake,
+        congestion: Congestion,
+        report_slow: ReportSlow,
+    ) -> None:
+        """`nursery`: of the flushers."""
+        self._bounds = Bounds.of(settings)
+        self._nursery = nursery
+        self._intake = intake
+        self._congestion = congestion
+        self._report_slow = report_slow
+        self._reading: dict[Connection, trio.CancelScope] = {}
+
+    def attach(self, sock: socket.socket, connection: Connection) -> Transport:
+        sock.setblocking(False)
+        transport = SocketTransport(sock)
+        connection.outbox = epoll.EpollOutbox(
+            transport,
+            self._bounds,
+            self._nursery,
+            self._congestion,
+            reroute=connection.reroute,
+            report_slow=lambda text: self._report_slow(connection, text),
+        )
+        reading = self._reading[connection] = trio.CancelScope()
+        connection.stop_reading = reading.cancel
+        return transport
+
+    async def serve(self, transport: Transport, connection: Connection, session: Session) -> None:
+        line = _EpollLine(transport, connection, self._intake)
+        ending: Ending | None = None
+        try:
+            with self._reading.pop(connection):
+                ending = await converse(session, line)
+            await _end(connection, ending, self._intake)
+            await connection.outbox.wait_empty()
+            await epoll.linger(transport)
+        finally:
+            trio.lowlevel.notify_closing(transport.sock)
+            transport.close()
+
+
+class _EpollLine:
+    """See `chatroom.server.conversation.Line`."""
+
+    __slots__ = ("_connection", "_deadline", "_intake", "_transport", "_wait")
+
+    def __init__(self, transport: Transport, connection: Connection, intake: Intake) -> None:
+        self._transport = transport
+        self._connection = connection
+        self._intake = intake
+        self._wait: Wait | None = None
+        self._deadline = 0.0
+
+    def receive_nowait(self) -> bytes | None:
+        return epoll.receive_nowait(self._transport)
+
+    async def receive(self) -> bytes:
+        return await epoll.receive(self._transport)
+
+    async def receive_within(self, wait: Wait) -> bytes | None:
+        if wait is not self._wait:
+            self._wait = wait
+            self._deadline = trio.current_time() + wait.seconds
+        with trio.move_on_at(self._deadline):
+            return await epoll.receive(self._transport)
+        return None
+
+    async def submit(self, drafts: Sequence[Draft], *, more: bool) -> None:
+        await self._intake.take(self._connection, drafts, more=more)
+        await self._connection.outbox.wait_drained()
+
+    async def failure(self) -> OSError | None:
+        return self._connection.outbox.failure
+
+
+class ThreadMode:
+    """Serves each client with a thread that reads and a thread that writes."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        intake: Intake,
+        congestion: Congestion,
+        report_slow: ReportSlow,
+    ) -> None:
+        self._bounds = Bounds.of(settings)
+        self._intake = intake
+        self._congestion = congestion
+        self._report_slow = report_slow
+        self._limiter = trio.CapacityLimiter(2 * (settings.max_clients + LOBBY_CONNECTIONS))
+        self._stopped: dict[Connection, threading.Event] = {}
+
+    def attach(self, sock: socket.socket, connection: Connection) -> Transport:
+        threads.make_blocking(sock)
+        transport = SocketTransport(sock)
+        connection.outbox = threads.ThreadOutbox(
+            transport,
+            self._bounds,
+            self._congestion,
+            report_slow=lambda text: self._report_slow(connection, text),
+        )
+        stopped = self._stopped[connection] = threading.Event()
+
+        def stop_reading() -> None:
+            stopped.set()
+            threads.shut(sock, socket.SHUT_RD)  # wakes the reading thread
+
+        connection.stop_reading = stop_reading
+        return transport
+
+    async def serve(self, transport: Transport, connection: Connection, session: Session) -> None:
+        """When cancelled, both threads are woken by the shutdown of their socket and end: none is
+        abandoned.
+        """
+        outbox = connection.outbox
+        assert isinstance(outbox, threads.ThreadOutbox)
+        stopped = self._stopped.pop(connection)
+        line = _ThreadLine(transport, connection, outbox, self._intake, stopped)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_wake_on_cancel, transport.sock, outbox)
+                nursery.start_soon(self._run_in_thread, outbox.write_all)
+                ending = await trio.to_thread.run_sync(
+                    lambda: run_blocking(converse(session, line)), limiter=self._limiter
+                )
+                await _end(connection, ending, self._intake)
+                await outbox.wait_empty()
+                transport.sock.setblocking(False)  # both threads have ended
+                await epoll.linger(transport)
+                nursery.cancel_scope.cancel()
+        finally:
+            transport.close()
+
+    async def _run_in_thread(self, work: Callable[[], None]) -> None:
+        await trio.to_thread.run_sync(work, limiter=self._limiter)
+
+
+class _ThreadLine:
+    """See `chatroom.server.conversation.Line`. Its coroutines block, and never yield."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        connection: Connection,
+        outbox: threads.ThreadOutbox,
+        intake: Intake,
+        stopped: threading.Event,
+    ) -> None:
+        self._transport = transport
+        self._connection = connection
+        self._outbox = outbox
+        self._intake = intake
+        self._stopped = stopped
+        self._wait: Wait | None = None
+        self._deadline = 0.0
+        self._timed = False
+
+    def receive_nowait(self) -> bytes | None:
+        return None
+
+    async def receive(self) -> bytes:
+        if self._timed:
+            self._timed = False
+            threads.receive_for_ever(self._transport)
+        return b"" if self._stopped.is_set() else self._transport.receive(READ_BYTES)
+
+    async def receive_within(self, wait: Wait) -> bytes | None:
+        if wait is not self._wait:
+            self._wait = wait
+            self._deadline = monotonic() + wait.seconds
+        self._timed = True
+        # A socket that was shut down still gives what comes: a talker would never be done with.
+        if self._stopped.is_set():
+            return b""
+        return threads.receive_by(self._transport, self._deadline)
+
+    async def submit(self, drafts: Sequence[Draft], *, more: bool) -> None:
+        trio.from_thread.run(self._take, drafts, more)
+        self._outbox.block_until_drained()
+
+    async def _take(self, drafts: Sequence[Draft], more: bool) -> None:
+        await self._intake.take(self._connection, drafts, more=more)
+
+    async def failure(self) -> OSError | None:
+        return self._outbox.block_until_told()
+
+
+async def _end(connection: Connection, ending: Ending | None, intake: Intake) -> None:
+    """The client has ended, or has been made to: the room hears of it, if it does not know."""
+    if connection.close_reason is None:
+        await intake.take(connection, [ending or _MADE_TO_END])
+
+
+async def _wake_on_cancel(sock: socket.socket, outbox: threads.ThreadOutbox) -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        outbox.give_up()
+        threads.shut(sock, socket.SHUT_RDWR)

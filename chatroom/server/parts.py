@@ -1,0 +1,57 @@
+"""What a room's server is made of, put together: each part knows only those made before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chatroom.server.admission import Admission
+from chatroom.server.announcer import Announcer
+from chatroom.server.broadcaster import Broadcaster
+from chatroom.server.conversation import Intake
+from chatroom.server.dispatcher import Dispatcher
+from chatroom.server.endings import Endings
+from chatroom.server.fanout import Fanout
+from chatroom.server.hall import Hall
+from chatroom.server.inlet import Inlet
+from chatroom.server.presence import Presence
+from chatroom.server.queries import Queries
+from chatroom.server.replay import Replay
+from chatroom.transport.outbox import Congestion
+
+if TYPE_CHECKING:
+    from chatroom.journal import Journal
+    from chatroom.room.room import Room
+    from chatroom.server.fanout import Feed
+    from chatroom.server.offer import Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts that others work with."""
+
+    endings: Endings
+    dispatcher: Dispatcher
+    broadcaster: Broadcaster
+    intake: Intake
+    congestion: Congestion
+
+
+def assemble(
+    room: Room, journal: Journal, feed: Feed | None, offer: Offer, *, answer_limit_bytes: int
+) -> Parts:
+    """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer."""
+    inlet = Inlet()
+    fanout = Fanout(feed, keeps_json=journal.durable)
+    announcer = Announcer(fanout, journal)
+    presence = Presence(room, fanout, announcer)
+    endings = Endings(room, fanout, announcer, presence, inlet.wake)
+    hall = Hall(room, journal, fanout, announcer, presence, endings)
+    replay = Replay(hall)
+    queries = Queries(hall, replay, answer_limit_bytes=answer_limit_bytes)
+    admission = Admission(hall, replay, offer)
+    dispatcher = Dispatcher(hall, admission, queries)
+    broadcaster = Broadcaster(inlet, dispatcher.turn)
+    congestion = Congestion()
+    intake = Intake(broadcaster, queries, congestion)
+    return Parts(endings, dispatcher, broadcaster, intake, congestion)

@@ -1,0 +1,77 @@
+"""Answers that can be long, or wait for the disk: who is here, history, search."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chatroom.journal import HistoryUnavailableError
+from chatroom.protocol import answers
+from chatroom.protocol.requests import Hello, Request
+from chatroom.settings import MAX_PAGE
+
+if TYPE_CHECKING:
+    from chatroom.journal import Page
+    from chatroom.protocol.requests import Draft
+    from chatroom.server.connection import Connection
+    from chatroom.server.hall import Hall
+    from chatroom.server.replay import Replay
+
+
+class Queries:
+    """What clients ask, answered one at a time and each within a bound."""
+
+    def __init__(self, hall: Hall, replay: Replay, *, answer_limit_bytes: int) -> None:
+        self._room = hall.room
+        self._journal = hall.journal
+        self._announcer = hall.announcer
+        self._replay = replay
+        self._answer_limit_bytes = answer_limit_bytes
+
+    def who(self, connection: Connection, request: Request) -> None:
+        """Answer in this turn: a page of nicks."""
+        limit = MAX_PAGE if request.limit is None else min(request.limit, MAX_PAGE)
+        nicks = self._room.nicks(request.offset, limit)
+        count = len(self._room)
+        while True:
+            more = request.offset + len(nicks) < count
+            answer = answers.Members(nicks, count, more, request.id)
+            record = connection.format.answer(answer)
+            if len(nicks) <= 1 or len(record) <= self._answer_limit_bytes:
+                self._announcer.send(connection, record)
+                return
+            nicks = nicks[: len(nicks) // 2]
+
+    async def answer(self, connection: Connection, query: Draft) -> None:
+        """What is left to answer of a query after its turn, because it may wait for the disk. A
+        client that has gone meanwhile gets nothing. Cancelled, it has no answer.
+        """
+        if type(query) is Hello:
+            await self._replay.catch_up(connection)
+        elif type(query) is Request and query.kind in ("history", "search"):
+            try:
+                page = await self._page(query)
+            except HistoryUnavailableError as error:
+                answer = answers.Error("history_unavailable", str(error), query.id)
+                self._announcer.tell(connection, answer)
+            else:
+                self._announcer.send(connection, self._record(connection, query, page))
+
+    async def _page(self, query: Request) -> Page:
+        limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
+        if query.after is not None and query.kind == "history":
+            return await self._journal.after(query.after, limit)
+        before = self._room.seq + 1 if query.before is None else query.before
+        return await self._journal.before(before, limit)
+
+    def _record(self, connection: Connection, query: Request, page: Page) -> bytes:
+        """The answer as bytes, with fewer events than were asked for if that is more than an outbox
+        takes: the first ones where it goes forward, the last ones where it goes back.
+        """
+        events, more = page.events, page.more
+        forward = query.after is not None and query.kind == "history"
+        while True:
+            record = connection.format.answer(answers.History(events, more, query.id))
+            if len(events) <= 1 or len(record) <= self._answer_limit_bytes:
+                return record
+            half = len(events) // 2
+            events, more = (events[:half] if forward else events[half:]), True

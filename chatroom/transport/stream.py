@@ -1,0 +1,31 @@
+"""Plain sockets as transports: TCP and Unix."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Sequence
+
+
+class SocketTransport:
+    """See `chatroom.transport.contract.Transport`: a stream socket as it is."""
+
+    __slots__ = ("receive", "send", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.send: Callable[[bytes], int] = sock.send
+        self.receive: Callable[[int], bytes] = sock.recv
+
+    def send_some(self, buffers: Sequence[bytes | memoryview], *, wait: bool = True) -> int:
+        return self.sock.sendmsg(buffers, (), 0 if wait else socket.MSG_DONTWAIT)
+
+    def let_last_in(self) -> None:
+        with contextlib.suppress(OSError):  # gone already, or a Unix socket, which has no such
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 1 << 20)
+
+    def shut_write(self) -> None:
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        self.sock.close()

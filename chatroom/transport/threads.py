@@ -1,0 +1,237 @@
+"""The thread mode's ends of a connection: an outbox with a thread that writes, blocking reads."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from time import monotonic
+
+import trio
+
+from chatroom.settings import READ_BYTES
+from chatroom.transport.backlog import Backlog
+from chatroom.transport.contract import Transport
+from chatroom.transport.outbox import Boundary, Bounds, Congestion
+
+#: A blocking send returns after this at the latest, to look at its deadline and at goodbyes.
+SEND_SECONDS = 0.25
+
+
+class ThreadOutbox:
+    """See `chatroom.transport.outbox.Outbox`. A thread of its own writes what is pushed."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        bounds: Bounds,
+        congestion: Congestion,
+        *,
+        report_slow: Callable[[str], None],
+    ) -> None:
+        self._transport = transport
+        self._bounds = bounds
+        self._congestion = congestion
+        self._report_slow = report_slow
+        self._trio = trio.lowlevel.current_trio_token()
+        # Guards all below; notified when anything changes.
+        self._change = threading.Condition()
+        self._backlog = Backlog()
+        self._closed = False  # nothing more is taken
+        self._last: tuple[bytes, Boundary] | None = None  # of an abrupt end
+        self._behind = False
+        self._drained: trio.Event | None = None
+        self._written = trio.Event()
+        self.failure: OSError | None = None
+        self.moved_at = 0.0
+
+    @property
+    def size_bytes(self) -> int:
+        return self._backlog.size_bytes
+
+    def push(self, records: bytes) -> None:
+        """Keep the records for the writing thread."""
+        self.send(records)
+
+    def send(self, records: bytes) -> int:
+        """Keep the records for the writing thread: all of them are taken."""
+        with self._change:
+            if self._closed or not records:
+                return len(records)
+            if not self._backlog.size_bytes:
+                self.moved_at = monotonic()
+            self._backlog.add(records)
+            size_bytes = self._backlog.size_bytes
+            self._change.notify_all()
+        if size_bytes > self._bounds.behind_bytes:
+            self._judge(size_bytes)
+        return len(records)
+
+    def _judge(self, size_bytes: int) -> None:
+        self._behind = True
+        self._congestion.enter(self)
+        text = self._bounds.too_much(size_bytes, monotonic() - self.moved_at)
+        if text:
+            self._report_slow(text)
+
+    def keep(self, records: bytes, sent_bytes: int) -> None:
+        """Never called for: `send` takes everything."""
+        raise AssertionError(sent_bytes)
+
+    def close(self, last: bytes, boundary: Boundary, *, abrupt: bool) -> None:
+        """`last`, then nothing more."""
+        with self._change:
+            if self._closed:
+                return
+            self._closed = True
+            if abrupt and self._backlog.size_bytes:
+                self._last = (last, boundary)  # the writer has its hands on the backlog's head
+            elif last:
+                self._backlog.add(last)
+            self._change.notify_all()
+        self._eased()
+
+    def give_up(self, failure: OSError | None = None) -> None:
+        """Nothing more leaves; the writing thread ends."""
+        with self._change:
+            self.failure = failure or self.failure
+            self._closed = True
+            self._backlog = Backlog()
+            self._change.notify_all()
+        with contextlib.suppress(trio.RunFinishedError):
+            self._trio.run_sync_soon(self._eased)
+
+    async def wait_empty(self) -> None:
+        """Wait until the writing thread has ended: everything has left, or nothing will."""
+        await self._written.wait()
+
+    async def wait_drained(self) -> None:
+        """Wait until little is kept, or nothing will leave any more."""
+        while not self._is_drained():
+            if self._drained is None:
+                self._drained = trio.Event()
+            await self._drained.wait()
+
+    def _is_drained(self) -> bool:
+        return self._closed or self._backlog.size_bytes <= self._bounds.drained_bytes
+
+    def _eased(self) -> None:
+        """In Trio's thread: somebody may be waiting for what has left."""
+        if self._closed or self._backlog.size_bytes <= self._bounds.behind_bytes // 2:
+            self._behind = False
+            self._congestion.leave(self)
+        if self._drained is not None:
+            self._drained.set()
+            self._drained = None
+
+    def block_until_drained(self) -> None:
+        """Block this thread until little is kept, or nothing will leave any more."""
+        with self._change:
+            self._change.wait_for(self._is_drained)
+
+    def block_until_told(self) -> OSError | None:
+        """At the end of the stream: what the writing thread's sending failed with. It may be about
+        to say so, which is waited for if it is at work, for `SEND_SECONDS` at most.
+        """
+        with self._change:
+            self._change.wait_for(
+                lambda: self._closed or not self._backlog.size_bytes, SEND_SECONDS
+            )
+            return self.failure
+
+    def write_all(self) -> None:
+        """The writing thread: blocks until the outbox is closed and empty, or the peer is gone."""
+        try:
+            while self._wait_for_records():
+                self._write_by(monotonic() + self._bounds.deadline_seconds)
+            if self._last is not None:
+                with self._change:
+                    self._write_last(*self._last)
+        except OSError as error:
+            self.give_up(error)
+        finally:
+            self._trio.run_sync_soon(self._written.set)
+
+    def _wait_for_records(self) -> bool:
+        with self._change:
+            self._change.wait_for(lambda: self._closed or self._backlog.size_bytes)
+            return self._last is None and bool(self._backlog.size_bytes)
+
+    def _write_by(self, deadline: float) -> None:
+        """Send what is kept now; what is not gone at the deadline makes a slow reader."""
+        mark_bytes = self._backlog.taken_bytes + self._backlog.size_bytes
+        while self._backlog.size_bytes and self._backlog.taken_bytes < mark_bytes:
+            with self._change:
+                head = self._backlog.head()
+            sent_bytes = self._send_some(head)
+            with self._change:
+                if self._backlog.size_bytes:  # else it was abandoned meanwhile
+                    self._backlog.take(sent_bytes)
+                if sent_bytes:
+                    self._moved()
+                self._change.notify_all()
+                if self._last is not None:
+                    return
+            if monotonic() > deadline:
+                self._too_late()
+                return
+
+    def _moved(self) -> None:
+        self.moved_at = monotonic()
+        if self._behind or (self._drained is not None and self._is_drained()):
+            self._trio.run_sync_soon(self._eased)
+
+    def _send_some(self, head: list[bytes | memoryview]) -> int:
+        try:
+            return self._transport.send_some(head)
+        except BlockingIOError:  # SO_SNDTIMEO: the reader took nothing
+            return 0
+
+    def _write_last(self, last: bytes, boundary: Boundary) -> None:
+        self._backlog.cut_to(last, boundary)
+        self._transport.let_last_in()
+        with contextlib.suppress(BlockingIOError):
+            self._transport.send_some(self._backlog.head(), wait=False)
+        self._backlog = Backlog()
+
+    def _too_late(self) -> None:
+        with self._change:
+            if self._last is not None:
+                return  # it is being ended already: what has begun to leave is not to be torn
+            if self._closed:
+                self._backlog = Backlog()
+                return
+        self._trio.run_sync_soon(self._report_slow, self._bounds.too_late())
+
+
+def receive_by(transport: Transport, deadline: float) -> bytes | None:
+    """What the peer says next, or None at `deadline` (of `monotonic`). Blocks. Raises OSError."""
+    left = max(deadline - monotonic(), 0.001)  # 0 would be for ever
+    transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
+    try:
+        return transport.receive(READ_BYTES)
+    except BlockingIOError:
+        return None
+
+
+def receive_for_ever(transport: Transport) -> None:
+    """Let reads wait without a deadline again."""
+    transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
+
+
+def make_blocking(sock: socket.socket) -> None:
+    """Set up an accepted socket for this mode: its sends return after `SEND_SECONDS`."""
+    sock.setblocking(True)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
+
+
+def shut(sock: socket.socket, how: int) -> None:
+    """Shut a direction down: a thread that blocks in it is woken."""
+    with contextlib.suppress(OSError):  # the peer may have gone already
+        sock.shutdown(how)
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))

@@ -1,0 +1,1 @@
+"""The room over HTTP: its page, its health and its figures."""

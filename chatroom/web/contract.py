@@ -1,0 +1,37 @@
+"""What the HTTP session asks of the server: answers to requests, as values. Sans I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class WebRequest:
+    """A request line and its headers; a body is never read."""
+
+    method: str  #: GET or HEAD
+    path: str  #: without the query, not decoded
+    headers: Mapping[str, str]  #: names in lower case; several of a name are joined by ", "
+    local: bool  #: it comes from this machine
+
+
+@dataclass(frozen=True, slots=True)
+class WebResponse:
+    """What is answered."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "text/plain; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)  #: beside those that all have
+
+
+class Site(Protocol):
+    """What is behind HTTP. Both may be called from any thread, and never block or raise."""
+
+    def respond(self, request: WebRequest) -> WebResponse:
+        """The answer to a GET or a HEAD; of a HEAD the body is not sent."""
+
+    def refuse_socket(self, request: WebRequest) -> WebResponse | None:
+        """Why `request` may not become a WebSocket; None if it may."""
