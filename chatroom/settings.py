@@ -45,13 +45,20 @@ MAX_WORD_CHARS = 32
 #: The welcome names this many members, the latest speakers first; `who` pages through the rest.
 WELCOME_MEMBERS = 100
 
-#: The most that one `history` or `who` answers. 1,000 longest events are 1.4 MB, which an outbox
-#: holds; the client asks for more when it has read these.
+#: The most that one `history`, `search` or `who` answers: 1,000 events or names of the usual length
+#: fit, of the longest texts some 200. The client asks for more when it has read these.
 MAX_PAGE = 1000
+MAX_ANSWER_BYTES = 256 * 1024
 
-#: A client that resumes is replayed so many events at a time, and reads them before the next: some
-#: 0.3 ms of the loop, in which the others wait.
-REPLAY_EVENTS = 256
+#: A client that resumes is replayed a piece of about `PIECE_BYTES` at a time, and reads it before
+#: the next: so many events of any length for a beginning, and at most so many (0.3 ms of the loop,
+#: in which the others wait). With no more than these left it goes over to live.
+FIRST_REPLAY_EVENTS = 32
+MAX_REPLAY_EVENTS = 256
+
+#: Answers out of history that are being made at one time: each can be a megabyte and a wait for the
+#: disk, and whoever reads none of them asks for as many as there are connections.
+ANSWERS_AT_ONCE = 8
 
 #: Events that `/history` gives when it is not told how many.
 DEFAULT_HISTORY = 20
@@ -100,6 +107,10 @@ USER_TIMEOUT_SECONDS = 30
 #: answers need not ask more. A fraction of the outbox limit, and more than a page of history.
 DRAINED_BYTES = 256 * 1024
 
+#: What is kept for all readers together, beside what they share: at it, whoever has most waiting
+#: is closed with `slow_reader`. 64 readers at their own limit, or 1,000 of the longest answers.
+MEMORY_BUDGET_BYTES = 256 * 1024 * 1024
+
 #: A reader that has taken nothing for so long does not read: with more than its limit waiting it is
 #: closed, and nobody's talk waits for it. Longer than a collector's pause or a lost packet's timer.
 STALL_SECONDS = 0.5
@@ -108,8 +119,7 @@ STALL_SECONDS = 0.5
 #: of a million lines goes as fast as the room can read it, and the slowest cannot stop it.
 EASE_SECONDS = 1.0
 
-#: A replay or a page of history goes out in pieces of about this size, so that no answer is in the
-#: way of what everybody hears.
+#: A replay goes out in pieces of about this size, so that it is in nobody's way.
 PIECE_BYTES = 64 * 1024
 
 #: How long a closed connection may take to read its last lines before the socket goes.

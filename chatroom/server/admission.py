@@ -62,7 +62,7 @@ class Admission:
             resumed = self._replay.begin(connection, hello.after, hello.session)
             welcome = msgspec.structs.replace(self._welcome(connection), **resumed)
             self._announcer.tell(connection, welcome)
-            self._replay.from_memory(connection)
+            self._replay.finish(connection)
 
     def _name(self, connection: Connection, hello: Hello) -> Outcome:
         """Give the client its name in the room; the outcome may be a refusal."""

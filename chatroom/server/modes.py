@@ -15,7 +15,6 @@ from chatroom.protocol.requests import Ending
 from chatroom.server.conversation import Intake, converse, run_blocking
 from chatroom.settings import LOBBY_CONNECTIONS, READ_BYTES, ServerSettings
 from chatroom.transport import epoll, threads
-from chatroom.transport.outbox import Bounds, Congestion
 from chatroom.transport.stream import SocketTransport
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.session import Session, Wait
     from chatroom.server.connection import Connection
     from chatroom.transport.contract import Transport
+    from chatroom.transport.outbox import Shared
 
 #: How a connection ends whose reading was stopped.
 _MADE_TO_END = Ending(CloseReason.QUIT, "")
@@ -48,17 +48,15 @@ class EpollMode:
 
     def __init__(
         self,
-        settings: ServerSettings,
         nursery: trio.Nursery,
         intake: Intake,
-        congestion: Congestion,
+        shared: Shared,
         report_slow: ReportSlow,
     ) -> None:
         """`nursery`: of the flushers."""
-        self._bounds = Bounds.of(settings)
+        self._shared = shared
         self._nursery = nursery
         self._intake = intake
-        self._congestion = congestion
         self._report_slow = report_slow
         self._reading: dict[Connection, trio.CancelScope] = {}
 
@@ -67,9 +65,8 @@ class EpollMode:
         transport = SocketTransport(sock)
         connection.outbox = epoll.EpollOutbox(
             transport,
-            self._bounds,
+            self._shared,
             self._nursery,
-            self._congestion,
             reroute=connection.reroute,
             report_slow=lambda text: self._report_slow(connection, text),
         )
@@ -132,12 +129,11 @@ class ThreadMode:
         self,
         settings: ServerSettings,
         intake: Intake,
-        congestion: Congestion,
+        shared: Shared,
         report_slow: ReportSlow,
     ) -> None:
-        self._bounds = Bounds.of(settings)
+        self._shared = shared
         self._intake = intake
-        self._congestion = congestion
         self._report_slow = report_slow
         self._limiter = trio.CapacityLimiter(2 * (settings.max_clients + LOBBY_CONNECTIONS))
         self._stopped: dict[Connection, threading.Event] = {}
@@ -147,8 +143,7 @@ class ThreadMode:
         transport = SocketTransport(sock)
         connection.outbox = threads.ThreadOutbox(
             transport,
-            self._bounds,
-            self._congestion,
+            self._shared,
             report_slow=lambda text: self._report_slow(connection, text),
         )
         stopped = self._stopped[connection] = threading.Event()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chatroom.server.admission import Admission
 from chatroom.server.announcer import Announcer
+from chatroom.server.answering import Answering
 from chatroom.server.broadcaster import Broadcaster
 from chatroom.server.conversation import Intake
 from chatroom.server.dispatcher import Dispatcher
@@ -47,8 +48,9 @@ def assemble(
     presence = Presence(room, fanout, announcer)
     endings = Endings(room, fanout, announcer, presence, inlet.wake)
     hall = Hall(room, journal, fanout, announcer, presence, endings)
-    replay = Replay(hall)
-    queries = Queries(hall, replay, answer_limit_bytes=answer_limit_bytes)
+    answering = Answering(answer_limit_bytes)
+    replay = Replay(hall, answering)
+    queries = Queries(hall, replay, answering)
     admission = Admission(hall, replay, offer)
     dispatcher = Dispatcher(hall, admission, queries)
     broadcaster = Broadcaster(inlet, dispatcher.turn)

@@ -12,6 +12,7 @@ from chatroom.settings import MAX_PAGE
 if TYPE_CHECKING:
     from chatroom.journal import Page
     from chatroom.protocol.requests import Draft
+    from chatroom.server.answering import Answering
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
     from chatroom.server.replay import Replay
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 class Queries:
     """What clients ask, answered one at a time and each within a bound."""
 
-    def __init__(self, hall: Hall, replay: Replay, *, answer_limit_bytes: int) -> None:
+    def __init__(self, hall: Hall, replay: Replay, answering: Answering) -> None:
         self._room = hall.room
         self._journal = hall.journal
         self._announcer = hall.announcer
         self._replay = replay
-        self._answer_limit_bytes = answer_limit_bytes
+        self._answering = answering
 
     def who(self, connection: Connection, request: Request) -> None:
         """Answer in this turn: a page of nicks."""
@@ -36,7 +37,7 @@ class Queries:
             more = request.offset + len(nicks) < count
             answer = answers.Members(nicks, count, more, request.id)
             record = connection.format.answer(answer)
-            if len(nicks) <= 1 or len(record) <= self._answer_limit_bytes:
+            if len(nicks) <= 1 or len(record) <= self._answering.limit_bytes:
                 self._announcer.send(connection, record)
                 return
             nicks = nicks[: len(nicks) // 2]
@@ -48,13 +49,17 @@ class Queries:
         if type(query) is Hello:
             await self._replay.catch_up(connection)
         elif type(query) is Request and query.kind in ("history", "search"):
-            try:
-                page = await self._page(query)
-            except HistoryUnavailableError as error:
-                answer = answers.Error("history_unavailable", str(error), query.id)
-                self._announcer.tell(connection, answer)
-            else:
-                self._announcer.send(connection, self._record(connection, query, page))
+            async with self._answering.at_once:
+                await self._answer(connection, query)
+
+    async def _answer(self, connection: Connection, query: Request) -> None:
+        try:
+            page = await self._page(query)
+        except HistoryUnavailableError as error:
+            answer = answers.Error("history_unavailable", str(error), query.id)
+            self._announcer.tell(connection, answer)
+        else:
+            self._announcer.send(connection, self._record(connection, query, page))
 
     async def _page(self, query: Request) -> Page:
         limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
@@ -71,7 +76,7 @@ class Queries:
         forward = query.after is not None and query.kind == "history"
         while True:
             record = connection.format.answer(answers.History(events, more, query.id))
-            if len(events) <= 1 or len(record) <= self._answer_limit_bytes:
+            if len(events) <= 1 or len(record) <= self._answering.limit_bytes:
                 return record
             half = len(events) // 2
             events, more = (events[:half] if forward else events[half:]), True

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from chatroom.event import CloseReason, Event, Gap, encode_event
 from chatroom.journal import HistoryUnavailableError
 from chatroom.protocol import answers
-from chatroom.settings import PIECE_BYTES, REPLAY_EVENTS
+from chatroom.settings import FIRST_REPLAY_EVENTS, MAX_REPLAY_EVENTS, PIECE_BYTES
 
 if TYPE_CHECKING:
     from chatroom.protocol.format import Format
+    from chatroom.server.answering import Answering
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
 
@@ -29,7 +30,8 @@ class Replay:
     missing or twice in between.
     """
 
-    def __init__(self, hall: Hall) -> None:
+    def __init__(self, hall: Hall, answering: Answering) -> None:
+        self._answering = answering
         self._room = hall.room
         self._journal = hall.journal
         self._fanout = hall.fanout
@@ -49,56 +51,62 @@ class Replay:
         return {"resumed": "partial", "missed": missed, "after": start}
 
     async def catch_up(self, connection: Connection) -> None:
-        """Replay what memory does not hold, page by page from the journal, as fast as this client
-        reads; then let it hear the room. Does nothing if it hears the room already. Cancelled, the
-        client has a part of it.
+        """Replay what memory does not hold, a piece at a time and as fast as this client reads;
+        then let it hear the room. Does nothing if it hears the room already. Cancelled, the client
+        has a part of it.
         """
+        wanted = FIRST_REPLAY_EVENTS
         try:
             while connection.replay_after is not None and not self._room.closing:
-                page = await self._journal.after(connection.replay_after, REPLAY_EVENTS)
+                async with self._answering.at_once:
+                    page = await self._journal.after(connection.replay_after, wanted)
                 if connection.close_reason is not None:
                     return
-                for piece in self._pieces(connection, page.events):
-                    connection.outbox.push(piece)
-                    await connection.outbox.wait_drained()
-                    if connection.close_reason is not None:
-                        return
+                size_bytes = self._give(connection, page.events)
+                wanted = self._next_piece(len(page.events), size_bytes)
                 # No turn can come in between: what is not in memory now is replayed, what is in
                 # memory follows at once, and what comes next is live.
-                self.from_memory(connection)
+                self.finish(connection)
                 await connection.outbox.wait_drained()
         except HistoryUnavailableError as error:
             self._announcer.tell(connection, answers.Error("history_unavailable", str(error)))
             self._endings.soon(connection, CloseReason.LOST, "come back for the rest")
 
-    def from_memory(self, connection: Connection) -> None:
-        """If memory holds the rest of what `connection` wants: that, and then it hears the room."""
-        recent = self._journal.recent
-        after = connection.replay_after
-        if after is not None and after + 1 >= recent.first_seq:
-            for piece in self._pieces(connection, recent.after(after, len(recent))):
-                connection.outbox.push(piece)
+    def finish(self, connection: Connection) -> None:
+        """If what `connection` still wants is little, and in memory: that, and then it hears the
+        room. Else it is for `catch_up`.
+        """
+        recent, after = self._journal.recent, connection.replay_after
+        if after is None or after + 1 < recent.first_seq:
+            return
+        if recent.last_seq - after > MAX_REPLAY_EVENTS:
+            return
+        rest = recent.after(after, MAX_REPLAY_EVENTS)
+        records = _records(connection.format, rest)
+        if len(records) <= self._answering.limit_bytes:
+            if records:
+                connection.outbox.push(connection.format.frame(records))
             connection.replay_after = None
             self._fanout.enter(connection)
             self._presence.tell_newcomer(connection)
 
-    def _pieces(self, connection: Connection, events: Sequence[Event | Gap]) -> Iterator[bytes]:
-        """The events in pieces for the wire; `replay_after` follows what has been given out."""
-        form = connection.format
-        records: list[bytes] = []
-        size_bytes = 0
-        for event in events:
-            record = form.event(event, encode_event(event))
-            if record:
-                records.append(record)
-                size_bytes += len(record)
-            connection.replay_after = event.last if isinstance(event, Gap) else event.seq
-            if size_bytes >= PIECE_BYTES:
-                yield _joined(form, records)
-                records, size_bytes = [], 0
+    def _give(self, connection: Connection, events: Sequence[Event | Gap]) -> int:
+        """Push the events; `replay_after` follows. Returns how many bytes they are."""
+        records = _records(connection.format, events)
         if records:
-            yield _joined(form, records)
+            connection.outbox.push(connection.format.frame(records))
+        if events:
+            last = events[-1]
+            connection.replay_after = last.last if isinstance(last, Gap) else last.seq
+        return len(records)
+
+    def _next_piece(self, events: int, size_bytes: int) -> int:
+        """How many events make a piece, if they are as long as the last ones were."""
+        if not size_bytes:
+            return MAX_REPLAY_EVENTS
+        fitting = events * min(PIECE_BYTES, self._answering.limit_bytes) // size_bytes
+        return max(FIRST_REPLAY_EVENTS, min(fitting, MAX_REPLAY_EVENTS))
 
 
-def _joined(form: Format, records: Sequence[bytes]) -> bytes:
-    return form.frame(b"".join(records))
+def _records(form: Format, events: Sequence[Event | Gap]) -> bytes:
+    return b"".join(form.event(event, encode_event(event)) for event in events)

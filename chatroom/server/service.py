@@ -24,11 +24,20 @@ from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server.acceptor import Acceptor
 from chatroom.server.connection import Connection
+from chatroom.server.housekeeping import give_memory_back
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import Parts, assemble
-from chatroom.settings import LOBBY_CONNECTIONS, MAX_EVENT_BYTES, ServerSettings
+from chatroom.settings import (
+    LOBBY_CONNECTIONS,
+    MAX_ANSWER_BYTES,
+    MAX_EVENT_BYTES,
+    MEMORY_BUDGET_BYTES,
+    ServerSettings,
+)
+from chatroom.transport.budget import Budget
 from chatroom.transport.listening import open_listeners, remove_unix
+from chatroom.transport.outbox import Bounds, Shared
 from chatroom.transport.sockets import peer_name
 
 if TYPE_CHECKING:
@@ -109,12 +118,15 @@ class Service:
                 await self._journal.aclose()  # nothing was said: the log goes on as it was
             raise
         parts = self._assemble(feed)
+        budget = Budget(MEMORY_BUDGET_BYTES)
+        shared = Shared(Bounds.of(self.settings), parts.congestion, budget)
         async with trio.open_nursery() as house:
             await house.start(parts.broadcaster.run)
+            house.start_soon(give_memory_back, budget)
             if feed is not None:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
-                mode = self._mode(parts, connections)
+                mode = self._mode(parts, shared, connections)
                 async with trio.open_nursery() as accepting:
                     for listener in listeners:
                         self._listen(listener, accepting, connections, parts, mode)
@@ -145,8 +157,8 @@ class Service:
             where = feed.group
             multicast = answers.Multicast(where.address, where.port, feed.request_port)
         offer = Offer(answers.Limits(self._rules.longest_text_bytes), multicast)
-        # Half an outbox: an answer of the greatest length does not make its reader a slow one.
-        limit_bytes = self.settings.outbox_limit_bytes // 2
+        # Half an outbox at the most: an answer of the greatest length makes nobody a slow reader.
+        limit_bytes = min(MAX_ANSWER_BYTES, self.settings.outbox_limit_bytes // 2)
         parts = assemble(self._room, self._journal, feed, offer, answer_limit_bytes=limit_bytes)
         self._ended = parts.endings.counts
         return parts
@@ -172,13 +184,13 @@ class Service:
         }
         log.info(message, extra={"fields": {**fields, **common}})
 
-    def _mode(self, parts: Parts, nursery: trio.Nursery) -> Mode:
+    def _mode(self, parts: Parts, shared: Shared, nursery: trio.Nursery) -> Mode:
         def report_slow(connection: Connection, text: str) -> None:
             parts.endings.soon(connection, CloseReason.SLOW_READER, text)
 
         if self.settings.mode == "thread":
-            return ThreadMode(self.settings, parts.intake, parts.congestion, report_slow)
-        return EpollMode(self.settings, nursery, parts.intake, parts.congestion, report_slow)
+            return ThreadMode(self.settings, parts.intake, shared, report_slow)
+        return EpollMode(nursery, parts.intake, shared, report_slow)
 
     def _listen(
         self,

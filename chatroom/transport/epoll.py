@@ -11,7 +11,7 @@ import trio
 from chatroom.settings import LINGER_SECONDS, READ_BYTES
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.contract import Transport
-from chatroom.transport.outbox import Boundary, Bounds, Congestion
+from chatroom.transport.outbox import Boundary, Shared, remember
 
 
 class EpollOutbox:
@@ -24,10 +24,13 @@ class EpollOutbox:
     __slots__ = (
         "_backlog",
         "_bounds",
+        "_budget",
         "_closed",
         "_congestion",
         "_drained",
         "_nursery",
+        "_own_bytes",
+        "_own_bytes",
         "_report_slow",
         "_reroute",
         "_transport",
@@ -36,12 +39,11 @@ class EpollOutbox:
         "send",
     )
 
-    def __init__(  # noqa: PLR0913 - two of them are callbacks
+    def __init__(
         self,
         transport: Transport,
-        bounds: Bounds,
+        shared: Shared,
         nursery: trio.Nursery,
-        congestion: Congestion,
         *,
         reroute: Callable[[Callable[[bytes], int]], None],
         report_slow: Callable[[str], None],
@@ -50,9 +52,10 @@ class EpollOutbox:
         `report_slow` with a sentence when the reader has fallen too far behind.
         """
         self._transport = transport
-        self._bounds = bounds
+        self._bounds = shared.bounds
+        self._congestion = shared.congestion
+        self._budget = shared.budget
         self._nursery = nursery
-        self._congestion = congestion
         self._reroute = reroute
         self._report_slow = report_slow
         self._backlog: Backlog | None = None
@@ -61,10 +64,16 @@ class EpollOutbox:
         self.send: Callable[[bytes], int] = transport.send
         self.failure: OSError | None = None
         self.moved_at = 0.0
+        self._own_bytes = 0  # pushed since the backlog was empty
 
     @property
     def size_bytes(self) -> int:
         return 0 if self._backlog is None else self._backlog.size_bytes
+
+    @property
+    def own_bytes(self) -> int:
+        """See `chatroom.transport.budget.Holder`."""
+        return min(self._own_bytes, self.size_bytes)
 
     def push(self, records: bytes) -> None:
         """Send now what the kernel takes, keep the rest."""
@@ -79,6 +88,9 @@ class EpollOutbox:
             return
         if sent_bytes != len(records):
             self.keep(records, sent_bytes)
+        if self._backlog is not None:
+            self._own_bytes += len(records)
+            self._budget.keep(self, len(records))
 
     def keep(self, records: bytes, sent_bytes: int) -> None:
         """The kernel leaves the rest: a flusher sends it, and what comes after it waits."""
@@ -91,11 +103,25 @@ class EpollOutbox:
 
     def give_up(self, failure: OSError | None = None) -> None:
         """Drop what is kept and take nothing more."""
-        self.failure = failure or self.failure
+        self.failure = remember(failure) or self.failure
         self._closed = True
-        self._backlog = None
+        self._forget()
         self._go_by(len)  # takes all of it, sends nothing
         self._changed()
+
+    def drop_out(self, text: str) -> None:
+        """See `chatroom.transport.budget.Holder`."""
+        if self._closed:
+            self.give_up()
+        else:
+            self._report_slow(text)
+
+    def _forget(self) -> None:
+        """Nothing is kept any more."""
+        self._backlog = None
+        if self._own_bytes:
+            self._own_bytes = 0
+            self._budget.forget(self)
 
     def close(self, last: bytes, boundary: Boundary, *, abrupt: bool) -> None:
         """`last`, then nothing more."""
@@ -161,25 +187,19 @@ class EpollOutbox:
                         await trio.lowlevel.wait_writable(self._transport.sock)
                         self._flush_some()
                 if deadline.cancelled_caught and self._backlog is not None:
-                    self._too_late()
+                    self.drop_out(self._bounds.too_late())
                     return
         except OSError as error:
             self.give_up(error)
         except trio.ClosedResourceError:
             self.give_up()
 
-    def _too_late(self) -> None:
-        if self._closed:  # it has been said goodbye to, and does not even read that
-            self.give_up()
-        else:
-            self._report_slow(self._bounds.too_late())
-
     def _flush_some(self) -> None:
         if self._backlog is None:
             return
         self._send_head(self._backlog)
         if self._backlog is not None and not self._backlog.size_bytes:
-            self._backlog = None
+            self._forget()
             if not self._closed:
                 self._go_by(self._transport.send)
         self._changed()

@@ -15,6 +15,7 @@ from chatroom.settings import (
     STALL_SECONDS,
     ServerSettings,
 )
+from chatroom.transport.budget import Budget
 
 #: Where the record ends that an offset is in; see `chatroom.protocol.format.Format.boundary`.
 Boundary = Callable[[bytes, int], int]
@@ -44,7 +45,7 @@ class Outbox(Protocol):
         """How much is kept."""
 
     def push(self, records: bytes) -> None:
-        """Send, or keep, whole records. In Trio's thread only."""
+        """Send, or keep, whole records that are for this reader alone. In Trio's thread only."""
 
     def keep(self, records: bytes, sent_bytes: int) -> None:
         """`send` took only `sent_bytes` of the records: the rest leaves later."""
@@ -107,6 +108,22 @@ class Bounds:
     def too_late(self) -> str:
         """Why a reader is slow whose deadline has passed."""
         return f"you did not read for {self.deadline_seconds:g} seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all outboxes of a server have in common."""
+
+    bounds: Bounds
+    congestion: Congestion
+    budget: Budget
+
+
+def remember(failure: OSError | None) -> OSError | None:
+    """`failure`, to be kept: without its traceback, whose frames hold the bytes that did not leave
+    for as long as the collector does not come by.
+    """
+    return None if failure is None else failure.with_traceback(None)
 
 
 class Progress(Protocol):

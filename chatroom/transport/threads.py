@@ -14,7 +14,7 @@ import trio
 from chatroom.settings import READ_BYTES
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.contract import Transport
-from chatroom.transport.outbox import Boundary, Bounds, Congestion
+from chatroom.transport.outbox import Boundary, Shared, remember
 
 #: A blocking send returns after this at the latest, to look at its deadline and at goodbyes.
 SEND_SECONDS = 0.25
@@ -26,14 +26,14 @@ class ThreadOutbox:
     def __init__(
         self,
         transport: Transport,
-        bounds: Bounds,
-        congestion: Congestion,
+        shared: Shared,
         *,
         report_slow: Callable[[str], None],
     ) -> None:
         self._transport = transport
-        self._bounds = bounds
-        self._congestion = congestion
+        self._bounds = shared.bounds
+        self._congestion = shared.congestion
+        self._budget = shared.budget
         self._report_slow = report_slow
         self._trio = trio.lowlevel.current_trio_token()
         # Guards all below; notified when anything changes.
@@ -46,14 +46,24 @@ class ThreadOutbox:
         self._written = trio.Event()
         self.failure: OSError | None = None
         self.moved_at = 0.0
+        self._own_bytes = 0  # pushed since the backlog was seen empty; in Trio's thread
 
     @property
     def size_bytes(self) -> int:
         return self._backlog.size_bytes
 
+    @property
+    def own_bytes(self) -> int:
+        """See `chatroom.transport.budget.Holder`."""
+        return min(self._own_bytes, self._backlog.size_bytes)
+
     def push(self, records: bytes) -> None:
         """Keep the records for the writing thread."""
+        if not self._backlog.size_bytes:
+            self._own_bytes = 0
         self.send(records)
+        self._own_bytes += len(records)
+        self._budget.keep(self, len(records))
 
     def send(self, records: bytes) -> int:
         """Keep the records for the writing thread: all of them are taken."""
@@ -96,16 +106,24 @@ class ThreadOutbox:
     def give_up(self, failure: OSError | None = None) -> None:
         """Nothing more leaves; the writing thread ends."""
         with self._change:
-            self.failure = failure or self.failure
+            self.failure = remember(failure) or self.failure
             self._closed = True
             self._backlog = Backlog()
             self._change.notify_all()
         with contextlib.suppress(trio.RunFinishedError):
             self._trio.run_sync_soon(self._eased)
 
+    def drop_out(self, text: str) -> None:
+        """See `chatroom.transport.budget.Holder`."""
+        if self._closed:
+            self.give_up()
+        else:
+            self._report_slow(text)
+
     async def wait_empty(self) -> None:
         """Wait until the writing thread has ended: everything has left, or nothing will."""
         await self._written.wait()
+        self._budget.forget(self)
 
     async def wait_drained(self) -> None:
         """Wait until little is kept, or nothing will leave any more."""
@@ -122,6 +140,8 @@ class ThreadOutbox:
         if self._closed or self._backlog.size_bytes <= self._bounds.behind_bytes // 2:
             self._behind = False
             self._congestion.leave(self)
+        if not self._backlog.size_bytes:
+            self._budget.forget(self)
         if self._drained is not None:
             self._drained.set()
             self._drained = None

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from chatroom.journal.limits import RESERVE_EVENTS
 from chatroom.journal.sqlite import open_journal
-from chatroom.settings import REPLAY_EVENTS
+from chatroom.settings import MAX_REPLAY_EVENTS
 from tests.journal.disk import SQLITE_FULL, SQLITE_OK, Disk
 from tests.journal.talk import settings_for
 from tests.visiting import House, Visitor, open_house
@@ -63,7 +63,7 @@ async def say_and_store(visitor: Visitor, first: int, last: int) -> int:
     return seq
 
 
-@pytest.mark.parametrize("behind", [3, 50, 3 * REPLAY_EVENTS])
+@pytest.mark.parametrize("behind", [3, 50, 3 * MAX_REPLAY_EVENTS])
 async def test_everything_missed_and_then_live(path: Path, mode: str, behind: int) -> None:
     async with room(path, mode, recent_events=10) as house:
         talker = await house.enter_json("talker", presence=False)

@@ -1,0 +1,78 @@
+"""All outboxes together keep a bounded amount, and who keeps most of it goes first."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+
+from chatroom.server import housekeeping
+from chatroom.transport.budget import Budget
+
+LIMIT_BYTES = 8000
+
+
+class Holder:
+    """See `chatroom.transport.budget.Holder`."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.own_bytes = 0
+        self.why = ""
+        self._budget = budget
+
+    def keep(self, size_bytes: int) -> None:
+        self.own_bytes += size_bytes
+        self._budget.keep(self, size_bytes)
+
+    def drop_out(self, text: str) -> None:
+        assert not self.why
+        self.why = text
+        self.own_bytes = 0
+        self._budget.forget(self)
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 900)), max_size=200))
+def test_never_more_than_the_limit_is_kept(moves: list[tuple[int, int]]) -> None:
+    budget = Budget(LIMIT_BYTES)
+    holders = [Holder(budget) for _ in range(6)]
+    for who, size_bytes in moves:
+        if holders[who].why:
+            holders[who] = Holder(budget)
+        before = [holder.own_bytes for holder in holders]
+        holders[who].keep(size_bytes)
+        before[who] += size_bytes
+        dropped = [
+            size for size, holder in zip(before, holders, strict=True) if not holder.own_bytes
+        ]
+        staying = [holder.own_bytes for holder in holders if holder.own_bytes]
+        if any(dropped) and staying:
+            assert min(size for size in dropped if size) >= max(staying)
+        assert sum(holder.own_bytes for holder in holders) == budget.total_bytes()
+        assert budget.total_bytes() <= LIMIT_BYTES
+
+
+def test_little_that_is_kept_closes_nobody() -> None:
+    budget = Budget(LIMIT_BYTES)
+    holder = Holder(budget)
+    for _ in range(10_000):  # kept and gone again, for ever
+        holder.keep(100)
+        holder.own_bytes = 0
+    assert not holder.why
+
+
+async def test_memory_goes_back_after_a_large_fall_only(
+    monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.05  # the trimming has a thread of its own
+    trims: list[None] = []
+    monkeypatch.setattr(housekeeping, "_trim", lambda: trims.append(None))
+    budget = Budget(1 << 30)
+    holder = Holder(budget)
+    nursery.start_soon(housekeeping.give_memory_back, budget)
+    for size_bytes, trimmed in [(20 << 20, 0), (0, 0), (200 << 20, 0), (1 << 20, 1), (0, 1)]:
+        holder.own_bytes = 0
+        holder.keep(size_bytes)
+        await trio.sleep(2 * housekeeping.LOOK_SECONDS)
+        assert len(trims) == trimmed
