@@ -69,8 +69,8 @@ class Queries:
         return await self._journal.before(before, limit)
 
     def _record(self, connection: Connection, query: Request, page: Page) -> bytes:
-        """The answer as bytes, with fewer events than were asked for if that is more than an outbox
-        takes: the first ones where it goes forward, the last ones where it goes back.
+        """The answer as bytes, with fewer events than were asked for if that is too long: the first
+        ones where it goes forward, the last ones where it goes back.
         """
         events, more = page.events, page.more
         forward = query.after is not None and query.kind == "history"
@@ -78,5 +78,6 @@ class Queries:
             record = connection.format.answer(answers.History(events, more, query.id))
             if len(events) <= 1 or len(record) <= self._answering.limit_bytes:
                 return record
-            half = len(events) // 2
-            events, more = (events[:half] if forward else events[half:]), True
+            # As many as fit if all are equally long, less a little; again, if they are not.
+            fitting = max(1, len(events) * self._answering.limit_bytes * 15 // 16 // len(record))
+            events, more = (events[:fitting] if forward else events[-fitting:]), True

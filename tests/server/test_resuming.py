@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 import trio
 
-from chatroom.settings import WELCOME_MEMBERS
+from chatroom.settings import MAX_ANSWER_BYTES, WELCOME_MEMBERS
 from tests.conftest import OpenHouse
 from tests.visiting import House, Visitor
 
@@ -155,12 +156,34 @@ async def test_a_page_has_at_most_a_thousand_events(open_room: OpenHouse) -> Non
 async def test_many_long_answers_in_one_go_are_paced_not_punished(open_room: OpenHouse) -> None:
     house = await open_room(outbox_limit_bytes=600_000)
     bob, _ = await house.welcome("bob", presence=False)
-    await _say(bob, *(f"{n} " + "x" * 500 for n in range(500)))
+    await _say(bob, *(f"{n} " + "x" * 300 for n in range(500)))
     await bob.say(*[{"kind": "history"}] * 20)
     for _ in range(20):
         assert len((await bob.object())["events"]) == 501
     await bob.say({"kind": "ping"})
     assert (await bob.object())["kind"] == "pong"
+
+
+@pytest.mark.parametrize("forward", [False, True])
+async def test_an_answer_has_a_bounded_length_and_says_that_there_is_more(
+    house: House, forward: bool
+) -> None:
+    bob, _ = await house.welcome("bob", presence=False)
+    await _say(bob, *("x" * (10 if n % 2 else 1000) for n in range(900)))
+    seen: list[int] = []
+    asked: dict[str, Any] = {"kind": "history", "limit": 1000}
+    answers = 0
+    while len(seen) < 901:
+        place = {"after": seen[-1] if seen else 0} if forward else {"before": 902 - len(seen)}
+        await bob.say(asked | place)
+        line = await bob.line()
+        assert len(line) <= MAX_ANSWER_BYTES
+        events = [event["seq"] for event in json.loads(line)["events"]]
+        seen = [*seen, *events] if forward else [*events, *seen]
+        assert json.loads(line)["more"] is (len(seen) < 901)
+        answers += 1
+    assert seen == list(range(1, 902))
+    assert answers == 3  # as long as they may be
 
 
 async def test_a_crowd_is_paged_through(open_room: OpenHouse) -> None:
