@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from chatroom.protocol.format import Format
     from chatroom.server.connection import Connection
+    from chatroom.server.counters import Counters
 
 #: Bytes from `start` to `end` of the batch are replaced.
 Edit = tuple[int, int, bytes]
@@ -16,10 +17,12 @@ Edit = tuple[int, int, bytes]
 class Audience:
     """The connections of one format, and the batch for them."""
 
-    __slots__ = ("connections", "edits", "format", "length", "parts", "sends")
+    __slots__ = ("_counters", "_cuts", "connections", "edits", "format", "length", "parts", "sends")
 
-    def __init__(self, format_: Format) -> None:
+    def __init__(self, format_: Format, counters: Counters) -> None:
         self.format = format_
+        self._counters = counters
+        self._cuts = 0  # records of the batch that were cut out for their authors
         self.connections: list[Connection] = []
         #: Each connection's way out, at the same place (`Connection.slot`) of a list of its own:
         #: the transport's `send`, or its outbox's while that holds something back.
@@ -37,6 +40,7 @@ class Audience:
             self._cut(besides, start, end)
 
     def _cut(self, author: Connection, start: int, end: int) -> None:
+        self._cuts += 1
         edits = self.edits.get(author)
         if edits is None:
             self.edits[author] = [(start, end, b"")]
@@ -76,21 +80,26 @@ class Audience:
             return
         batch = b"".join(self.parts)
         nothing = [(0, self.length, b"")]  # what a lone talker gets of it
-        self.parts, self.length, self.edits = [], 0, {}
+        sends = self.sends
+        self._counters.deliveries += len(self.parts) * len(sends) - self._cuts
+        self.parts, self.length, self.edits, self._cuts = [], 0, {}, 0
         if batch:
-            sends = self.sends
             if edits:
                 sends = sends.copy()
                 for connection in edits:
                     sends[connection.slot] = len  # takes all of it, sends nothing
-            self._send_all(sends, self.format.frame(batch))
+            framed = self.format.frame(batch)
+            self._counters.sent_bytes += len(framed) * (len(sends) - len(edits))
+            self._send_all(sends, framed)
         for connection, mine in edits.items():
             if mine != nothing:
                 self._push(connection, splice(batch, mine))
 
     def _push(self, connection: Connection, records: bytes) -> None:
         if records:
-            connection.outbox.push(self.format.frame(records))
+            framed = self.format.frame(records)
+            self._counters.sent_bytes += len(framed)
+            connection.outbox.push(framed)
 
     def _send_all(self, sends: Sequence[Callable[[bytes], int]], framed: bytes) -> None:
         # The innermost loop of the room, and nearly all of its time: a bare list of bound `send`s,

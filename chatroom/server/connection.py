@@ -29,7 +29,6 @@ class Connection:
     """A client, from its accept to its last byte."""
 
     __slots__ = (
-        "__weakref__",
         "audience",
         "close_reason",
         "format",
@@ -38,14 +37,18 @@ class Connection:
         "outbox",
         "own",
         "peer",
+        "received_bytes",
         "replay_after",
         "slot",
         "stop_reading",
+        "transport",
     )
 
-    def __init__(self, number: int, peer: str) -> None:
+    def __init__(self, number: int, peer: str, transport: str = "tcp") -> None:
         self.id = number  #: also who it is in the room
         self.peer = peer
+        self.transport = transport  #: one word, for the figures
+        self.received_bytes = 0  #: so far
         #: How it is spoken to; plain text until its first bytes have said otherwise.
         self.format: Format = PLAIN
         self.own = NOTHING  #: kinds of its own events that it wants back

@@ -27,6 +27,8 @@ T = TypeVar("T")
 class Line(Protocol):
     """One client's bytes, and the way of its drafts to the room."""
 
+    connection: Connection
+
     def receive_nowait(self) -> bytes | None:
         """What has come already; None if nothing has, or if that can't be told without waiting."""
 
@@ -47,12 +49,14 @@ async def converse(session: Session, line: Line) -> Ending:
     """Talk with a client until it ends, and say how it did. Cancelled, what was read has been
     handed over.
     """
+    connection = line.connection
     try:
         # Who comes in a crowd has spoken before we look: no wait to set up (40 % more newcomers a
         # second). Once only, because nothing in it lets the others have their turn.
         chunk = line.receive_nowait()
         while chunk != b"":
             if chunk is not None:
+                connection.received_bytes += len(chunk)
                 session.feed(chunk)
             while session.pending:
                 drafts = session.drafts()

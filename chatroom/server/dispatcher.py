@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from chatroom.event import CloseReason
@@ -34,6 +35,7 @@ class Dispatcher:
     """Deals with batches of drafts: the room decides, the announcer tells."""
 
     def __init__(self, hall: Hall, admission: Admission, queries: Queries) -> None:
+        self._counters = hall.counters
         self._room = hall.room
         self._announcer = hall.announcer
         self._endings = hall.endings
@@ -63,10 +65,13 @@ class Dispatcher:
         """Deal with a batch, then hand everybody what came of it. Never raises for a client's
         sake: whoever trips over a fault of ours is closed, and the room goes on.
         """
+        begun = perf_counter()
         self._announcer.begin()
         handlers = self._handlers
+        count = 0
         for connection, drafts in batch:
             if connection is not None:
+                count += len(drafts)
                 try:
                     for draft in drafts:
                         if connection.close_reason is not None:
@@ -78,6 +83,8 @@ class Dispatcher:
                     self._endings.end(connection, fault, "a fault in the server")
         self._deliver()
         self._announcer.end()
+        self._counters.batches.observe(count)
+        self._counters.turns.observe(perf_counter() - begun)
 
     def _deliver(self) -> None:
         while True:

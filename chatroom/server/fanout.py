@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.answers import AnyAnswer
     from chatroom.protocol.format import Format
     from chatroom.server.connection import Connection
+    from chatroom.server.counters import Counters
 
 #: With no more connections than this in the room, they are served before the feed.
 FEW = 2
@@ -35,9 +36,10 @@ class Feed(Protocol):
 class Fanout:
     """Everyone who hears the room, by what they hear. Synchronous: nothing here waits."""
 
-    def __init__(self, feed: Feed | None, *, keeps_json: bool) -> None:
+    def __init__(self, feed: Feed | None, counters: Counters, *, keeps_json: bool) -> None:
         """`keeps_json`: the JSON of events is wanted by `take_events`, for a journal on disk."""
         self._feed = feed
+        self._counters = counters
         self._keeps_json = keeps_json or feed is not None
         self._encodes = self._keeps_json  # somebody wants it
         #: Made when the first connection of a format comes in, gone when the last one leaves.
@@ -51,7 +53,9 @@ class Fanout:
         """`connection` hears the room from this place in the order on."""
         audience = self._audiences.get(connection.format)
         if audience is None:
-            audience = self._audiences[connection.format] = Audience(connection.format)
+            audience = self._audiences[connection.format] = Audience(
+                connection.format, self._counters
+            )
             self._encodes = self._encodes or connection.format.of_json
         audience.enter(connection)
 
@@ -67,6 +71,7 @@ class Fanout:
 
     def publish(self, event: Event, author: Connection | None = None) -> None:
         """An event for everybody; for its author only if it wants its own of that kind."""
+        self._counters.events[event.kind] += 1
         # Once, for every JSON format, the feed and the journal.
         block = encode_event(event) if self._encodes else b""
         self._events.append(event)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from chatroom.journal import Journal
     from chatroom.room.room import Room
     from chatroom.server.announcer import Announcer
+    from chatroom.server.counters import Counters
     from chatroom.server.endings import Endings
     from chatroom.server.fanout import Fanout
     from chatroom.server.presence import Presence
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Hall:
-    """One room, what it remembers, who hears it, how it is told, who is in it and how one goes."""
+    """One room, what it remembers, who hears it, how it is told, who is in it, how one goes, and
+    what is counted of all that.
+    """
 
     room: Room
     journal: Journal
@@ -24,3 +27,4 @@ class Hall:
     announcer: Announcer
     presence: Presence
     endings: Endings
+    counters: Counters

@@ -91,11 +91,11 @@ class EpollMode:
 class _EpollLine:
     """See `chatroom.server.conversation.Line`."""
 
-    __slots__ = ("_connection", "_deadline", "_intake", "_transport", "_wait")
+    __slots__ = ("_deadline", "_intake", "_transport", "_wait", "connection")
 
     def __init__(self, transport: Transport, connection: Connection, intake: Intake) -> None:
         self._transport = transport
-        self._connection = connection
+        self.connection = connection
         self._intake = intake
         self._wait: Wait | None = None
         self._deadline = 0.0
@@ -115,11 +115,11 @@ class _EpollLine:
         return None
 
     async def submit(self, drafts: Sequence[Draft], *, more: bool) -> None:
-        await self._intake.take(self._connection, drafts, more=more)
-        await self._connection.outbox.wait_drained()
+        await self._intake.take(self.connection, drafts, more=more)
+        await self.connection.outbox.wait_drained()
 
     async def failure(self) -> OSError | None:
-        return self._connection.outbox.failure
+        return self.connection.outbox.failure
 
 
 class ThreadMode:
@@ -194,7 +194,7 @@ class _ThreadLine:
         stopped: threading.Event,
     ) -> None:
         self._transport = transport
-        self._connection = connection
+        self.connection = connection
         self._outbox = outbox
         self._intake = intake
         self._stopped = stopped
@@ -226,7 +226,7 @@ class _ThreadLine:
         self._outbox.block_until_drained()
 
     async def _take(self, drafts: Sequence[Draft], more: bool) -> None:
-        await self._intake.take(self._connection, drafts, more=more)
+        await self._intake.take(self.connection, drafts, more=more)
 
     async def failure(self) -> OSError | None:
         return self._outbox.block_until_told()

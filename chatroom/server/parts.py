@@ -10,6 +10,7 @@ from chatroom.server.announcer import Announcer
 from chatroom.server.answering import Answering
 from chatroom.server.broadcaster import Broadcaster
 from chatroom.server.conversation import Intake
+from chatroom.server.counters import Counters
 from chatroom.server.dispatcher import Dispatcher
 from chatroom.server.endings import Endings
 from chatroom.server.fanout import Fanout
@@ -36,6 +37,7 @@ class Parts:
     broadcaster: Broadcaster
     intake: Intake
     congestion: Congestion
+    counters: Counters
 
 
 def assemble(
@@ -43,11 +45,12 @@ def assemble(
 ) -> Parts:
     """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer."""
     inlet = Inlet()
-    fanout = Fanout(feed, keeps_json=journal.durable)
-    announcer = Announcer(fanout, journal)
+    counters = Counters()
+    fanout = Fanout(feed, counters, keeps_json=journal.durable)
+    announcer = Announcer(fanout, journal, counters)
     presence = Presence(room, fanout, announcer)
     endings = Endings(room, fanout, announcer, presence, inlet.wake)
-    hall = Hall(room, journal, fanout, announcer, presence, endings)
+    hall = Hall(room, journal, fanout, announcer, presence, endings, counters)
     answering = Answering(answer_limit_bytes)
     replay = Replay(hall, answering)
     queries = Queries(hall, replay, answering)
@@ -56,4 +59,4 @@ def assemble(
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
     intake = Intake(broadcaster, queries, congestion)
-    return Parts(endings, dispatcher, broadcaster, intake, congestion)
+    return Parts(endings, dispatcher, broadcaster, intake, congestion, counters)
