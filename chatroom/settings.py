@@ -24,6 +24,32 @@ ENTER_SECONDS = 0.25
 #: half a line is a program's, cut by the network. Then it is taken for plain text.
 FIRST_LINE_SECONDS = 5.0
 
+#: The lines of an HTTP request's header, all together; its first line may have `MAX_LINE_BYTES`.
+#: Longer ones are answered 431 and 414. What nginx and Apache take of one line.
+MAX_HEADER_BYTES = 8192
+
+#: A begun HTTP request that has not come to its end by then is answered 408, and closed.
+REQUEST_SECONDS = 10.0
+
+#: An HTTP connection without a request is closed after this. A page's files come within a second,
+#: and each connection takes a place (and two threads in the thread mode).
+KEEP_ALIVE_SECONDS = 15.0
+
+#: A message in a WebSocket, however many lines and fragments it has: eight of the longest lines. A
+#: longer one closes the connection with 1009.
+MAX_MESSAGE_BYTES = 8 * MAX_LINE_BYTES
+
+#: Fragments of one message: they may be empty, so the bytes do not bound them. Closed with 1009.
+MAX_FRAGMENTS = 1024
+
+#: A frame that goes out has about this much, at most: whoever has to be closed because it does not
+#: read gets its begun frame whole, and that has to fit into the kernel's buffer.
+FRAME_BYTES = 64 * 1024
+
+#: A WebSocket that has been silent for so long is pinged, and after as much again it is gone: a
+#: proxy in between would answer the kernel's own questions (keepalive) for a dead browser.
+PING_SECONDS = 30.0
+
 #: What one turn of the room takes of one connection. A 64 KiB read can be 32,000 lines: 0.3 s in
 #: which nobody else would be heard, and 3 MB of JSON for every reader before the first has a chance
 #: to read. 256 lines are 1 to 3 ms.
@@ -165,8 +191,6 @@ class WebSettings:
     #: Origins (`https://chat.example.org`) beside the page's own whose scripts may open the
     #: WebSocket: any other page that a member visits would speak in the member's place.
     origins: tuple[str, ...] = ()
-    #: Whether health and figures are answered to other machines too.
-    open_figures: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,8 +220,10 @@ class ServerSettings:
     recent_events: int = 1000
     #: The multicast feed; None: there is none.
     feed: FeedSettings | None = None
-    #: The web page and the WebSocket; None: neither, and nothing is served over HTTP.
+    #: The web page and the WebSocket; None: neither, and only health and figures over HTTP.
     web: WebSettings | None = WebSettings()
+    #: Whether health and figures are answered to other machines too.
+    open_figures: bool = False
 
 
 class Durability(StrEnum):

@@ -281,8 +281,8 @@ def serve(
         else WebSettings(
             hosts=tuple(web_host or ()),
             origins=tuple(web_origin or ()),
-            open_figures=metrics is Figures.everybody,
         ),
+        open_figures=metrics is Figures.everybody,
     )
     journal_settings = JournalSettings(
         path=journal,

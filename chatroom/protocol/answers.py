@@ -95,11 +95,12 @@ class Presence(Answer, frozen=True):
     member_count: int
 
 
-class Bye(Answer, frozen=True):
+class Bye(Answer, frozen=True, omit_defaults=True):
     """The last line before the server closes."""
 
     reason: str
     text: str
+    code: str = ""  #: of the error that it follows from, if it does; for formats that have numbers
 
 
 AnyAnswer = Welcome | Ack | Members | History | Help | Pong | Error | Presence | Bye | Renamed

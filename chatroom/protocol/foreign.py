@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 
 from chatroom.event import CloseReason
-from chatroom.protocol.format import Format
 from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
-from chatroom.protocol.session import Session, Visit, Wait
+from chatroom.protocol.session import Session, Visit, Wait, first_line
+from chatroom.protocol.silent import SILENT
 from chatroom.settings import MAX_LINE_BYTES
 
 #: A TLS record: an alert (21) of TLS 1.0's version, two bytes long: fatal (2), protocol_version
@@ -27,31 +27,6 @@ _IRC = re.compile(rb"(?:CAP LS|NICK \S|PASS \S|USER \S+ \S+ \S+ \S)")
 _IRC_WORDS = (b"CAP LS", b"NICK ", b"PASS ", b"USER ")
 
 
-class Silent:
-    """A format that says nothing; see `chatroom.protocol.format.Format`."""
-
-    name = "foreign"
-    of_json = False
-
-    def event(self, event: object, block: bytes) -> bytes:
-        return b""
-
-    def answer(self, answer: object) -> bytes:
-        return b""
-
-    def frame(self, records: bytes) -> bytes:
-        return records
-
-    def bye(self, bye: object) -> bytes:
-        return b""
-
-    def boundary(self, sent: bytes, offset: int) -> int:
-        return len(sent)
-
-
-_SILENT: Format = Silent()
-
-
 class ForeignSession:
     """Answers with one line of its own, and ends. See `chatroom.protocol.session.Session`."""
 
@@ -62,7 +37,7 @@ class ForeignSession:
 
     def __init__(self, line: bytes, text: str) -> None:
         ending = Ending(CloseReason.PROTOCOL_ERROR, text)
-        self._drafts: list[Draft] = [Speaks(_SILENT), Reply(line), ending]
+        self._drafts: list[Draft] = [Speaks(SILENT), Reply(line), ending]
 
     @property
     def pending(self) -> bool:
@@ -99,10 +74,9 @@ class BinaryWay:
     late = False
 
     def claims(self, head: bytes) -> bool | None:
-        line, end, _ = head[:MAX_LINE_BYTES].partition(b"\n")
-        if _CONTROL.search(line + end) or line.startswith(b"SSH-"):
+        if _CONTROL.search(head, 0, _line_end(head)) or head.startswith(b"SSH-"):
             return True
-        return False if end else None
+        return None if first_line(head) is None else False
 
     def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
         return ForeignSession(_SPOKEN, "the first line is none of a protocol that is spoken here")
@@ -115,10 +89,16 @@ class IrcWay:
     late = False
 
     def claims(self, head: bytes) -> bool | None:
-        line, end, _ = head[:MAX_LINE_BYTES].partition(b"\n")
-        if end:
+        line = first_line(head)
+        if line is not None:
             return _IRC.match(line) is not None
-        return None if any(line.startswith(w[: len(line)]) for w in _IRC_WORDS) else False
+        return None if any(head.startswith(w[: len(head)]) for w in _IRC_WORDS) else False
 
     def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
         return ForeignSession(_NO_IRC, "an IRC client")
+
+
+def _line_end(head: bytes) -> int:
+    """Where the first line ends, behind its LF."""
+    line = first_line(head)
+    return min(len(head), MAX_LINE_BYTES + 1) if line is None else len(line) + 1

@@ -59,8 +59,6 @@ class Opening:
         self.wait = None
         self._entered = True
         self._drafts += (Speaks(PLAIN), Hello(strict=False))
-        if self._head:
-            self._go_on(PlainSession(self._visit, entered=True))
 
     def drafts(self) -> Sequence[Draft]:
         drafts, self._drafts = self._drafts, []

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from chatroom.settings import MAX_LINE_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -92,3 +94,11 @@ class WayIn(Protocol):
         """A session, which gets the connection's bytes from the first one on. `entered`: its client
         is in the room as a silent guest (only where `late`).
         """
+
+
+def first_line(head: bytes) -> bytes | None:
+    """The first line of `head` without its LF; None if it has none within `MAX_LINE_BYTES`, so far
+    or (if `head` is longer) for good.
+    """
+    end = head.find(b"\n", 0, MAX_LINE_BYTES + 1)
+    return head[:end] if end >= 0 else None

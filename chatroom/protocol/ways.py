@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from chatroom.protocol.foreign import BinaryWay, IrcWay, TlsWay
+from chatroom.protocol.http.way import HttpWay
 from chatroom.protocol.jsonlines.session import JsonWay
 from chatroom.protocol.plain.session import PlainWay
 from chatroom.protocol.session import WayIn
 
-#: In this order. Plain text is last: it takes what nobody else does.
-WAYS: tuple[WayIn, ...] = (TlsWay(), JsonWay(), BinaryWay(), IrcWay(), PlainWay())
+#: In this order: who can tell by its first bytes is asked before who needs the whole line, so that
+#: how they were cut does not matter. Plain text is last: it takes what nobody else does.
+WAYS: tuple[WayIn, ...] = (TlsWay(), JsonWay(), BinaryWay(), HttpWay(), IrcWay(), PlainWay())

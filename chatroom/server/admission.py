@@ -104,7 +104,8 @@ class Admission:
         self._announcer.tell(connection, answers.Error(refused.code, refused.text))
         full = refused.code == "room_full"
         reason = CloseReason.KICKED if full else CloseReason.PROTOCOL_ERROR
-        self._endings.end(connection, reason, f"not let in: {refused.code}")
+        text = f"not let in: {refused.code}"
+        self._endings.end(connection, reason, text, code=refused.code)
 
     def _welcome(self, connection: Connection) -> answers.Welcome:
         room = self._room

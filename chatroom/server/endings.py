@@ -65,9 +65,11 @@ class Endings:
             self.end(connection, reason, text)
         return bool(due)
 
-    def end(self, connection: Connection, reason: CloseReason, text: str = "") -> None:
-        """`connection` leaves the room; its last line is a bye. Does nothing the second time. In a
-        turn only.
+    def end(
+        self, connection: Connection, reason: CloseReason, text: str = "", *, code: str = ""
+    ) -> None:
+        """`connection` leaves the room; its last line is a bye, with the `code` of the error that
+        it follows from, if it does. Does nothing the second time. In a turn only.
         """
         if connection.close_reason is not None:
             return
@@ -77,23 +79,25 @@ class Endings:
             leave = Leave(connection.id, self._announcer.time, reason)
             self._announcer.publish(self._room.apply(leave).event)
             self._presence.follow()
-        self._close(connection, reason, text)
+        self._close(
+            connection, reason, answers.Bye(reason, text or BYE_TEXTS.get(reason, ""), code)
+        )
 
     def replace(self, connection: Connection, event: Event | None) -> None:
         """As `end`, for somebody whom the room has taken out already: `event` is its leave."""
         self._part(connection, CloseReason.REPLACED, "")
         self._presence.leave(connection)
         self._announcer.publish(event)
-        self._close(connection, CloseReason.REPLACED, "")
+        reason = CloseReason.REPLACED
+        self._close(connection, reason, answers.Bye(reason, BYE_TEXTS[reason]))
 
     def _part(self, connection: Connection, reason: CloseReason, text: str) -> None:
         connection.close_reason = reason
         self.counts[reason] += 1
         self._fanout.leave(connection)
 
-    def _close(self, connection: Connection, reason: CloseReason, text: str) -> None:
+    def _close(self, connection: Connection, reason: CloseReason, bye: answers.Bye) -> None:
         form = connection.format
-        bye = answers.Bye(reason, text or BYE_TEXTS.get(reason, ""))
         abrupt = reason is CloseReason.SLOW_READER
         connection.outbox.close(form.bye(bye), form.boundary, abrupt=abrupt)
         connection.stop_reading()

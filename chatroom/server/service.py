@@ -39,6 +39,7 @@ from chatroom.transport.budget import Budget
 from chatroom.transport.listening import open_listeners, remove_unix
 from chatroom.transport.outbox import Bounds, Shared
 from chatroom.transport.sockets import peer_name
+from chatroom.web.site import RoomSite
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -86,6 +87,7 @@ class Service:
         )
         self._ended: Counter[CloseReason] = Counter()
         self._journal = journal
+        self._site = RoomSite(settings.web, open_figures=settings.open_figures, health=self._health)
 
     def drain(self) -> None:
         """Begin to end: no newcomers, what was accepted is delivered, everybody is told."""
@@ -100,6 +102,9 @@ class Service:
             not_stored=self._journal.refused_events,
             ended=dict(self._ended),
         )
+
+    def _health(self) -> Mapping[str, object]:
+        return {"status": "draining" if self.draining else "ok"}
 
     @property
     def draining(self) -> bool:
@@ -210,7 +215,7 @@ class Service:
             connection = Connection(self._accepted, peer)
             transport = mode.attach(sock, connection)
             self._connections.add(connection)
-            session = Opening(Visit(self._rules, peer, local), WAYS)
+            session = Opening(Visit(self._rules, peer, local, self._site), WAYS)
             connections.start_soon(self._serve, transport, connection, session, mode, parts.intake)
 
         accepting.start_soon(Acceptor(listener, self._is_full).run, take)

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+#: Where a GET may go over to a WebSocket.
+SOCKET_PATH = "/ws"
+
 
 @dataclass(frozen=True, slots=True)
 class WebRequest:

@@ -1,0 +1,44 @@
+"""Who speaks HTTP."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from chatroom.protocol.session import first_line
+from chatroom.settings import MAX_LINE_BYTES
+
+if TYPE_CHECKING:
+    from chatroom.protocol.session import Session, Visit
+
+#: A request line. Browsers send any token as a method, also in lower case, to where they think the
+#: page came from: as they can be led here under another's name (DNS rebinding), a whole line of
+#: this shape is no talk, however unusual the method. With an ordinary method, what is behind the
+#: version does not matter either.
+_REQUEST_LINE = re.compile(
+    rb"[A-Z]{3,16} [^ \t]+ HTTP/\d\.\d|[-!#$%&'*+.^_`|~0-9A-Za-z]+ [^ \t]+ HTTP/\d\.\d[ \t]*\r?\Z"
+)
+
+#: The beginning of a request line that has no end where one has to be.
+_ENDLESS = re.compile(rb"[A-Z]{3,16} [^ \t]+\Z")
+
+
+class HttpWay:
+    """See `chatroom.protocol.session.WayIn`."""
+
+    name = "http"
+    late = False
+
+    def claims(self, head: bytes) -> bool | None:
+        line = first_line(head)
+        if line is not None:
+            return _REQUEST_LINE.match(line) is not None
+        if len(head) > MAX_LINE_BYTES:  # to be told so in its own protocol
+            return _ENDLESS.match(head[:MAX_LINE_BYTES]) is not None
+        return None
+
+    def open(self, visit: Visit, *, entered: bool) -> Session:
+        # h11 is a tenth of the server's start: who never sees a browser need not wait for it.
+        from chatroom.protocol.http.session import HttpSession  # noqa: PLC0415 - see above
+
+        return HttpSession(visit)

@@ -1,0 +1,32 @@
+"""The format of connections that are told nothing of the room."""
+
+from __future__ import annotations
+
+from chatroom.protocol.format import Format
+
+
+class Silent:
+    """Says nothing; see `chatroom.protocol.format.Format`. What such a connection is answered, its
+    session says in replies.
+    """
+
+    name = "silent"
+    of_json = False
+
+    def event(self, event: object, block: bytes) -> bytes:
+        return b""
+
+    def answer(self, answer: object) -> bytes:
+        return b""
+
+    def frame(self, records: bytes) -> bytes:
+        return records
+
+    def bye(self, bye: object) -> bytes:
+        return b""
+
+    def boundary(self, sent: bytes, offset: int) -> int:
+        return len(sent)
+
+
+SILENT: Format = Silent()

@@ -1,0 +1,84 @@
+"""What is behind HTTP: the page, health and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from chatroom.web.contract import SOCKET_PATH, WebRequest, WebResponse
+from chatroom.web.files import WebFile, load_page
+from chatroom.web.health import answer_health
+from chatroom.web.metrics import answer_metrics
+from chatroom.web.names import Names
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from chatroom.settings import WebSettings
+    from chatroom.web.health import Health
+    from chatroom.web.metrics import Metrics
+
+_NOT_FOUND = WebResponse(404, b"There is nothing here.\n")
+_NOT_LOCAL = WebResponse(403, b"This is answered on the server's own machine only.\n")
+_MISDIRECTED = WebResponse(421, b"This server is not called so; see --web-host.\n")
+_FOREIGN = WebResponse(403, b"This page's scripts may not come in; see --web-origin.\n")
+_NO_SOCKET = WebResponse(
+    426, b"Here is a WebSocket.\n", headers={"Upgrade": "websocket", "Connection": "Upgrade"}
+)
+
+
+class RoomSite:
+    """See `chatroom.web.contract.Site`. Everything it serves is in memory."""
+
+    def __init__(
+        self,
+        settings: WebSettings | None,
+        *,
+        open_figures: bool,
+        health: Health,
+        metrics: Metrics | None = None,
+        page: Traversable | None = None,
+    ) -> None:
+        """Without settings there is no page and no WebSocket. `open_figures`: health and figures
+        are answered to other machines too. Reads the page's files.
+        """
+        self._web = settings is not None
+        self._open_figures = open_figures
+        self._names = Names() if settings is None else Names(settings.hosts, settings.origins)
+        self._page: Mapping[str, WebFile] = {} if settings is None else load_page(page)
+        self._figures: dict[str, Callable[[], WebResponse]] = {
+            "/healthz": lambda: answer_health(health())
+        }
+        if metrics is not None:
+            self._figures["/metrics"] = lambda: answer_metrics(metrics())
+
+    def respond(self, request: WebRequest) -> WebResponse:
+        """The answer to a GET or a HEAD."""
+        if self._is_misdirected(request):
+            return _MISDIRECTED
+        file = self._page.get(request.path)
+        if file is not None:
+            return file.respond(request)
+        figures = self._figures.get(request.path)
+        if figures is not None:
+            local = request.local or self._open_figures
+            return figures() if local else _NOT_LOCAL
+        if request.path == SOCKET_PATH and self._web:
+            return _NO_SOCKET
+        return _NOT_FOUND
+
+    def refuse_socket(self, request: WebRequest) -> WebResponse | None:
+        """Why `request` may not become a WebSocket; None if it may."""
+        if self._is_misdirected(request):
+            return _MISDIRECTED
+        if not self._web:
+            return _NOT_FOUND
+        origin = request.headers.get("origin")
+        # Who sends none is no browser, and speaks for nobody but itself.
+        if origin is not None and not self._names.lets_in(origin, request.headers.get("host", "")):
+            return _FOREIGN
+        return None
+
+    def _is_misdirected(self, request: WebRequest) -> bool:
+        host = request.headers.get("host")
+        return host is not None and not self._names.is_own(host)
