@@ -9,6 +9,9 @@ from typing import Protocol
 #: Where a GET may go over to a WebSocket.
 SOCKET_PATH = "/ws"
 
+#: What a 426 says: one may go over to this (RFC 9110, section 15.5.22).
+UPGRADE_HEADERS: Mapping[str, str] = {"Upgrade": "websocket", "Connection": "Upgrade"}
+
 
 @dataclass(frozen=True, slots=True)
 class WebRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from chatroom.web.contract import SOCKET_PATH, WebRequest, WebResponse
+from chatroom.web.contract import SOCKET_PATH, UPGRADE_HEADERS, WebRequest, WebResponse
 from chatroom.web.files import WebFile, load_page
 from chatroom.web.health import answer_health
 from chatroom.web.metrics import answer_metrics
@@ -22,9 +22,10 @@ _NOT_FOUND = WebResponse(404, b"There is nothing here.\n")
 _NOT_LOCAL = WebResponse(403, b"This is answered on the server's own machine only.\n")
 _MISDIRECTED = WebResponse(421, b"This server is not called so; see --web-host.\n")
 _FOREIGN = WebResponse(403, b"This page's scripts may not come in; see --web-origin.\n")
-_NO_SOCKET = WebResponse(
-    426, b"Here is a WebSocket.\n", headers={"Upgrade": "websocket", "Connection": "Upgrade"}
-)
+_NO_SOCKET = WebResponse(426, b"Here is a WebSocket.\n", headers=UPGRADE_HEADERS)
+
+#: By these a proxy says that it passes a request on: its own machine has not asked.
+_FORWARDED = ("forwarded", "x-forwarded-for", "via")
 
 
 class RoomSite:
@@ -54,15 +55,16 @@ class RoomSite:
 
     def respond(self, request: WebRequest) -> WebResponse:
         """The answer to a GET or a HEAD."""
+        figures = self._figures.get(request.path)
+        if figures is not None and self._open_figures:
+            return figures()  # to everybody: by whatever name they ask
         if self._is_misdirected(request):
             return _MISDIRECTED
+        if figures is not None:
+            return figures() if _is_local(request) else _NOT_LOCAL
         file = self._page.get(request.path)
         if file is not None:
             return file.respond(request)
-        figures = self._figures.get(request.path)
-        if figures is not None:
-            local = request.local or self._open_figures
-            return figures() if local else _NOT_LOCAL
         if request.path == SOCKET_PATH and self._web:
             return _NO_SOCKET
         return _NOT_FOUND
@@ -82,3 +84,7 @@ class RoomSite:
     def _is_misdirected(self, request: WebRequest) -> bool:
         host = request.headers.get("host")
         return host is not None and not self._names.is_own(host)
+
+
+def _is_local(request: WebRequest) -> bool:
+    return request.local and not any(name in request.headers for name in _FORWARDED)

@@ -10,14 +10,13 @@ from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from chatroom.protocol.websocket.messages import log
-from chatroom.web.contract import WebResponse
+from chatroom.web.contract import UPGRADE_HEADERS, WebResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The protocol that is spoken; whoever offers others only is served all the same.
 SUBPROTOCOL = Subprotocol("chatroom.v1")
-
 #: The version of the WebSocket protocol that RFC 6455 is.
 _VERSION = "13"
 
@@ -46,5 +45,7 @@ def _select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprot
 
 
 def _refusal(status: int, text: str) -> WebResponse:
-    headers = {"Upgrade": "websocket", "Sec-WebSocket-Version": _VERSION}
+    headers = {"Sec-WebSocket-Version": _VERSION}
+    if status == 426:
+        headers |= UPGRADE_HEADERS
     return WebResponse(status, text.encode(), headers=headers)
