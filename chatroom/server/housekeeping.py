@@ -1,4 +1,4 @@
-"""What a server does now and then: giving memory back that it does not need any more."""
+"""What a server does now and then: it measures itself, and gives back memory."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import trio
 
 if TYPE_CHECKING:
+    from chatroom.server.counters import Counters
     from chatroom.transport.budget import Budget
 
 #: How often is looked, and which fall since the last look is worth a walk through the heap.
 LOOK_SECONDS = 5.0
 LARGE_BYTES = 32 * 1024 * 1024
+
+#: How often the loop's lag is measured.
+LAG_SECONDS = 1.0
 
 
 async def give_memory_back(budget: Budget) -> None:
@@ -26,6 +30,14 @@ async def give_memory_back(budget: Budget) -> None:
             await trio.to_thread.run_sync(_trim)
             before_bytes = total_bytes
         before_bytes = max(before_bytes, total_bytes)
+
+
+async def measure_lag(counters: Counters) -> None:
+    """Measure how late the event loop wakes a sleeper. Runs until cancelled."""
+    while True:
+        due = trio.current_time() + LAG_SECONDS
+        await trio.sleep_until(due)
+        counters.loop_lag_seconds = trio.current_time() - due
 
 
 def _trim() -> None:

@@ -24,6 +24,7 @@ from chatroom.transport.outbox import Congestion
 if TYPE_CHECKING:
     from chatroom.journal import Journal
     from chatroom.room.room import Room
+    from chatroom.server.connection import Connection
     from chatroom.server.fanout import Feed
     from chatroom.server.offer import Offer
 
@@ -38,6 +39,7 @@ class Parts:
     intake: Intake
     congestion: Congestion
     counters: Counters
+    connections: set[Connection]  #: those that are open
 
 
 def assemble(
@@ -59,4 +61,4 @@ def assemble(
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
     intake = Intake(broadcaster, queries, congestion)
-    return Parts(endings, dispatcher, broadcaster, intake, congestion, counters)
+    return Parts(endings, dispatcher, broadcaster, intake, congestion, counters, set())

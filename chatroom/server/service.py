@@ -16,15 +16,13 @@ from chatroom.event import CloseReason
 from chatroom.feed.broadcast import Feed
 from chatroom.protocol import answers
 from chatroom.protocol.moldudp64 import largest_message
-from chatroom.protocol.opening import Opening
-from chatroom.protocol.requests import Ending
 from chatroom.protocol.session import Visit
-from chatroom.protocol.ways import WAYS
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server.acceptor import Acceptor
-from chatroom.server.connection import Connection
-from chatroom.server.housekeeping import give_memory_back
+from chatroom.server.clients import Clients
+from chatroom.server.figures import Figures
+from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import Parts, assemble
@@ -47,9 +45,7 @@ if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
     from chatroom.journal import Journal
-    from chatroom.protocol.session import Session
-    from chatroom.server.conversation import Intake
-    from chatroom.transport.contract import Transport
+    from chatroom.server.connection import Connection
 
 log = logging.getLogger("chatroom.server")
 
@@ -74,7 +70,6 @@ class Service:
         self.port = 0
         self._draining = trio.Event()
         self._connections: set[Connection] = set()
-        self._accepted = 0
         most_event_bytes = MAX_EVENT_BYTES
         if settings.feed is not None:
             most_event_bytes = largest_message(settings.feed.datagram_bytes)
@@ -87,7 +82,6 @@ class Service:
         )
         self._ended: Counter[CloseReason] = Counter()
         self._journal = journal
-        self._site = RoomSite(settings.web, open_figures=settings.open_figures, health=self._health)
 
     def drain(self) -> None:
         """Begin to end: no newcomers, what was accepted is delivered, everybody is told."""
@@ -128,13 +122,14 @@ class Service:
         async with trio.open_nursery() as house:
             await house.start(parts.broadcaster.run)
             house.start_soon(give_memory_back, budget)
+            house.start_soon(measure_lag, parts.counters)
             if feed is not None:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
                 mode = self._mode(parts, shared, connections)
+                clients = self._clients(parts, mode, connections)
                 async with trio.open_nursery() as accepting:
-                    for listener in listeners:
-                        self._listen(listener, accepting, connections, parts, mode)
+                    self._listen(listeners, accepting, clients)
                     where = {} if feed is None else feed.description()
                     self._log("ready", tcp=",".join(self.addresses), **where)
                     task_status.started(self)
@@ -144,8 +139,7 @@ class Service:
                     remove_unix(self.settings.unix_path)
                 self._log("draining", grace_seconds=self.settings.grace_seconds)
                 parts.dispatcher.close()
-                for connection in self._connections:
-                    connection.stop_reading()
+                clients.stop_reading()
                 grace_seconds = self.settings.grace_seconds
                 connections.cancel_scope.deadline = trio.current_time() + grace_seconds
             if feed is not None:
@@ -166,6 +160,7 @@ class Service:
         limit_bytes = min(MAX_ANSWER_BYTES, self.settings.outbox_limit_bytes // 2)
         parts = assemble(self._room, self._journal, feed, offer, answer_limit_bytes=limit_bytes)
         self._ended = parts.endings.counts
+        self._connections = parts.connections
         return parts
 
     def _open_feed(self, listeners: Sequence[socket.socket]) -> Feed | None:
@@ -197,55 +192,31 @@ class Service:
             return ThreadMode(self.settings, parts.intake, shared, report_slow)
         return EpollMode(nursery, parts.intake, shared, report_slow)
 
+    def _clients(self, parts: Parts, mode: Mode, nursery: trio.Nursery) -> Clients:
+        web = self.settings.web
+        figures = Figures(self._room, self._journal, parts)
+        site = RoomSite(
+            web,
+            open_figures=self.settings.open_figures,
+            health=self._health,
+            metrics=figures.render,
+        )
+
+        def visit(peer: str, local: bool) -> Visit:
+            return Visit(self._rules, peer, local, site)
+
+        limit = self.settings.max_clients + LOBBY_CONNECTIONS
+        return Clients(parts, mode, nursery, visit, limit=limit)
+
     def _listen(
-        self,
-        listener: socket.socket,
-        accepting: trio.Nursery,
-        connections: trio.Nursery,
-        parts: Parts,
-        mode: Mode,
+        self, listeners: Sequence[socket.socket], nursery: trio.Nursery, clients: Clients
     ) -> None:
-        address = listener.getsockname()
-        if isinstance(address, tuple):
-            self.port = address[1]
-        self.addresses.append(peer_name(address))
-
-        def take(sock: socket.socket, peer: str, local: bool) -> None:
-            self._accepted += 1
-            connection = Connection(self._accepted, peer)
-            transport = mode.attach(sock, connection)
-            self._connections.add(connection)
-            session = Opening(Visit(self._rules, peer, local, self._site), WAYS)
-            connections.start_soon(self._serve, transport, connection, session, mode, parts.intake)
-
-        accepting.start_soon(Acceptor(listener, self._is_full).run, take)
-
-    def _is_full(self) -> bool:
-        # Who has been said goodbye to and only reads its last lines is not counted.
-        staying = self._accepted - self._ended.total()
-        return staying >= self.settings.max_clients + LOBBY_CONNECTIONS
-
-    async def _serve(
-        self,
-        transport: Transport,
-        connection: Connection,
-        session: Session,
-        mode: Mode,
-        intake: Intake,
-    ) -> None:
-        """The one exception boundary of a connection: what gets here is a fault of ours, and ends
-        this connection alone.
-        """
-        try:
-            await mode.serve(transport, connection, session)
-        except* trio.BrokenResourceError:
-            pass  # the broadcaster has ended before it: the server is being stopped at once
-        except* Exception:
-            log.exception("connection %d: fault in the server", connection.id)
-            ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
-            await intake.take(connection, [ending])
-        finally:
-            self._connections.discard(connection)
+        for listener in listeners:
+            address = listener.getsockname()
+            if isinstance(address, tuple):
+                self.port = address[1]
+            self.addresses.append(peer_name(address))
+            nursery.start_soon(Acceptor(listener, clients.is_full).run, clients.take)
 
 
 def raise_descriptor_limit() -> None:

@@ -1,0 +1,83 @@
+"""All clients' connections: newcomers are taken in, served until they end, and forgotten."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import trio
+
+from chatroom.event import CloseReason
+from chatroom.protocol.opening import Opening
+from chatroom.protocol.requests import Ending
+from chatroom.protocol.ways import WAYS
+from chatroom.server.connection import Connection
+
+if TYPE_CHECKING:
+    from chatroom.protocol.session import Session, Visit
+    from chatroom.server.modes import Mode
+    from chatroom.server.parts import Parts
+    from chatroom.transport.contract import Transport
+
+log = logging.getLogger("chatroom.server")
+
+
+class Clients:
+    """The connections of one server."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        mode: Mode,
+        nursery: trio.Nursery,
+        visit: Callable[[str, bool], Visit],
+        *,
+        limit: int,
+    ) -> None:
+        """`nursery`: of a task for each. `visit` makes what a session knows of a peer, by its name
+        for the log and whether it is on this machine. With `limit` connections it is full.
+        """
+        self._parts = parts
+        self._mode = mode
+        self._nursery = nursery
+        self._visit = visit
+        self._limit = limit
+
+    def take(self, sock: socket.socket, peer: str, local: bool) -> None:
+        """Serve a newcomer. Never blocks or raises."""
+        counters = self._parts.counters
+        counters.accepted += 1
+        kind = "unix" if sock.family == socket.AF_UNIX else "tcp"
+        connection = Connection(counters.accepted, peer, kind)
+        transport = self._mode.attach(sock, connection)
+        self._parts.connections.add(connection)
+        session = Opening(self._visit(peer, local), WAYS)
+        self._nursery.start_soon(self._serve, transport, connection, session)
+
+    def is_full(self) -> bool:
+        """Who has been said goodbye to and only reads its last lines is not counted."""
+        staying = self._parts.counters.accepted - self._parts.endings.counts.total()
+        return staying >= self._limit
+
+    def stop_reading(self) -> None:
+        """Nothing more is taken from any of them."""
+        for connection in self._parts.connections:
+            connection.stop_reading()
+
+    async def _serve(self, transport: Transport, connection: Connection, session: Session) -> None:
+        """The one exception boundary of a connection: what gets here is a fault of ours, and ends
+        this connection alone.
+        """
+        try:
+            await self._mode.serve(transport, connection, session)
+        except* trio.BrokenResourceError:
+            pass  # the broadcaster has ended before it: the server is being stopped at once
+        except* Exception:
+            log.exception("connection %d: fault in the server", connection.id)
+            ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
+            await self._parts.intake.take(connection, [ending])
+        finally:
+            self._parts.connections.discard(connection)
+            self._parts.counters.ended_received_bytes += connection.received_bytes
