@@ -68,6 +68,8 @@ def _open_unix(path: str) -> socket.socket:
     """A listening Unix socket, for its owner alone. One that a dead server has left is replaced."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
+        if not path or path.startswith("\0"):  # Linux would take a name of its own, without a file
+            raise ValueError("it needs a path")
         _remove_dead(path)
         before = os.umask(0o177)  # from its first moment on, not after a chmod
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 
 from chatroom.settings import (
     KEEPALIVE_IDLE_SECONDS,
@@ -47,4 +47,8 @@ def peer_name(address: object) -> str:
 
 def is_local(address: object) -> bool:
     """Whether a peer is on this machine: of a loopback address, or come by a Unix socket."""
-    return not isinstance(address, tuple) or ip_address(address[0].partition("%")[0]).is_loopback
+    if not isinstance(address, tuple):
+        return True
+    host = ip_address(address[0].partition("%")[0])
+    mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
+    return (mapped or host).is_loopback

@@ -21,8 +21,11 @@ class SocketTransport:
         return self.sock.sendmsg(buffers, (), 0 if wait else socket.MSG_DONTWAIT)
 
     def let_last_in(self) -> None:
-        with contextlib.suppress(OSError):  # gone already, or a Unix socket, which has no such
-            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 1 << 20)
+        with contextlib.suppress(OSError):  # it may have gone already
+            if self.sock.family == socket.AF_UNIX:  # which has no bound on what is unsent alone
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+            else:
+                self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 1 << 20)
 
     def shut_write(self) -> None:
         self.sock.shutdown(socket.SHUT_WR)
