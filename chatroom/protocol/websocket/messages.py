@@ -98,10 +98,6 @@ class MessageReader:
         self._end(incoming)
         return incoming
 
-    def close(self) -> None:
-        """Read nothing more."""
-        self._done = True
-
     def _take(self, frame: Frame) -> Incoming:
         if frame.opcode is Opcode.PING:
             return Ping(bytes(frame.data))

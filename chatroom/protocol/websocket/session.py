@@ -50,7 +50,17 @@ class WebSocketSession:
     first request; its hello may come later, as its first line.
     """
 
-    __slots__ = ("_entered", "_greeted", "_pinged", "_raw", "_reader", "_rules", "_said", "wait")
+    __slots__ = (
+        "_ended",
+        "_entered",
+        "_greeted",
+        "_pinged",
+        "_raw",
+        "_reader",
+        "_rules",
+        "_said",
+        "wait",
+    )
 
     successor: Session | None = None
 
@@ -61,6 +71,7 @@ class WebSocketSession:
         self._said: deque[bytes | Draft] = deque()  # lines and what is below them, in order
         self._greeted = False  # it has said its first line
         self._entered = False
+        self._ended = False
         self._pinged = False
         self.wait: Wait | None = Wait(ENTER_SECONDS)
 
@@ -113,7 +124,8 @@ class WebSocketSession:
         while self._raw and not self._said:
             piece, self._raw = self._raw[:_SLICE_BYTES], self._raw[_SLICE_BYTES:]
             for incoming in self._reader.feed(piece):
-                self._take(incoming)
+                if not self._ended:
+                    self._take(incoming)
 
     def _take(self, incoming: Incoming) -> None:
         match incoming:
@@ -122,8 +134,7 @@ class WebSocketSession:
             case Ping():
                 self._said.append(Reply(frame(PONG, incoming.data)))
             case Closed():
-                end = Ending(CloseReason.QUIT, "")
-                self._said += (Speaks(SILENT), Reply(close_frame(incoming.code)), end)
+                self._end(close_frame(incoming.code), Ending(CloseReason.QUIT, ""))
             case Broken():
                 self._break_off(incoming)
             case _:
@@ -134,7 +145,6 @@ class WebSocketSession:
         for line in lines:
             if len(line) > MAX_LINE_BYTES:
                 text = f"a line has more than {MAX_LINE_BYTES} bytes"
-                self._reader.close()
                 self._break_off(Broken(TOO_BIG, text))
                 return
             self._said.append(line)
@@ -142,11 +152,15 @@ class WebSocketSession:
             self._said.append(_NOTHING)
 
     def _break_off(self, broken: Broken) -> None:
-        # It says its last word itself, and hears nothing after that: the code is the protocol's,
-        # which is nothing that the room knows of.
         bye = answers.Bye(CloseReason.PROTOCOL_ERROR, broken.text)
-        last = Reply(farewell(bye, broken.code))
-        self._said += (Speaks(SILENT), last, Ending(CloseReason.PROTOCOL_ERROR, broken.text))
+        ending = Ending(CloseReason.PROTOCOL_ERROR, broken.text)
+        self._end(farewell(bye, broken.code), ending)
+
+    def _end(self, last: bytes, ending: Ending) -> None:
+        # It says its last word itself, and hears nothing after it: the code is the protocol's,
+        # which the room knows nothing of.
+        self._ended = True
+        self._said += (Speaks(SILENT), Reply(last), ending)
 
     def _take_line(self, line: bytes, group: list[Draft]) -> None:
         if not self._greeted:
