@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
 from chatroom.protocol.session import Session, Visit, Wait, first_line
-from chatroom.protocol.silent import SILENT
+from chatroom.protocol.silent import Silent
 from chatroom.settings import MAX_LINE_BYTES
 
 #: A TLS record: an alert (21) of TLS 1.0's version, two bytes long: fatal (2), protocol_version
@@ -37,7 +37,7 @@ class ForeignSession:
 
     def __init__(self, line: bytes, text: str) -> None:
         ending = Ending(CloseReason.PROTOCOL_ERROR, text)
-        self._drafts: list[Draft] = [Speaks(SILENT), Reply(line), ending]
+        self._drafts: list[Draft] = [Speaks(Silent("foreign")), Reply(line), ending]
 
     @property
     def pending(self) -> bool:

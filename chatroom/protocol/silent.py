@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from chatroom.protocol.format import Format
+from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True)
 class Silent:
     """Says nothing; see `chatroom.protocol.format.Format`. What such a connection is answered, its
     session says in replies.
     """
 
-    name = "silent"
+    name: str  #: of what is spoken there
+
     of_json = False
 
     def event(self, event: object, block: bytes) -> bytes:
@@ -27,6 +29,3 @@ class Silent:
 
     def boundary(self, sent: bytes, offset: int) -> int:
         return len(sent)
-
-
-SILENT: Format = Silent()

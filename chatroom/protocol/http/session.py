@@ -10,9 +10,12 @@ from chatroom.protocol.http.request import Parsed, parse_request
 from chatroom.protocol.http.response import render
 from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
 from chatroom.protocol.session import Session, Visit, Wait
-from chatroom.protocol.silent import SILENT
+from chatroom.protocol.silent import Silent
 from chatroom.settings import KEEP_ALIVE_SECONDS, REQUEST_SECONDS
 from chatroom.web.contract import SOCKET_PATH, WebResponse
+
+#: How it is spoken to: in responses only.
+HTTP = Silent("http")
 
 _NOT_FOUND = WebResponse(404, b"There is nothing here.\n")
 _NOT_ALLOWED = WebResponse(405, b"Only GET and HEAD.\n", headers={"Allow": "GET, HEAD"})
@@ -29,7 +32,7 @@ class HttpSession:
     def __init__(self, visit: Visit) -> None:
         self._visit = visit
         self._heads = HeadBuffer()
-        self._next: list[Draft] = [Speaks(SILENT)]
+        self._next: list[Draft] = [Speaks(HTTP)]
         self._ended = False
         self.successor: Session | None = None
         self.wait: Wait | None = Wait(REQUEST_SECONDS)

@@ -14,7 +14,7 @@ from chatroom.protocol.jsonlines.session import HELLO_WORD, hello_drafts, parse_
 from chatroom.protocol.lines import weight_of
 from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Speaks, is_query
 from chatroom.protocol.session import Session, Visit, Wait
-from chatroom.protocol.silent import SILENT
+from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.frames import PING, PONG, close_frame, frame
 from chatroom.protocol.websocket.messages import (
     Broken,
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 #: Read so much at a time: some hundreds of the shortest frames, which are some 2 ms.
 _SLICE_BYTES = 4096
+
+#: How it is spoken to after its close frame.
+_CLOSED = Silent(SocketLines.name)
 
 _NOTHING = Reply(b"")
 
@@ -160,7 +163,7 @@ class WebSocketSession:
         # It says its last word itself, and hears nothing after it: the code is the protocol's,
         # which the room knows nothing of.
         self._ended = True
-        self._said += (Speaks(SILENT), Reply(last), ending)
+        self._said += (Speaks(_CLOSED), Reply(last), ending)
 
     def _take_line(self, line: bytes, group: list[Draft]) -> None:
         if not self._greeted:

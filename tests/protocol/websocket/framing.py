@@ -62,20 +62,32 @@ class Got:
         return self.payload[2:].decode()
 
 
-def read_frames(data: bytes) -> list[Got]:
-    """Whole frames of a server, unmasked and final; anything else is a fault."""
+def split_frames(data: bytes) -> tuple[list[Got], bytes]:
+    """The whole frames of a server in `data`, unmasked and final (anything else is a fault), and
+    what is left.
+    """
     got = []
-    while data:
+    while len(data) >= 2:
         assert data[0] & 0xF0 == 0x80, "not final, or reserved bits"
         length, start = data[1], 2
         assert length < 128, "a server's frame is masked"
         if length >= 126:
             start = 4 if length == 126 else 10
+            if len(data) < start:
+                break
             length = int.from_bytes(data[2:start], "big")
             assert length >= (126 if start == 4 else 1 << 16), "a longer length than it needs"
-        assert len(data) >= start + length, "a torn frame"
+        if len(data) < start + length:
+            break
         got.append(Got(data[0] & 0xF, data[start : start + length]))
         data = data[start + length :]
+    return got, data
+
+
+def read_frames(data: bytes) -> list[Got]:
+    """The frames in `data`, which has nothing else."""
+    got, rest = split_frames(data)
+    assert rest == b"", "a torn frame"
     return got
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
-from chatroom.protocol.silent import SILENT
+from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.session import WebSocketSession
 from tests.protocol.test_sessions import RULES, Talk
 from tests.protocol.websocket.framing import CLOSE, TEXT, Got, read_frames
@@ -39,7 +39,7 @@ class SocketTalk(Talk):
         assert said == {"kind": "bye", "reason": "protocol_error"}
         assert close.reason == "protocol_error"
         silent, ending = self.asked[-2:]
-        assert silent == Speaks(SILENT)
+        assert silent == Speaks(Silent("websocket"))
         assert type(ending) is Ending
         assert ending.reason == "protocol_error"
         return close.code

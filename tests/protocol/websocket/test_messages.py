@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Request, Speaks
+from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.render import SocketLines
 from chatroom.settings import MAX_FRAGMENTS, MAX_LINE_BYTES, MAX_MESSAGE_BYTES
 from tests.protocol.chunking import cut, places
@@ -160,8 +161,7 @@ def test_a_close_is_answered_with_its_code_and_nothing_after_it_is_read(code: in
         assert (close.opcode, close.code, close.reason) == (CLOSE, code, "")
         *before, silent, ending = talk.asked
         assert before == ENTERS
-        assert type(silent) is Speaks
-        assert silent.format.name == "silent"
+        assert silent == Speaks(Silent("websocket"))
         assert type(ending) is Ending
         assert ending.reason == "quit"
 
