@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from chatroom.errors import ChatroomError
-from chatroom.swarm.environment import Environment, environment
-from chatroom.swarm.result import RunResult
+from chatroom.swarm.figures.environment import Environment, environment
+from chatroom.swarm.figures.result import RunResult
 from loadtest.generator import Assignment
 from loadtest.peers import HOST, NULL, Peer
 from loadtest.running import Running, on_core, running

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 
-from chatroom.swarm.dialect import DIALECTS, Dialect, Lines, Plain, Said
+from chatroom.swarm.wire.dialect import DIALECTS, Dialect, Lines, PlainDialect, Said
 
 ROOM = b"room"
 
 
-class Bare(Plain):
+class Bare(PlainDialect):
     """The C servers of `loadtest/reference`: plain lines, and one is in the room at once."""
 
     name = "bare"

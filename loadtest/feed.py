@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from chatroom.errors import ChatroomError
-from chatroom.swarm.multicast import FeedFigures
+from chatroom.swarm.figures.feed import FeedFigures
 from loadtest.namespaces import cable, missing
 from loadtest.race import race
 

@@ -13,8 +13,8 @@ import msgspec
 import trio
 
 from chatroom.errors import ChatroomError
-from chatroom.swarm.result import RunResult
-from chatroom.swarm.run import run_alone
+from chatroom.swarm.figures.result import RunResult
+from chatroom.swarm.processes.process import run_alone
 from chatroom.swarm.settings import SwarmSettings
 from loadtest.dialects import ALL_DIALECTS
 

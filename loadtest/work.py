@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from chatroom.errors import ChatroomError
-from chatroom.swarm.result import RunResult
+from chatroom.swarm.figures.result import RunResult
 from chatroom.swarm.settings import SwarmSettings
 
 
@@ -47,8 +47,8 @@ def _memory(seen: Observed) -> float | None:
 
 
 def _entered(seen: Observed) -> float | None:
-    storm = seen.result.storm
-    return storm.per_second() if storm is not None else None
+    newcomers = seen.result.newcomers
+    return newcomers.per_second() if newcomers is not None else None
 
 
 DELIVERIES = Measure("deliveries_per_second", "deliveries a second", "/s", True, _deliveries)
@@ -69,7 +69,7 @@ class Work(msgspec.Struct, frozen=True):
 
     def clients(self) -> int:
         """Connections that the server must hold."""
-        return self.settings.bots + self.settings.storm + int(self.settings.witness_apart)
+        return self.settings.bots + self.settings.newcomers + int(self.settings.witness_apart)
 
 
 def _fanout() -> Work:
@@ -99,8 +99,8 @@ def _connected(clients: int) -> Work:
     return Work(f"connected-{clients}", title, settings, (P99, MEMORY))
 
 
-def _storm() -> Work:
-    settings = SwarmSettings(bots=101, rate=10, storm=5_000)
+def _newcomers() -> Work:
+    settings = SwarmSettings(bots=101, rate=10, newcomers=5_000)
     title = "5,000 clients connecting at once, 100 inside, 10 messages a second"
     return Work("connect-storm", title, settings, (ENTERED, P99))
 
@@ -110,7 +110,7 @@ _NAMED = {
     "fanout": _fanout,
     "talkers": _talkers,
     "pingpong": _pingpong,
-    "connect-storm": _storm,
+    "connect-storm": _newcomers,
 }
 
 _TABLE = ("fanout", "talkers", "pingpong", "paced-1000", "connected-10000", "connect-storm")

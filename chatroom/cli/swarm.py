@@ -75,7 +75,7 @@ def swarm(
         ),
     ] = 100,
     format: Annotated[
-        SwarmFormat, typer.Option(help="Plain lines or JSON Lines.")
+        SwarmFormat, typer.Option(help="PlainDialect lines or JSON Lines.")
     ] = SwarmFormat.plain,
     processes: Annotated[
         int, typer.Option(min=1, max=64, metavar="P", help="Spread the bots over P processes.")
@@ -113,9 +113,9 @@ def swarm(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
     """Load a room with bots, and say honestly how it fared."""
-    from chatroom.swarm.command import Wanted, run_command
+    from chatroom.swarm.command import Invocation, run_command
+    from chatroom.swarm.figures.threshold import parse_threshold
     from chatroom.swarm.settings import SwarmSettings
-    from chatroom.swarm.threshold import parse_threshold
 
     if rate is not None and in_flight is not None:
         raise typer.BadParameter("--rate and --in-flight exclude each other: give one of them")
@@ -147,7 +147,7 @@ def swarm(
         feed_port=feed_port,
         interface=interface,
     )
-    code = run_command(Wanted(settings, thresholds, report, json), sys.stdout, sys.stderr)
+    code = run_command(Invocation(settings, thresholds, report, json), sys.stdout, sys.stderr)
     raise typer.Exit(code)
 
 

@@ -10,16 +10,16 @@ import msgspec
 import trio
 from rich.console import Console
 
-from chatroom.swarm.dialect import DIALECTS
+from chatroom.swarm.figures.result import EXIT_CODES, RunResult
+from chatroom.swarm.figures.threshold import Threshold
+from chatroom.swarm.processes.process import run_alone
 from chatroom.swarm.report.console import print_result
 from chatroom.swarm.report.files import prepare, write_files
-from chatroom.swarm.result import EXIT_CODES, RunResult
-from chatroom.swarm.run import run_alone
 from chatroom.swarm.settings import SwarmSettings
-from chatroom.swarm.threshold import Threshold
+from chatroom.swarm.wire.dialect import DIALECTS
 
 
-class Wanted(msgspec.Struct):
+class Invocation(msgspec.Struct):
     """What the command line asks for."""
 
     settings: SwarmSettings
@@ -28,7 +28,7 @@ class Wanted(msgspec.Struct):
     json: bool = False
 
 
-def run_command(wanted: Wanted, output: TextIO, progress: TextIO) -> int:
+def run_command(wanted: Invocation, output: TextIO, progress: TextIO) -> int:
     """Run, report, and return the exit code.
 
     Args:
@@ -43,7 +43,7 @@ def run_command(wanted: Wanted, output: TextIO, progress: TextIO) -> int:
         prepare(wanted.report)
     settings = wanted.settings
     if settings.processes > 1:
-        from chatroom.swarm.processes import run_together  # noqa: PLC0415 - rarely needed
+        from chatroom.swarm.processes.team import run_together  # noqa: PLC0415 - rarely needed
 
         result = trio.run(run_together, settings, wanted.thresholds, progress)
     else:

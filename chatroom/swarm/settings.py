@@ -30,7 +30,8 @@ class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
     feed_port: int | None = None
     interface: str | None = None
     #: Newcomers who connect all at once a quarter into the measured time, and only listen.
-    storm: int = 0
+    #: The schema of `run.json` calls it `storm`.
+    newcomers: int = msgspec.field(default=0, name="storm")
 
     @property
     def witness_apart(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.swarm.dialect import Dialect
+from chatroom.swarm.wire.dialect import Dialect
 from loadtest.dialects import ALL_DIALECTS
 
 TEXTS = [b"4f2a:0000:%08d:some padding" % number for number in range(5)]

@@ -7,15 +7,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from chatroom.swarm.multicast import FeedFigures
-from chatroom.swarm.result import Latency, Outcome, RunResult
+from chatroom.swarm.figures.feed import FeedFigures
+from chatroom.swarm.figures.result import Latency, RunOutcome, RunResult
 
 _WORDS = {
-    Outcome.PASS: ("PASS", "bold green"),
-    Outcome.FAULTS: ("FAULTS", "bold red"),
-    Outcome.GENERATOR_BOUND: ("GENERATOR-BOUND", "bold yellow"),
-    Outcome.THRESHOLD: ("THRESHOLD CROSSED", "bold red"),
-    Outcome.INTERRUPTED: ("INTERRUPTED", "bold yellow"),
+    RunOutcome.PASS: ("PASS", "bold green"),
+    RunOutcome.FAULTS: ("FAULTS", "bold red"),
+    RunOutcome.GENERATOR_BOUND: ("GENERATOR-BOUND", "bold yellow"),
+    RunOutcome.THRESHOLD: ("THRESHOLD CROSSED", "bold red"),
+    RunOutcome.INTERRUPTED: ("INTERRUPTED", "bold yellow"),
 }
 
 
@@ -40,11 +40,11 @@ def print_result(result: RunResult, console: Console) -> None:
     for limit in result.thresholds:
         mark = "[green]kept[/]" if limit.kept else "[red]crossed[/]"
         console.print(f"threshold {escape(limit.text)}: {mark}")
-    if result.storm is not None:
-        storm = result.storm
+    if result.newcomers is not None:
+        newcomers = result.newcomers
         console.print(
-            f"newcomers: {storm.entered:,} of {storm.newcomers:,} in the room after"
-            f" {storm.seconds:.2f} s ({storm.per_second():,.0f}/s)"
+            f"newcomers: {newcomers.entered:,} of {newcomers.newcomers:,} in the room after"
+            f" {newcomers.seconds:.2f} s ({newcomers.per_second():,.0f}/s)"
         )
     console.print(_verdict(result))
 

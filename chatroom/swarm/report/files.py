@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from chatroom.errors import ChatroomError
-from chatroom.swarm.result import Latency, RunResult
+from chatroom.swarm.figures.result import Latency, RunResult
 
 #: In DIR.
 RUN_JSON = "run.json"

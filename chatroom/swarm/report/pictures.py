@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from chatroom.swarm.figures.result import Latency, RunResult
 from chatroom.swarm.report.console import duration
-from chatroom.swarm.result import Latency, RunResult
 
 SPECTRUM = "latency.svg"
 TIMELINE = "timeline.svg"

@@ -1,0 +1,1 @@
+"""Holds what every reader received against what the room said. Sans I/O."""

@@ -1,0 +1,1 @@
+"""The participants, and the poller that drives them."""

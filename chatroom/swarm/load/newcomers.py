@@ -1,0 +1,84 @@
+"""Newcomers: very many connections at once, while the others talk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chatroom.swarm.bots.bot import DEAF
+from chatroom.swarm.bots.tcp import TcpBot
+from chatroom.swarm.figures.newcomers import NewcomerFigures
+
+#: Connections begun in one turn: few enough that those inside are read in between.
+_A_TURN = 16
+#: Begun but not made yet, at most.
+_CONNECTING = 512
+
+
+class _Arrival:
+    """Listens for the first message of the run."""
+
+    def __init__(self, bot: TcpBot, newcomers: Newcomers) -> None:
+        self._bot = bot
+        self._newcomers = newcomers
+
+    def hear(self, at_us: int, chunk: memoryview) -> None:
+        if self._newcomers.sign in bytes(chunk):
+            self._bot.ear = DEAF
+            self._newcomers.welcome(at_us)
+
+
+class Newcomers:
+    """Lets newcomers connect as fast as the server takes them, from `at_us` on.
+
+    A newcomer is in the room when it hears a message of the run.
+
+    Args:
+        bots: the newcomers, not started.
+        sign: bytes that every message of the run has.
+        at_us: when to begin, on the monotonic clock.
+    """
+
+    def __init__(self, bots: Sequence[TcpBot], sign: bytes, at_us: int) -> None:
+        self._bots = bots
+        self.sign = sign
+        self._at_us = at_us
+        self._started = 0
+        self._entered = 0
+        self._last_us = at_us
+        self._connecting: set[TcpBot] = set()
+        for bot in bots:
+            bot.ear = _Arrival(bot, self)
+
+    def step(self, now: int) -> int:
+        """Begin some more connections; returns when to call it again (monotonic, µs)."""
+        if now < self._at_us:
+            return self._at_us
+        if self._started == len(self._bots):
+            return now + 1_000_000
+        if self._started == 0:
+            self._at_us = now
+        self._connecting = {bot for bot in self._connecting if not (bot.entered or bot.gone)}
+        stop = min(self._started + _A_TURN, len(self._bots))
+        if len(self._connecting) < _CONNECTING:
+            for bot in self._bots[self._started : stop]:
+                bot.start()
+                self._connecting.add(bot)
+            self._started = stop
+            return now
+        return now + 200
+
+    def welcome(self, at_us: int) -> None:
+        """A newcomer is in the room."""
+        self._entered += 1
+        self._last_us = at_us
+
+    def figures(self) -> NewcomerFigures:
+        """What came of it, so far."""
+        seconds = (self._last_us - self._at_us) / 1e6
+        errors = sorted({bot.gone for bot in self._bots if bot.gone})
+        return NewcomerFigures(len(self._bots), self._entered, max(seconds, 0.0), errors)
+
+    def close(self) -> None:
+        """Close all their connections."""
+        for bot in self._bots:
+            bot.close()

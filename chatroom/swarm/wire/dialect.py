@@ -1,0 +1,107 @@
+"""How a kind of server is spoken to, as far as a swarm needs it. No I/O here.
+
+The two dialects of this project's own server are below; `loadtest` adds those of its peers.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+
+class Said(NamedTuple):
+    """A message as it came from the server."""
+
+    sender: bytes  #: who the server says has sent it; empty where the protocol does not tell
+    text: bytes
+
+
+class Dialect(Protocol):
+    """What a bot must know about the bytes on its connection. All methods are pure."""
+
+    name: str
+    #: Does a talker get its own messages back?
+    echoes: bool
+    #: Can a connection that listens talk too? If not, talkers are not listeners.
+    talkers_listen: bool
+    #: Is what stands around a text the same in all messages of a talker?
+    fixed_frame: bool
+
+    def greeting(self, nick: str, *, listens: bool) -> bytes:
+        """What to send first, to be in the room; without `listens`, to talk there only."""
+
+    def request(self, nick: str, text: bytes) -> bytes:
+        """What to send so that everyone gets `text` (ASCII, no control characters)."""
+
+    def record_end(self, stream: bytes | bytearray, start: int) -> int:
+        """Where the record that begins at `start` ends; 0 while it is not complete."""
+
+    def said(self, record: bytes | bytearray) -> Said | None:
+        """The message in a record; None if it is something else. Must not raise, whatever it is."""
+
+
+class Lines:
+    """Records that end in LF: what both of the room's formats have in common."""
+
+    echoes = False
+    talkers_listen = True
+    fixed_frame = True
+
+    def record_end(self, stream: bytes | bytearray, start: int) -> int:
+        return stream.find(b"\n", start) + 1
+
+
+class PlainDialect(Lines):
+    """The room's plain lines, as `nc` sees them."""
+
+    name = "plain"
+
+    def greeting(self, nick: str, *, listens: bool) -> bytes:
+        return b"/nick %b\n" % nick.encode()
+
+    def request(self, nick: str, text: bytes) -> bytes:
+        return text + b"\n"
+
+    def said(self, record: bytes | bytearray) -> Said | None:
+        sender, colon, text = bytes(record).partition(b": ")
+        # What the server itself says, and actions, begin with a sign that no nick may have.
+        if not colon or sender.startswith((b"-", b"*")):
+            return None
+        return Said(sender, text.rstrip(b"\r\n"))
+
+
+class _Message(msgspec.Struct):
+    kind: str = ""
+    nick: str = ""
+    text: str = ""
+
+
+_decode = msgspec.json.Decoder(_Message).decode
+
+
+class JsonDialect(Lines):
+    """The room's JSON Lines, without joins and leaves."""
+
+    name = "json"
+    fixed_frame = False  # each has its number and its time
+
+    def greeting(self, nick: str, *, listens: bool) -> bytes:
+        return b"/json %b\n" % json.dumps({"nick": nick, "presence": False}).encode()
+
+    def request(self, nick: str, text: bytes) -> bytes:
+        return b'{"kind":"message","text":"%b"}\n' % text
+
+    def said(self, record: bytes | bytearray) -> Said | None:
+        try:
+            message = _decode(record)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return None
+        if message.kind != "message":
+            return None
+        return Said(message.nick.encode(), message.text.encode())
+
+
+#: `--format`
+DIALECTS: dict[str, type[Dialect]] = {"plain": PlainDialect, "json": JsonDialect}
