@@ -17,6 +17,7 @@ class Bare(PlainDialect):
     """The C servers of `loadtest/reference`: plain lines, and one is in the room at once."""
 
     name = "bare"
+    goodbye = b""  # they would say it
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
         return b""
@@ -41,13 +42,20 @@ class BareJson(Lines):
         return self._json.said(record)
 
 
-class Redis:
+class _Peer:
+    """What the peers have in common that are not spoken to in lines."""
+
+    talkers_listen = True
+    fixed_frame = True
+    websocket = False
+    goodbye = b""  # their connections are just closed
+
+
+class Redis(_Peer):
     """Pub/sub in RESP3, in which a connection that listens may publish too."""
 
     name = "redis"
     echoes = True
-    talkers_listen = True
-    fixed_frame = True
 
     _PUSH = b">3\r\n$7\r\nmessage\r\n$4\r\nroom\r\n$"
     _AGGREGATES = b"*>~%"  # arrays, pushes, sets, maps
@@ -80,13 +88,11 @@ class Redis:
         return Said(b"", text[:-2])
 
 
-class Nats:
+class Nats(_Peer):
     """Core NATS."""
 
     name = "nats"
     echoes = False
-    talkers_listen = True
-    fixed_frame = True
 
     _HELLO = b'CONNECT {"verbose":false,"pedantic":false,"echo":false,"protocol":1}\r\n'
     _MESSAGE = b"MSG room 1 "
@@ -109,13 +115,11 @@ class Nats:
         return Said(b"", bytes(record).partition(b"\n")[2][:-2])
 
 
-class Mqtt:
+class Mqtt(_Peer):
     """MQTT 3.1.1, QoS 0, no keep-alive."""
 
     name = "mosquitto"
     echoes = True
-    talkers_listen = True
-    fixed_frame = True
 
     _TOPIC = len(ROOM).to_bytes(2, "big") + ROOM
 

@@ -164,18 +164,19 @@ class Transcript:
             self._frames[mark.talker] = before, after
         return mark, True
 
+    @property
     def outstanding(self) -> int:
-        """How many of the messages that were expected may still come.
+        """How many messages are expected and have not come yet."""
+        return len(self._expected)
 
-        Of those that were said before the witness came in none will.
-        """
+    def forget_unheard(self) -> None:
+        """Expect no more of what was said before the witness came in: none of it will come."""
         numbers = self.next_number
         self._expected = {
             text: mark
             for text, mark in self._expected.items()
             if mark.number >= numbers.get(mark.talker, 0)
         }
-        return len(self._expected)
 
     def give_up(self) -> int:
         """Count all that is expected as heard; returns how many messages these are."""

@@ -33,8 +33,13 @@ class Bot(Protocol):
     def read_now(self, mask: int, /) -> None:
         """Read what is there, if there is something."""
 
+    def leave(self, goodbye: bytes) -> None:
+        """Begin to leave in order, hearing nothing any more and telling nobody; `gone` says when
+        it has left. Where there is nobody to say goodbye to it leaves at once.
+        """
+
     def close(self) -> None:
-        """Leave. May be called at any time, also twice."""
+        """Leave at once. May be called at any time, also twice."""
 
 
 class Deaf:

@@ -112,6 +112,11 @@ class MulticastBot:
         """Read what is there without being told that there is something."""
         self.work(select.EPOLLIN)
 
+    def leave(self, _goodbye: bytes) -> None:
+        """Leave the group, which nobody is told."""
+        self.close()
+        self.gone = "left"
+
     def close(self) -> None:
         """Leave the group."""
         if self._listener is not None:

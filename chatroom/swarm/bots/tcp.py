@@ -1,4 +1,7 @@
-"""A bot on a TCP connection, driven by the poller: no task of its own, nothing here ever waits."""
+"""A bot on a stream socket, driven by the poller: no task of its own, and no waiting.
+
+The one exception is a place in the listen queue of a Unix socket, see `TcpBot._connect`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import errno
 import os
 import select
 import socket
+import struct
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any
@@ -14,6 +18,9 @@ from chatroom.swarm.bots.bot import DEAF, Ear, ignore_reason
 from chatroom.swarm.bots.poller import Poller
 
 _BUFFER_BYTES = 256 * 1024  # the kernel's receive buffer is rarely fuller
+
+#: How long to wait for a place in the listen queue of a Unix socket.
+_UNIX_CONNECT_SECONDS = 5
 
 
 class TcpBot:
@@ -25,6 +32,8 @@ class TcpBot:
         address: family, and address as `socket.connect` takes it.
         greeting: the first bytes to send.
     """
+
+    end_reason = "closed by the server"  #: why it is gone when the server has ended the stream
 
     def __init__(
         self, name: str, poller: Poller, address: tuple[int, Any], greeting: bytes
@@ -46,8 +55,7 @@ class TcpBot:
             self._socket = socket.socket(
                 self._family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
             )
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            code = self._socket.connect_ex(self._address)
+            code = self._connect(self._socket)
         except OSError as error:
             self._leave(os.strerror(error.errno or 0))
             return
@@ -56,8 +64,25 @@ class TcpBot:
             return
         self._poller.watch(self._socket.fileno(), self._connected, select.EPOLLOUT)
 
+    def _connect(self, sock: socket.socket) -> int:
+        """Begin to connect; the error number."""
+        if self._family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock.connect_ex(self._address)
+        # It is connected at once, or the server's listen queue is full; no event tells when it is
+        # not any more.
+        patience = struct.pack("@ll", _UNIX_CONNECT_SECONDS, 0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
+        sock.setblocking(True)
+        code = sock.connect_ex(self._address)
+        sock.setblocking(False)
+        return code
+
     def say(self, request: bytes) -> None:
-        """Send, or keep what the kernel does not take until it does."""
+        """Send a request of the dialect, or keep what the kernel does not take until it does."""
+        self._send(request)
+
+    def _send(self, request: bytes) -> None:
         if self._socket is None:
             return
         if self._backlog:
@@ -76,6 +101,13 @@ class TcpBot:
                 self._socket.fileno(), self.read_now, select.EPOLLIN | select.EPOLLOUT
             )
 
+    def leave(self, goodbye: bytes) -> None:
+        self.ear, self.on_gone = DEAF, ignore_reason
+        if self.entered and not self.gone and goodbye:
+            self.say(goodbye)
+        else:
+            self._leave("left")
+
     def close(self) -> None:
         """Close the connection."""
         if self._socket is not None:
@@ -91,11 +123,15 @@ class TcpBot:
             self._leave(os.strerror(code))
             return
         self._poller.change(self._socket.fileno(), self.read_now)
-        self._receive_into = self._socket.recv_into
+        self._receive_into = self._receiver(self._socket)
         greeting, self._backlog = bytes(self._backlog), bytearray()
         self.entered = True
         if greeting:
-            self.say(greeting)
+            self._send(greeting)
+
+    def _receiver(self, sock: socket.socket) -> Callable[[bytearray], int]:
+        """What receives records, as `socket.recv_into` does."""
+        return sock.recv_into
 
     def read_now(self, mask: int) -> None:
         """Read what is there; `mask` is what epoll says."""
@@ -105,23 +141,23 @@ class TcpBot:
             if not mask & ~select.EPOLLOUT:
                 return
         try:
-            count = self._receive_into(_buffer)
+            count = self._receive_into(BUFFER)
         except BlockingIOError:
             return
         except OSError as error:
             self._leave(os.strerror(error.errno or 0))
             return
         if count:
-            self.ear.hear(monotonic_ns() // 1000, _view[:count])
+            self.ear.hear(monotonic_ns() // 1000, VIEW[:count])
         else:
-            self._leave("closed by the server")
+            self._leave(self.end_reason)
 
     def _flush(self) -> None:
         assert self._socket is not None
         request, self._backlog = bytes(self._backlog), bytearray()
         self._poller.change(self._socket.fileno(), self.read_now)
         if request:
-            self.say(request)
+            self._send(request)
 
     def _leave(self, reason: str) -> None:
         self.close()
@@ -131,8 +167,8 @@ class TcpBot:
 
 
 # One for all bots: what is in it is dealt with before the next one reads.
-_buffer = bytearray(_BUFFER_BYTES)
-_view = memoryview(_buffer)
+BUFFER = bytearray(_BUFFER_BYTES)
+VIEW = memoryview(BUFFER)
 
 
 def _receive_nothing(_buffer: bytearray) -> int:

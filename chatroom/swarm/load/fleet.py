@@ -15,6 +15,7 @@ from chatroom.swarm.bots.bot import Bot
 from chatroom.swarm.bots.multicast import Alarm, MulticastBot, feed_figures, group_of
 from chatroom.swarm.bots.poller import Poller
 from chatroom.swarm.bots.tcp import TcpBot
+from chatroom.swarm.bots.websocket import WebSocketBot
 from chatroom.swarm.figures.feed import FeedFigures
 from chatroom.swarm.load.barrier import Barrier
 from chatroom.swarm.load.load import PromptedWitness
@@ -47,6 +48,7 @@ class Fleet:
         self.bots: list[Bot] = []
         self.witness = PromptedWitness(audit.witness)
         self.errors: Counter[str] = Counter()
+        self.newcomers: Newcomers | None = None
         self._settings = settings
         self._dialect = dialect
         self._address = address
@@ -81,7 +83,11 @@ class Fleet:
 
     def _connection(self, name: str, nick: str, *, listens: bool = True) -> TcpBot:
         greeting = self._dialect.greeting(f"bot{self._run}-{nick}", listens=listens)
-        return TcpBot(name, self._poller, self._address, greeting)
+        return self._bot(name, greeting)
+
+    def _bot(self, name: str, greeting: bytes) -> TcpBot:
+        kind = WebSocketBot if self._dialect.websocket else TcpBot
+        return kind(name, self._poller, self._address, greeting)
 
     def _add(self, bot: Bot, reader: Follower, *, listens: bool) -> None:
         bot.on_gone = partial(self._gone, reader)
@@ -93,15 +99,12 @@ class Fleet:
             self._audit.enrol(reader)
         self.bots.append(bot)
 
-    def newcomers(self, rank: int, sign: bytes, at_us: int) -> Newcomers:
-        """Those who come while the others talk, from `at_us` on."""
+    def invite(self, rank: int, sign: bytes, at_us: int) -> None:
+        """Let the newcomers come while the others talk, from `at_us` on; see `Newcomers`."""
         names = [f"new{self._run}-{rank}.{number}" for number in range(self._settings.newcomers)]
         greetings = [self._dialect.greeting(name, listens=True) for name in names]
-        bots = [
-            TcpBot(name, self._poller, self._address, greeting)
-            for name, greeting in zip(names, greetings, strict=True)
-        ]
-        return Newcomers(bots, sign, at_us)
+        bots = [self._bot(name, greeting) for name, greeting in zip(names, greetings, strict=True)]
+        self.newcomers = Newcomers(bots, sign, at_us)
 
     def _gone(self, reader: Follower, reason: str) -> None:
         if reader.last_notice and reader.started_at is None:
@@ -133,7 +136,21 @@ class Fleet:
         """What the listeners of the feed have counted; None if there are none."""
         return feed_figures(self.bots)
 
+    def leave(self) -> None:
+        """Begin to leave in order. What is still heard counts for nothing."""
+        for bot in self.bots:
+            bot.leave(self._dialect.goodbye)
+        if self.newcomers is not None:
+            self.newcomers.leave(self._dialect.goodbye)
+
+    def left(self) -> bool:
+        """Have all left?"""
+        newcomers_left = self.newcomers is None or self.newcomers.left()
+        return newcomers_left and all(bot.gone for bot in self.bots)
+
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections that are left."""
         for bot in self.bots:
             bot.close()
+        if self.newcomers is not None:
+            self.newcomers.close()

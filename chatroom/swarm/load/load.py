@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chatroom.swarm.audit.follower import Follower
 from chatroom.swarm.audit.transcript import Transcript
-from chatroom.swarm.load.pacing import ClosedLoop, OpenLoop
+from chatroom.swarm.load.pacing import ClosedLoop, OpenLoop, Pacing
 from chatroom.swarm.load.talk import Talk
 from chatroom.swarm.settings import SwarmSettings
 
@@ -18,14 +18,15 @@ class Load:
         pacing: tells when they are due.
     """
 
-    def __init__(self, talk: Talk, transcript: Transcript, pacing: OpenLoop | ClosedLoop) -> None:
+    def __init__(self, talk: Talk, transcript: Transcript, pacing: Pacing) -> None:
         self.given_up = 0  #: messages that a closed loop did not wait for any more
-        self.is_closed_loop = isinstance(pacing, ClosedLoop)
+        self.answers = pacing.answers  #: is what is due next to be said as soon as one is heard?
         self._talk = talk
         self._transcript = transcript
         self._pacing = pacing
         # What is still on its way of the roll call is under way too.
-        self._said_before = talk.total - transcript.outstanding()
+        transcript.forget_unheard()
+        self._said_before = talk.total - transcript.outstanding
         self._heard_before = transcript.own_messages
         self._ended = False
 
@@ -33,22 +34,18 @@ class Load:
         """Say what was due up to now; returns when more is, if the clock alone decides that."""
         if self._ended:
             return None
-        if isinstance(self._pacing, OpenLoop):
-            if dues := self._pacing.due(now_us):
-                self._talk.say(dues)
-            return self._pacing.next_us()
         if self._pacing.is_stalled(now_us, self._transcript.own_messages):
             self.given_up += self._transcript.give_up()
         said = self._talk.total - self._said_before
         heard = self._transcript.own_messages - self._heard_before
         if dues := self._pacing.due(now_us, said - heard):
-            self._talk.say(dues, at_once=True)
-        return None
+            self._talk.say(dues, at_once=self.answers)
+        return self._pacing.next_us()
 
     def end(self, due_before_us: int) -> None:
         """No more; but what was due before that moment by the clock is said, however late."""
-        if not self.is_closed_loop:
-            self.say_due(due_before_us - 1)
+        self._pacing.end()
+        self.say_due(due_before_us - 1)
         self._ended = True
 
 
@@ -67,13 +64,13 @@ class PromptedWitness:
     def hear(self, at_us: int, chunk: memoryview, /) -> None:
         """See `chatroom.swarm.bots.bot.Ear`."""
         self._witness.hear(at_us, chunk)
-        if self.load is not None and self.load.is_closed_loop:
+        if self.load is not None and self.load.answers:
             self.load.say_due(at_us)
 
 
 def pacing_of(
     work: SwarmSettings, rank: int, processes: int, *, talkers: int, begin_us: int
-) -> OpenLoop | ClosedLoop | None:
+) -> Pacing | None:
     """The share of the load that a process has with so many of the talkers; None: nothing."""
     if not talkers:
         return None

@@ -46,6 +46,7 @@ class Newcomers:
         self._entered = 0
         self._last_us = at_us
         self._connecting: set[TcpBot] = set()
+        self._figures: NewcomerFigures | None = None
         for bot in bots:
             bot.ear = _Arrival(bot, self)
 
@@ -73,10 +74,22 @@ class Newcomers:
         self._last_us = at_us
 
     def figures(self) -> NewcomerFigures:
-        """What came of it, so far."""
+        """What came of it, until they left."""
+        if self._figures is not None:
+            return self._figures
         seconds = (self._last_us - self._at_us) / 1e6
         errors = sorted({bot.gone for bot in self._bots if bot.gone})
         return NewcomerFigures(len(self._bots), self._entered, max(seconds, 0.0), errors)
+
+    def leave(self, goodbye: bytes) -> None:
+        """Begin to leave in order; the figures stay what they are."""
+        self._figures = self.figures()
+        for bot in self._bots:
+            bot.leave(goodbye)
+
+    def left(self) -> bool:
+        """Have all left?"""
+        return all(bot.gone for bot in self._bots)
 
     def close(self) -> None:
         """Close all their connections."""

@@ -19,7 +19,6 @@ from chatroom.swarm.figures.timeline import Timeline
 from chatroom.swarm.load.barrier import Barrier, SingleProcess
 from chatroom.swarm.load.fleet import Fleet
 from chatroom.swarm.load.load import Load, pacing_of
-from chatroom.swarm.load.newcomers import Newcomers
 from chatroom.swarm.load.talk import Talk
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.wire.dialect import Dialect
@@ -37,6 +36,9 @@ ROLL_CALL_SECONDS = 20.0
 #: How long to wait for the last messages when none arrives any more, and in all.
 QUIET_US = 1_500_000
 DRAIN_US = 30_000_000
+
+#: How long the server may take to let everyone go; then the connections are just closed.
+LEAVE_US = 2_000_000
 
 
 class Measured(msgspec.Struct):
@@ -77,7 +79,6 @@ class Runner:
         self.fleet = Fleet(settings, dialect, address, audit=self.audit, run=run)
         self.connect_seconds = 0.0
         self.interrupted = False
-        self.newcomers: Newcomers | None = None
         self.shares_loop = False  #: the server runs in the same loop: it must have its turns
         self._barrier = barrier or SingleProcess()
         self._begin_us = 0
@@ -115,14 +116,13 @@ class Runner:
                 gc.disable()
                 await self._play()
                 await self._drain()
+                await self._leave()
             finally:
                 gc.enable()
                 gc.unfreeze()
                 self.phase = Phase.DONE
                 self.fleet.close()
                 alarm.close()
-                if self.newcomers is not None:
-                    self.newcomers.close()
 
     # Before the load.
 
@@ -196,7 +196,7 @@ class Runner:
         self.phase = Phase.MEASURING
         if work.newcomers:
             at_us = now_us() + int(work.duration_seconds * 250_000)
-            self.newcomers = self.fleet.newcomers(self._barrier.rank, self.payload.start, at_us)
+            self.fleet.invite(self._barrier.rank, self.payload.start, at_us)
         cpu_seconds, deliveries = self._busy_seconds(), self.audit.deliveries
         await self._load_until(stop_us)
         now = now_us()
@@ -223,8 +223,8 @@ class Runner:
                     wake_us = min(wake_us, self._begin_us)
             if self.load is not None and (next_us := self.load.say_due(now)) is not None:
                 wake_us = min(wake_us, next_us)
-            if self.newcomers is not None:
-                wake_us = min(wake_us, self.newcomers.step(now))
+            if self.fleet.newcomers is not None:
+                wake_us = min(wake_us, self.fleet.newcomers.step(now))
             self._poller.wake_at(wake_us)
             await (self._poller.wait() if self.shares_loop else self._poller.measure())
 
@@ -276,6 +276,14 @@ class Runner:
             if totals is not None and now - began_us > DRAIN_US:
                 return
             self._poller.wake_at(now + 5_000)
+            await self._poller.wait()
+
+    async def _leave(self) -> None:
+        """Everyone says goodbye, lest the server take them for lost; all figures are made."""
+        self.fleet.leave()
+        deadline_us = now_us() + LEAVE_US
+        while not self.fleet.left() and (now := now_us()) < deadline_us:
+            self._poller.wake_at(min(now + TICK_US, deadline_us))
             await self._poller.wait()
 
     def _heard_all(self) -> bool:

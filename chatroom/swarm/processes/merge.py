@@ -65,6 +65,7 @@ class ProcessResult(msgspec.Struct):
 def result_of(runner: Runner) -> ProcessResult:
     """What a runner whose run is over has measured."""
     verdict = judge(runner.audit, runner.talk.sent)
+    newcomers = runner.fleet.newcomers
     timeline, measured = runner.timeline, runner.measured
     latency, lag = timeline.latency(), timeline.lag()
     return ProcessResult(
@@ -92,7 +93,7 @@ def result_of(runner: Runner) -> ProcessResult:
         errors=dict(runner.fleet.errors),
         interrupted=runner.interrupted,
         given_up=runner.load.given_up if runner.load else 0,
-        newcomers=runner.newcomers.figures() if runner.newcomers else None,
+        newcomers=newcomers.figures() if newcomers else None,
         feed=runner.fleet.feed(),
     )
 

@@ -28,6 +28,10 @@ class Dialect(Protocol):
     talkers_listen: bool
     #: Is what stands around a text the same in all messages of a talker?
     fixed_frame: bool
+    #: Do the records go in the frames of a WebSocket?
+    websocket: bool
+    #: What to say before leaving; empty where a connection is just closed.
+    goodbye: bytes
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
         """What to send first, to be in the room; without `listens`, to talk there only."""
@@ -48,6 +52,8 @@ class Lines:
     echoes = False
     talkers_listen = True
     fixed_frame = True
+    websocket = False
+    goodbye = b""
 
     def record_end(self, stream: bytes | bytearray, start: int) -> int:
         return stream.find(b"\n", start) + 1
@@ -57,6 +63,7 @@ class PlainDialect(Lines):
     """The room's plain lines, as `nc` sees them."""
 
     name = "plain"
+    goodbye = b"/quit\n"
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
         return b"/nick %b\n" % nick.encode()
@@ -86,9 +93,13 @@ class JsonDialect(Lines):
 
     name = "json"
     fixed_frame = False  # each has its number and its time
+    goodbye = b'{"kind":"quit"}\n'
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
-        return b"/json %b\n" % json.dumps({"nick": nick, "presence": False}).encode()
+        return b"/json %b" % self._hello(nick)
+
+    def _hello(self, nick: str) -> bytes:
+        return json.dumps({"nick": nick, "presence": False}).encode() + b"\n"
 
     def request(self, nick: str, text: bytes) -> bytes:
         return b'{"kind":"message","text":"%b"}\n' % text
@@ -103,5 +114,19 @@ class JsonDialect(Lines):
         return Said(message.nick.encode(), message.text.encode())
 
 
-#: `--format`
-DIALECTS: dict[str, type[Dialect]] = {"plain": PlainDialect, "json": JsonDialect}
+class WebSocketDialect(JsonDialect):
+    """JSON Lines in the text frames of a WebSocket."""
+
+    name = "ws"
+    websocket = True
+
+    def greeting(self, nick: str, *, listens: bool) -> bytes:
+        return self._hello(nick)
+
+
+#: By name; `--format` takes these.
+DIALECTS: dict[str, type[Dialect]] = {
+    "plain": PlainDialect,
+    "json": JsonDialect,
+    "ws": WebSocketDialect,
+}

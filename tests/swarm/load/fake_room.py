@@ -37,6 +37,8 @@ class FakeRoom:
     stall_seconds: float = 0.0
     port: int = 0
     number: int = 0
+    quits: int = 0
+    lets_go: bool = True  #: does it close the connections of those who quit?
     members: list[trio.SocketStream] = field(default_factory=list)
     floor: trio.Lock = field(default_factory=trio.Lock)  # one talks at a time
 
@@ -54,6 +56,11 @@ class FakeRoom:
         async for chunk in stream:
             *lines, partial_line = (partial_line + chunk).split(b"\n")
             for line in lines:
+                if line == b"/quit":
+                    self.quits += 1
+                    if self.lets_go:
+                        await stream.aclose()
+                        return
                 if not line.startswith(b"/"):
                     await self.say(place, b"bot%d: %b\n" % (place, line))
 
@@ -71,4 +78,7 @@ class FakeRoom:
                 lines = spoilt if self.victim in (None, place) else [line]
                 if lines:
                     with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                        await stream.send_all(b"".join(lines))
+                        await self.send(stream, lines)
+
+    async def send(self, stream: trio.SocketStream, lines: list[bytes]) -> None:
+        await stream.send_all(b"".join(lines))

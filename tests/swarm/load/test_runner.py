@@ -19,6 +19,7 @@ from chatroom.swarm.processes.merge import merge, result_of
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.wire.dialect import DIALECTS
 from tests.swarm.load.fake_room import FakeRoom, Plant
+from tests.swarm.load.fake_web_room import FakeWebRoom
 
 BROKEN_AT = 40  # messages after the roll call
 
@@ -34,7 +35,7 @@ async def load(room: FakeRoom, *limits: str, **work: Any) -> RunResult:
         port = await nursery.start(room.run)
         settings = msgspec.structs.replace(BRIEF, port=port, **work)
         address = (socket.AF_INET, ("127.0.0.1", port))
-        runner = Runner(settings, DIALECTS["plain"](), address, run="4f2a")
+        runner = Runner(settings, DIALECTS[settings.dialect](), address, run="4f2a")
         runner.shares_loop = True
         with trio.fail_after(20):
             await runner.run()
@@ -50,6 +51,54 @@ async def test_a_faithful_room_passes_with_every_delivery_counted() -> None:
     # Six bots, and a message goes to all but its talker.
     assert result.expected == result.delivered == result.latency.count == 150 * 5
     assert result.send_lag.count == 150
+
+
+async def test_everyone_leaves_in_order_and_nobody_counts_as_lost() -> None:
+    room = FakeRoom()
+    result = await load(room)
+    assert room.quits == 6
+    assert result.audit.disconnected == 0
+    assert not result.errors
+
+
+async def test_a_server_that_lets_nobody_go_is_left_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatroom.swarm.load.runner.LEAVE_US", 50_000)
+    room = FakeRoom(lets_go=False)
+    began = trio.current_time()
+    result = await load(room)
+    assert trio.current_time() - began < 2
+    assert room.quits == 6
+    assert result.audit.disconnected == 0
+
+
+async def test_a_swarm_on_web_sockets_hears_everything_and_answers_pings() -> None:
+    room = FakeWebRoom()
+    result = await load(room, dialect="ws")
+    assert result.audit.clean(), result.audit
+    assert result.delivered == result.expected == 150 * 5
+    assert len(room.hellos) == room.quits == 6
+    assert room.pongs > 150
+
+
+async def test_a_closed_loop_on_web_sockets_keeps_its_messages_in_flight() -> None:
+    result = await load(FakeWebRoom(), dialect="ws", rate=None, in_flight=8)
+    assert result.audit.clean(), result.audit
+    assert result.delivered == result.expected == result.sent * 5 > 100
+
+
+async def test_a_fault_on_a_web_socket_is_found_and_named() -> None:
+    result = await load(FakeWebRoom(drop, victim=2), dialect="ws")
+    assert (result.audit.faults.lost, result.audit.faults.total()) == (1, 1)
+    assert [reader.name for reader in result.audit.worst] == ["listener 2"]
+
+
+async def test_the_close_code_of_a_web_socket_says_why_bots_could_not_enter() -> None:
+    with pytest.RaisesGroup(
+        pytest.RaisesExc(ChatroomError, match="closed by the server: 4408 no room")
+    ):
+        await load(FakeWebRoom(refusal="no room"), dialect="ws")
 
 
 async def test_by_the_clock_the_swarm_never_sleeps_over_the_next_message(
