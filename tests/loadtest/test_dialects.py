@@ -47,6 +47,7 @@ SAID: dict[str, tuple[Callable[[bytes], bytes], list[bytes]]] = {
     "plain": (plain, [b"-- bot joined\n", b"* bot waves\n"]),
     "bare": (plain, []),
     "json": (json_lines, [b'{"kind":"presence"}\n', b"-- notice\n", b"{broken\n"]),
+    "ws": (json_lines, [b'{"kind":"presence"}\n', b"-- notice\n", b"{broken\n"]),
     "bare-json": (json_lines, []),
 }
 

@@ -33,8 +33,6 @@ class TcpBot:
         greeting: the first bytes to send.
     """
 
-    end_reason = "closed by the server"  #: why it is gone when the server has ended the stream
-
     def __init__(
         self, name: str, poller: Poller, address: tuple[int, Any], greeting: bytes
     ) -> None:
@@ -150,7 +148,7 @@ class TcpBot:
         if count:
             self.ear.hear(monotonic_ns() // 1000, VIEW[:count])
         else:
-            self._leave(self.end_reason)
+            self._leave("closed by the server")
 
     def _flush(self) -> None:
         assert self._socket is not None

@@ -85,9 +85,12 @@ class WebSocketBot(TcpBot):
 
     def _reply(self) -> None:
         replies, self._frames.replies = self._frames.replies, b""
-        if self._frames.closed:
-            self.end_reason = f"closed by the server: {self._frames.closed}"
         self._send(replies)
+
+    def _leave(self, reason: str) -> None:
+        # A close frame says more than the end of the stream, or the reset, that follows it.
+        closed = self._frames.closed
+        super()._leave(f"closed by the server: {closed}" if closed else reason)
 
 
 def _host(address: tuple[int, Any]) -> str:
