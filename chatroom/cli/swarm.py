@@ -33,10 +33,14 @@ class SwarmMode(StrEnum):
 class SwarmFormat(StrEnum):
     plain = "plain"
     json = "json"
+    ws = "ws"
+    mixed = "mixed"
 
 
 def swarm(
-    host: Annotated[str, typer.Option(envvar="CHATROOM_HOST", help="The server.")] = DEFAULT_HOST,
+    host: Annotated[
+        str, typer.Option(envvar="CHATROOM_HOST", help="The server; unix:PATH for its Unix socket.")
+    ] = DEFAULT_HOST,
     port: Annotated[
         int, typer.Option(envvar="CHATROOM_PORT", min=1, max=65535, help="Its TCP port.")
     ] = DEFAULT_PORT,
@@ -75,7 +79,11 @@ def swarm(
         ),
     ] = 100,
     format: Annotated[
-        SwarmFormat, typer.Option(help="PlainDialect lines or JSON Lines.")
+        SwarmFormat,
+        typer.Option(
+            help="Plain lines, JSON Lines, a WebSocket, or all of them in one room: one in each of"
+            " three or more processes."
+        ),
     ] = SwarmFormat.plain,
     processes: Annotated[
         int, typer.Option(min=1, max=64, metavar="P", help="Spread the bots over P processes.")
@@ -116,12 +124,15 @@ def swarm(
     from chatroom.swarm.command import Invocation, run_command
     from chatroom.swarm.figures.threshold import parse_threshold
     from chatroom.swarm.settings import SwarmSettings
+    from chatroom.swarm.wire.dialect import DIALECTS
 
     if rate is not None and in_flight is not None:
         raise typer.BadParameter("--rate and --in-flight exclude each other: give one of them")
     multicast = mode is SwarmMode.multicast
     if talkers > bots and not multicast:
         raise typer.BadParameter(f"--talkers {talkers} are more than --bots {bots}")
+    if format is SwarmFormat.mixed and not multicast:
+        processes = max(processes, len(DIALECTS))
     if processes > bots:
         raise typer.BadParameter(f"--processes {processes} are more than --bots {bots}")
     feed_group, feed_port = (None, None) if group is None else parse_group(group, "--group")

@@ -16,7 +16,7 @@ from chatroom.swarm.processes.process import run_alone
 from chatroom.swarm.report.console import print_result
 from chatroom.swarm.report.files import prepare, write_files
 from chatroom.swarm.settings import SwarmSettings
-from chatroom.swarm.wire.dialect import DIALECTS
+from chatroom.swarm.wire.dialect import dialect_of
 
 
 class Invocation(msgspec.Struct):
@@ -47,7 +47,7 @@ def run_command(wanted: Invocation, output: TextIO, progress: TextIO) -> int:
 
         result = trio.run(run_together, settings, wanted.thresholds, progress)
     else:
-        dialect = DIALECTS[settings.dialect]()
+        dialect = dialect_of(settings.dialect)
         result = trio.run(run_alone, settings, dialect, wanted.thresholds, progress)
     if wanted.report is not None:
         _write(result, wanted.report)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-Format = Literal["plain", "json"]
+#: What a host begins with that is a Unix socket.
+UNIX = "unix:"
 
 
 class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The work of one run. Checked where it comes from, which is the command line."""
 
-    host: str = "127.0.0.1"
+    host: str = "127.0.0.1"  #: or `unix:PATH`
     port: int = 9009
     mode: str = "tcp"
     dialect: str = "plain"  #: the name of a dialect; `--format` for this project's own server
@@ -32,6 +31,16 @@ class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Newcomers who connect all at once a quarter into the measured time, and only listen.
     #: The schema of `run.json` calls it `storm`.
     newcomers: int = msgspec.field(default=0, name="storm")
+
+    @property
+    def place(self) -> str:
+        """Where the server is, for people."""
+        return self.host if self.unix_path is not None else f"{self.host}:{self.port}"
+
+    @property
+    def unix_path(self) -> str | None:
+        """The Unix socket of the server, where `host` names one."""
+        return self.host.removeprefix(UNIX) if self.host.startswith(UNIX) else None
 
     @property
     def witness_apart(self) -> bool:

@@ -15,14 +15,19 @@ import pytest
 CHATROOM = [sys.executable, "-m", "chatroom"]
 
 
+@pytest.fixture(name="path", scope="module")
+def _path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("server") / "room.sock"
+
+
 @pytest.fixture(name="port", scope="module")
-def _port() -> Iterator[str]:
-    command = [*CHATROOM, "serve", "--port", "0", "--journal", ":memory:"]
+def _port(path: Path) -> Iterator[str]:
+    command = [*CHATROOM, "serve", "--port", "0", "--journal", ":memory:", "--unix", str(path)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         ready = next((line for line in server.stderr if " ready " in line), "")
         try:
-            yield ready.split("tcp=127.0.0.1:")[1].split()[0]
+            yield ready.split("tcp=127.0.0.1:")[1].split(",")[0]
         finally:
             server.send_signal(signal.SIGINT)
             server.communicate(timeout=20)
@@ -48,6 +53,22 @@ def test_a_run_ends_with_a_verdict_and_every_delivery(port: str, kind: str) -> N
     assert result["delivered"] == result["expected"] == 700
     assert result["audit"]["faults"] == dict.fromkeys(result["audit"]["faults"], 0)
     assert result["settings"]["dialect"] == kind
+
+
+@pytest.mark.usefixtures("port")
+def test_a_swarm_comes_in_by_a_unix_socket(path: Path) -> None:
+    done = swarm("9", "--host", f"unix:{path}", "--json")
+    assert done.returncode in (0, 4), done.stderr
+    result = json.loads(done.stdout)
+    assert result["delivered"] == result["expected"] == 700
+    assert result["audit"]["faults"] == dict.fromkeys(result["audit"]["faults"], 0)
+
+
+def test_where_no_unix_socket_is_one_line_says_so(tmp_path: Path) -> None:
+    place = f"unix:{tmp_path}/nothing"
+    done = swarm("9", "--host", place)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"chatroom: nobody answers at {place}: start")
 
 
 def test_several_processes_see_one_order(port: str) -> None:

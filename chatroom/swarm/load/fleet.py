@@ -24,6 +24,9 @@ from chatroom.swarm.load.talk import Talk
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.wire.dialect import Dialect
 
+#: No TCP port is listened on, or no Unix socket is there.
+NOBODY_THERE = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))
+
 
 class Fleet:
     """The bots of one process.
@@ -122,14 +125,13 @@ class Fleet:
             return
         reason, count = self.errors.most_common(1)[0]
         work = self._settings
-        if reason == os.strerror(errno.ECONNREFUSED):
+        if reason in NOBODY_THERE:
             raise ChatroomError(
-                f"nobody answers at {work.host}:{work.port}: start a room there with"
+                f"nobody answers at {work.place}: start a room there with"
                 " 'chatroom serve', or give --host and --port"
             )
         raise ChatroomError(
-            f"{count} of {len(self.bots)} bots could not enter the room at"
-            f" {work.host}:{work.port}: {reason}"
+            f"{count} of {len(self.bots)} bots could not enter the room at {work.place}: {reason}"
         )
 
     def feed(self) -> FeedFigures | None:

@@ -50,14 +50,17 @@ def raise_descriptor_limit(bots: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
 
 
-async def resolve(host: str, port: int) -> tuple[int, Any]:
+async def resolve(settings: SwarmSettings) -> tuple[int, Any]:
     """The family and address to connect to.
 
     Raises:
         ChatroomError: the name is not known.
     """
+    if (path := settings.unix_path) is not None:
+        return socket.AF_UNIX, path
+    host = settings.host
     try:
-        found = await trio.socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await trio.socket.getaddrinfo(host, settings.port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise ChatroomError(f"no such host: {host} ({error.strerror})") from None
     family, _, _, _, address = found[0]
@@ -88,7 +91,7 @@ async def run_process(
     talkers = settings.talkers if settings.multicast else 0
     bots = settings.bots * each + talkers
     raise_descriptor_limit(bots // settings.processes + settings.newcomers + each)
-    address = await resolve(settings.host, settings.port)
+    address = await resolve(settings)
     runner = Runner(settings, dialect, address, run=run, barrier=barrier)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_on_signal, runner)

@@ -19,7 +19,7 @@ from chatroom.swarm.load.runner import Runner
 from chatroom.swarm.processes.merge import ProcessResult
 from chatroom.swarm.processes.process import Meter, run_process
 from chatroom.swarm.settings import SwarmSettings
-from chatroom.swarm.wire.dialect import DIALECTS
+from chatroom.swarm.wire.dialect import dialect_of
 
 _STATUS_SECONDS = 0.25
 
@@ -105,7 +105,7 @@ def _first_line() -> bytes:
 def main() -> None:
     """Do what the parent orders."""
     order = msgspec.json.decode(_first_line(), type=Order)
-    dialect = DIALECTS[order.settings.dialect]()
+    dialect = dialect_of(order.settings.dialect, order.rank)
     barrier = PipeBarrier(order, 0)
 
     async def run() -> ProcessResult:

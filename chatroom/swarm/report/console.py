@@ -64,7 +64,7 @@ def _settings(result: RunResult) -> Table:
         "settings",
         f"{work.bots:,} bots, {work.talkers:,} talking{processes}; {pace}; texts of {work.size}"
         f" bytes, {work.dialect}, {work.mode}; {result.seconds:.1f} s measured after"
-        f" {work.warmup_seconds:g} s of warm-up; {work.host}:{work.port}",
+        f" {work.warmup_seconds:g} s of warm-up; {work.place}",
     )
     table.add_row(
         "environment",

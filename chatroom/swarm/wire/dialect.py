@@ -124,9 +124,18 @@ class WebSocketDialect(JsonDialect):
         return self._hello(nick)
 
 
-#: By name; `--format` takes these.
+#: By name; `--format` takes these, and `MIXED`.
 DIALECTS: dict[str, type[Dialect]] = {
     "plain": PlainDialect,
     "json": JsonDialect,
     "ws": WebSocketDialect,
 }
+
+#: The name for all of them in one room: each process of the swarm speaks another.
+MIXED = "mixed"
+
+
+def dialect_of(name: str, rank: int = 0) -> Dialect:
+    """The dialect of that name, for the process of this rank."""
+    names = list(DIALECTS)
+    return DIALECTS[names[rank % len(names)] if name == MIXED else name]()

@@ -56,7 +56,7 @@ class FakeRoom:
         async for chunk in stream:
             *lines, partial_line = (partial_line + chunk).split(b"\n")
             for line in lines:
-                if line == b"/quit":
+                if line in (b"/quit", b'{"kind":"quit"}'):
                     self.quits += 1
                     if self.lets_go:
                         await stream.aclose()
