@@ -70,8 +70,15 @@ class Positions(ABC):
         )
 
     def settled(self) -> bool:
-        """Has every reader everything that the witness has?"""
-        return not self._ahead and self._floor() == self.transcript.count
+        """Has every reader everything that the witness has, and no message that it has not?
+
+        A notice that the witness has not may be for that reader alone, and never come to it.
+        """
+        return self._floor() == self.transcript.count and not any(
+            self._payload.left_traces_in(data)
+            for reader in self._ahead
+            for _, data in reader.pending
+        )
 
     def waiting(self) -> int:
         """How many readers have not heard a message yet."""

@@ -218,6 +218,24 @@ def test_a_private_notice_in_one_stream_is_no_fault() -> None:
     assert hold(room, streams).clean()
 
 
+def test_a_lone_talker_s_private_notice_holds_nobody_up_but_a_message_does() -> None:
+    payload = Payload(RUN, 60)
+    audit = Audit(DIALECTS["plain"](), payload, Timeline())
+    talker, other = Follower("talker 0", 0), Follower("listener")
+    for reader in (talker, other):
+        audit.enrol(reader)
+    audit.start(talker)
+    lines = [b"bot: " + payload.write(Mark(0, number, 500)) + b"\n" for number in range(2)]
+    audit.receive(audit.witness, 700, lines[0])
+    other.hear(700, lines[0])
+    audit.receive(talker, 800, b"-- welcome to lobby, you are bot (9 here)\n")
+    assert audit.settled()
+    other.hear(900, lines[1])
+    assert not audit.settled()
+    audit.receive(audit.witness, 950, lines[1])
+    assert audit.settled()
+
+
 def test_latencies_count_from_the_due_time_for_each_reader() -> None:
     payload = Payload(RUN, 60)
     timeline = Timeline()

@@ -129,7 +129,9 @@ async def test_by_the_clock_the_swarm_never_sleeps_over_the_next_message(
     assert all(at_us is not None and at_us <= next_us for at_us, next_us in slept_until)
 
 
-async def test_without_a_witness_the_run_ends_and_says_why() -> None:
+async def test_without_a_witness_the_run_ends_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chatroom.swarm.load.runner.QUIET_US", 100_000)
+
     def throw_out(number: int, line: bytes) -> list[bytes]:
         if number == BROKEN_AT:
             room.members[0].socket.shutdown(socket.SHUT_RDWR)
@@ -143,8 +145,11 @@ async def test_without_a_witness_the_run_ends_and_says_why() -> None:
     assert [reader.name for reader in result.audit.worst if reader.gone] == ["witness"]
 
 
-async def test_a_closed_loop_goes_on_without_what_does_not_come_and_says_so() -> None:
-    result = await load(FakeRoom(drop), rate=None, in_flight=1, duration_seconds=2.5)
+async def test_a_closed_loop_goes_on_without_what_does_not_come_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chatroom.swarm.load.pacing.STALLED_US", 300_000)
+    result = await load(FakeRoom(drop), rate=None, in_flight=1, duration_seconds=0.8)
     assert result.given_up == 1
     assert result.sent > BROKEN_AT + 2
     assert result.audit.faults.lost == 5
