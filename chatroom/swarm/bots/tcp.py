@@ -45,7 +45,7 @@ class TcpBot:
         self._family, self._address = address
         self._backlog = bytearray(greeting)  # what the kernel has not taken yet
         self._socket: socket.socket | None = None
-        self._receive_into: Callable[[bytearray], int] = _receive_nothing
+        self._receive_into: Callable[[bytearray | memoryview], int] = _receive_nothing
 
     def start(self) -> None:
         """Begin to connect."""
@@ -121,23 +121,16 @@ class TcpBot:
             self._leave(os.strerror(code))
             return
         self._poller.change(self._socket.fileno(), self.read_now)
-        self._receive_into = self._receiver(self._socket)
+        self._receive_into = self._socket.recv_into
         greeting, self._backlog = bytes(self._backlog), bytearray()
         self.entered = True
         if greeting:
             self._send(greeting)
 
-    def _receiver(self, sock: socket.socket) -> Callable[[bytearray], int]:
-        """What receives records, as `socket.recv_into` does."""
-        return sock.recv_into
-
     def read_now(self, mask: int) -> None:
         """Read what is there; `mask` is what epoll says."""
-        if mask != select.EPOLLIN:
-            if mask & select.EPOLLOUT:
-                self._flush()
-            if not mask & ~select.EPOLLOUT:
-                return
+        if mask != select.EPOLLIN and not self._is_readable(mask):
+            return
         try:
             count = self._receive_into(BUFFER)
         except BlockingIOError:
@@ -149,6 +142,12 @@ class TcpBot:
             self.ear.hear(monotonic_ns() // 1000, VIEW[:count])
         else:
             self._leave("closed by the server")
+
+    def _is_readable(self, mask: int) -> bool:
+        """Is there something to be read, or an end? Sends what it can."""
+        if mask & select.EPOLLOUT:
+            self._flush()
+        return bool(mask & ~select.EPOLLOUT)
 
     def _flush(self) -> None:
         assert self._socket is not None
@@ -169,6 +168,6 @@ BUFFER = bytearray(_BUFFER_BYTES)
 VIEW = memoryview(BUFFER)
 
 
-def _receive_nothing(_buffer: bytearray) -> int:
+def _receive_nothing(_buffer: bytearray | memoryview) -> int:
     """Not connected."""
     raise BlockingIOError

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import select
 import socket
-from collections.abc import Callable
+from time import monotonic_ns
 from typing import Any
 
 from chatroom.swarm.bots.poller import Poller
@@ -16,7 +18,8 @@ from chatroom.swarm.wire.websocket import (
     frames_of,
 )
 
-_RESPONSE_BYTES = 16 * 1024
+#: Where a bot receives: behind it, too, is room for the end of a record.
+_RECEIVED = VIEW[ROOM_BYTES:-1]
 
 
 class WebSocketBot(TcpBot):
@@ -37,55 +40,54 @@ class WebSocketBot(TcpBot):
         else:
             self._held += request
 
-    def _receiver(self, sock: socket.socket) -> Callable[[bytearray], int]:
-        receive_into, frames, received = sock.recv_into, self._frames, VIEW[ROOM_BYTES:]
+    def read_now(self, mask: int) -> None:
+        if mask != select.EPOLLIN and not self._is_readable(mask):
+            return
+        try:
+            chunk = self._receive()
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._leave(os.strerror(error.errno or 0))
+            return
+        except WebSocketFault as fault:
+            self._leave(str(fault))
+            return
+        if chunk is None:
+            self._leave("closed by the server")
+            return
+        if chunk:
+            self.ear.hear(monotonic_ns() // 1000, chunk)
+        if self._frames.replies:
+            replies, self._frames.replies = self._frames.replies, b""
+            self._send(replies)
 
-        def receive_records(_buffer: bytearray) -> int:
-            """Like `recv_into`: raises BlockingIOError where no record has come."""
-            try:
-                if self._handshake is not None:
-                    count = self._open(sock.recv(_RESPONSE_BYTES))
-                elif kept := frames.kept:
-                    received[: len(kept)] = kept
-                    count = receive_into(received[len(kept) :])
-                    count += len(kept) if count else 0
-                else:
-                    count = receive_into(received)
-                if not count:
-                    return 0
-                records = frames.unframe(VIEW, ROOM_BYTES + count)
-            except WebSocketFault as fault:
-                self._leave(str(fault))
-                raise BlockingIOError from None
-            if frames.replies:
-                self._reply()
-            if not records:
-                raise BlockingIOError
-            return records
+    def _receive(self) -> memoryview | None:
+        """The records that have come, perhaps none; None at the stream's end."""
+        if self._handshake is not None:
+            return self._open(self._handshake)
+        if kept := self._frames.kept:
+            _RECEIVED[: len(kept)] = kept
+            count = self._receive_into(_RECEIVED[len(kept) :])
+            end = count and ROOM_BYTES + len(kept) + count
+        else:
+            count = self._receive_into(_RECEIVED)
+            end = ROOM_BYTES + count
+        return self._frames.unframe(VIEW, end) if count else None
 
-        return receive_records
-
-    def _open(self, chunk: bytes) -> int:
-        """Take a part of the response; returns how much has come that is behind it."""
-        assert self._handshake is not None
-        if not chunk:
-            return 0
-        rest = self._handshake.receive(chunk)
+    def _open(self, handshake: Handshake) -> memoryview | None:
+        """Take a part of the response, and what has come behind it."""
+        count = self._receive_into(_RECEIVED)
+        rest = handshake.receive(bytes(_RECEIVED[:count]))
         if rest is None:
-            raise BlockingIOError
+            return _RECEIVED[:0] if count else None
         self._handshake = None
         self.say(self._hello)
         if self._held:
             self.say(self._held)
             self._held = b""
-        if not rest:
-            raise BlockingIOError
-        VIEW[ROOM_BYTES : ROOM_BYTES + len(rest)] = rest
-        return len(rest)
-
-    def _reply(self) -> None:
-        replies, self._frames.replies = self._frames.replies, b""
-        self._send(replies)
+        _RECEIVED[: len(rest)] = rest
+        return self._frames.unframe(VIEW, ROOM_BYTES + len(rest))
 
     def _leave(self, reason: str) -> None:
         # A close frame says more than the end of the stream, or the reset, that follows it.

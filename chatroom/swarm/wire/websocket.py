@@ -1,8 +1,8 @@
 """A bot's end of a WebSocket (RFC 6455): the handshake, frames out, and records out of frames.
 
-Reading is as lean as reading bare lines, because the generator must not be what is measured: the
-payloads are moved together in the buffer that they were received in, so that the ear gets all that
-came as one chunk, and nothing is done for each record.
+Reading is nearly as lean as reading bare lines, because the generator must not be what is measured:
+what came is one chunk to the ear, in the buffer that it was received in (several payloads are moved
+together there), and nothing is done for each record.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _LF = 0x0A
 _FIN, _RESERVED, _MASKED = 0x80, 0x70, 0x80
 _CONTINUATION, _TEXT, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x8, 0x9, 0xA
 _WHOLE_TEXT = _FIN | _TEXT
+_FIRST_PAYLOAD = ROOM_BYTES + 4  # of a first frame of 126 bytes to 64 KiB
 _LONGEST_CONTROL = 125
 _LENGTH_16, _LENGTH_64 = 126, 127
 _LONGEST_RESPONSE = 16 * 1024
@@ -129,45 +130,61 @@ class Frames:
         self._final = True  # is it the last of its message?
         self._fragmented = False  # has a message begun that is not complete?
 
-    def unframe(self, buffer: memoryview, end: int) -> int:
-        """Move the records to the beginning of the buffer; returns how many bytes they are.
+    def unframe(self, buffer: memoryview, end: int) -> memoryview:
+        """The records, in a part of the buffer; empty where there is none.
 
         Args:
-            buffer: holds what was received from `ROOM_BYTES` on, `kept` at its beginning.
+            buffer: holds what was received from `ROOM_BYTES` on, `kept` at its beginning, and has
+                room for one byte more.
             end: where that ends.
 
         Raises:
             WebSocketFault: the server breaks the protocol.
         """
+        size = end - _FIRST_PAYLOAD
+        if (
+            size == buffer[ROOM_BYTES + 2] << 8 | buffer[ROOM_BYTES + 3]
+            and size >= _LENGTH_16
+            and buffer[ROOM_BYTES + 1] == _LENGTH_16
+            and buffer[ROOM_BYTES] == _WHOLE_TEXT
+            and not self._left
+            and not self._fragmented
+        ):
+            # Nearly all there is: one whole message and nothing else. It stays where it is.
+            self.kept = b""
+            if buffer[end - 1] != _LF:
+                buffer[end] = _LF
+                end += 1
+            return buffer[_FIRST_PAYLOAD:end]
+        return buffer[: self._gather(buffer, end)]
+
+    def _gather(self, buffer: memoryview, end: int) -> int:
+        """Move the records to the beginning of the buffer; returns how many bytes they are."""
         at, written, left = ROOM_BYTES, 0, self._left
         self.kept = b""
-        while True:
-            if left:
-                stop = at + left if at + left < end else end
-                left -= stop - at
-                filled = written + stop - at
-                # A header, or the room, lies between: what is moved never overtakes what is read.
-                buffer[written:filled] = buffer[at:stop]
-                at, written = stop, filled
-                if left:
+        while at < end:
+            if not left:
+                if (
+                    at + 4 <= end
+                    and buffer[at] == _WHOLE_TEXT
+                    and buffer[at + 1] == _LENGTH_16
+                    and not self._fragmented
+                ):
+                    at, left = at + 4, buffer[at + 2] << 8 | buffer[at + 3]
+                elif (began := self._begin(buffer, at, end)) is not None:
+                    at, left = began
+                else:
+                    self.kept = bytes(buffer[at:end])
                     break
-                if self._final and buffer[written - 1] != _LF:
-                    buffer[written] = _LF
-                    written += 1
-            if at + 4 < end and buffer[at] == _WHOLE_TEXT and not self._fragmented:
-                # Nearly all there is: a whole message of up to 64 KiB.
-                size = buffer[at + 1]
-                if size < _LENGTH_16:
-                    left, at = size, at + 2
-                    continue
-                if size == _LENGTH_16:
-                    left, at = buffer[at + 2] << 8 | buffer[at + 3], at + 4
-                    continue
-            if (began := self._begin(buffer, at, end)) is None:
-                break
-            at, left = began
-        if at < end:
-            self.kept = bytes(buffer[at:end])
+            stop = at + left if at + left < end else end
+            filled = written + stop - at
+            # A header, or the room, lies between: what is moved never overtakes what is read.
+            buffer[written:filled] = buffer[at:stop]
+            left -= stop - at
+            if stop > at and not left and self._final and buffer[filled - 1] != _LF:
+                buffer[filled] = _LF
+                filled += 1
+            at, written = stop, filled
         self._left = left
         return written
 

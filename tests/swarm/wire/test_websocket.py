@@ -52,7 +52,7 @@ class Reader:
         end = ROOM_BYTES + len(chunk)
         self.buffer[ROOM_BYTES:end] = chunk
         self.buffer[end : end + 16] = b"\x81" * 16  # what an earlier, longer chunk has left there
-        self.records += bytes(self.buffer[: self.frames.unframe(self.buffer, end)])
+        self.records += bytes(self.frames.unframe(self.buffer, end))
 
 
 def frame(opcode: Opcode, data: bytes, *, fin: bool = True) -> bytes:
