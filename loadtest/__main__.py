@@ -10,6 +10,7 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,14 @@ import typer
 from chatroom.errors import ChatroomError
 from loadtest.compare import Comparison, Plan, compare, empty
 from loadtest.peers import PEERS, chosen
+from loadtest.rows import Row, table
 from loadtest.table import markdown
 from loadtest.work import DEFAULT_WORK, timed, work_named
 
 SHORT_WORK = ("fanout", "pingpong", "paced-100", "fanout-json")
+
+Repeat = Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")]
+Seconds = Annotated[float, typer.Option(min=0.2, help="The measured time of each run.")]
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -40,8 +45,8 @@ def compare_command(  # noqa: PLR0913, PLR0917 - Typer makes an option of each p
     work: Annotated[
         str | None, typer.Option(metavar="A,B,…", help="Which workloads.  [default: all]")
     ] = None,
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
-    seconds: Annotated[float, typer.Option(min=0.2, help="The measured time of each run.")] = 3.0,
+    repeat: Repeat = 5,
+    seconds: Seconds = 3.0,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -83,31 +88,30 @@ def compare_command(  # noqa: PLR0913, PLR0917 - Typer makes an option of each p
 
 
 @app.command(name="feed")
-def feed_command(
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
-    seconds: Annotated[float, typer.Option(min=0.2, help="The time of each run.")] = 3.0,
-) -> None:
+def feed_command(repeat: Repeat = 5, seconds: Seconds = 3.0) -> None:
     """Measure the multicast feed: latency and cost beside TCP's, repairs on a lossy link.
 
     Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
     """
-    from loadtest import feed  # noqa: PLC0415 - of no use to the other commands
+    from loadtest.feed import measure  # noqa: PLC0415 - of no use to the other commands
 
-    print(feed.markdown(feed.measure(repeat, seconds)))
+    _print_table(measure(repeat, seconds))
 
 
 @app.command(name="journal")
-def journal_command(
-    repeat: Annotated[int, typer.Option(min=1, help="Runs of each, interleaved.")] = 5,
-    seconds: Annotated[float, typer.Option(min=0.2, help="The measured time of each run.")] = 6.0,
-) -> None:
+def journal_command(repeat: Repeat = 5, seconds: Seconds = 6.0) -> None:
     """Measure the journal: its cost to the talk, acks, a restart, a page of history.
 
     Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
     """
-    from loadtest import journal  # noqa: PLC0415 - of no use to the other commands
+    from loadtest.journal import measure  # noqa: PLC0415 - of no use to the other commands
 
-    journal.measure(repeat, seconds)
+    _print_table(measure(repeat, seconds))
+
+
+def _print_table(rows: Iterable[Row]) -> None:
+    for line in table(rows):
+        print(line, flush=True)
 
 
 def _run(plan: Plan, results: Comparison, report: Path | None) -> int:
@@ -121,12 +125,12 @@ def _run(plan: Plan, results: Comparison, report: Path | None) -> int:
     except KeyboardInterrupt:
         print("ended early: these are the results so far", file=sys.stderr)
         code = 130
-    table = markdown(results)
-    print(table)
+    report_text = markdown(results)
+    print(report_text)
     if report is not None:
         from loadtest.plots import draw  # noqa: PLC0415
 
-        (report / "results.md").write_text(table, encoding="utf-8")
+        (report / "results.md").write_text(report_text, encoding="utf-8")
         encoded = msgspec.json.format(msgspec.json.encode(results), indent=1)
         (report / "results.json").write_bytes(encoded + b"\n")
         draw(results, report)

@@ -97,9 +97,9 @@ def compare(plan: Plan, results: Comparison, tell: Callable[[str], None]) -> Non
     for round_number in range(plan.repeat):
         for work in plan.works:
             entry = next(some for some in results.works if some.work == work.name)
-            contestants = [NULL, *(peer for peer in plan.peers if fits(peer, work))]
+            contestants = [peer for peer in (NULL, *plan.peers) if fits(peer, work)]
             # Each round begins with another peer.
-            shift = round_number % len(contestants)
+            shift = round_number % max(1, len(contestants))
             for peer in contestants[shift:] + contestants[:shift]:
                 _one(plan, work, peer, entry, tell)
             _mark(entry)

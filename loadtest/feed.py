@@ -12,93 +12,23 @@ Three measurements, each printed with the bar that it has to reach:
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import socket
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
-from chatroom.errors import ChatroomError
 from chatroom.swarm.figures.feed import FeedFigures
 from loadtest.namespaces import cable, missing
 from loadtest.race import race
+from loadtest.rows import Row
+from loadtest.serving import Server, pinned, serving, swarm
 
-_READY_SECONDS = 20.0
 #: Messages a second where the cost of one is measured: each is a batch of its own.
 COST_RATE = 500
-_CHATROOM = (sys.executable, "-m", "chatroom")
-
-
-class Row(NamedTuple):
-    """A figure beside its bar."""
-
-    name: str
-    figure: str
-    bar: str
-    reached: bool
-
-
-class Server:
-    """A running `chatroom serve`."""
-
-    def __init__(self, process: subprocess.Popen[bytes], port: int) -> None:
-        self.pid = process.pid
-        self.port = port
-
-    def cpu_seconds(self) -> float:
-        """What it has used so far, in user and kernel mode together."""
-        tasks = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
-
-
-@contextmanager
-def serving(prefix: Sequence[str], *options: str) -> Iterator[Server]:
-    """A server on a free port, with its history in memory; `prefix` comes before its command."""
-    command = [*prefix, *_CHATROOM, "serve", "--port", "0", "--journal", ":memory:", *options]
-    command += ["--log-level", "info", "--log-format", "json"]
-    with TemporaryFile() as log, subprocess.Popen(command, stderr=log) as process:
-        try:
-            yield Server(process, _wait_ready(process, log.fileno()))
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-
-
-def _wait_ready(process: subprocess.Popen[bytes], log: int) -> int:
-    """The port, once the server says that it is ready."""
-    deadline = time.monotonic() + _READY_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        for line in os.pread(log, 1 << 16, 0).splitlines(keepends=True):
-            if line.endswith(b"\n") and b'"ready"' in line:
-                return int(json.loads(line)["tcp"].rpartition(":")[2])
-        time.sleep(0.02)
-    said = os.pread(log, 1 << 16, 0).decode(errors="replace")
-    raise ChatroomError(f"the server did not start: {said.strip()}")
-
-
-def swarm(prefix: Sequence[str], *options: str) -> dict[str, Any]:
-    """A run of `chatroom swarm`; its result."""
-    command = [*prefix, *_CHATROOM, "swarm", "--json", *options]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if not done.stdout:
-        raise ChatroomError(f"the swarm failed: {done.stderr.decode().strip()}")
-    result: dict[str, Any] = json.loads(done.stdout)
-    return result
-
-
-def _pinned(core: int) -> list[str]:
-    cores = sorted(os.sched_getaffinity(0))
-    return ["taskset", "-c", str(cores[core % len(cores)])]
 
 
 def _work(server: Server, mode: str, *, bots: int, rate: int, seconds: float) -> dict[str, Any]:
@@ -106,14 +36,14 @@ def _work(server: Server, mode: str, *, bots: int, rate: int, seconds: float) ->
     bots += mode == "tcp"  # there the talker is one of the bots
     options = ["--port", str(server.port), "--mode", mode, "--format", "json"]
     options += ["--bots", str(bots), "--rate", str(rate), "--duration", str(seconds)]
-    return swarm(_pinned(1), *options, "--warmup", "0.5")
+    return swarm(pinned(1), *options, "--warmup", "0.5")
 
 
 def latency(repeat: int, seconds: float) -> list[Row]:
     """Measurement 1."""
     found: tuple[list[float], list[float]] = ([], [])
     for _ in range(repeat):
-        with serving(_pinned(0)) as server:
+        with serving(pinned(0)) as server:
             for latencies, measured in zip(found, race(server, 1000, seconds), strict=True):
                 latencies.append(measured)
     feed, tcp = (statistics.median(medians) for medians in found)
@@ -133,7 +63,7 @@ def cost(repeat: int, seconds: float) -> list[Row]:
     for _ in range(repeat):
         for mode, costs in found.items():
             options = [] if mode == "multicast" else ["--no-multicast"]
-            with serving(_pinned(0), *options) as server:
+            with serving(pinned(0), *options) as server:
                 before = server.cpu_seconds()
                 if mode == "nobody":
                     messages = _talk(server, COST_RATE, seconds)
@@ -197,21 +127,11 @@ def repairs(listeners: int, seconds: float) -> list[Row]:
     ]
 
 
-def measure(repeat: int, seconds: float) -> list[Row]:
+def measure(repeat: int, seconds: float) -> Iterator[Row]:
     """All measurements that are possible here; stderr names what is not."""
-    rows = latency(repeat, seconds) + cost(repeat, seconds)
+    yield from latency(repeat, seconds)
+    yield from cost(repeat, seconds)
     if why := missing():
         print(f"left out: the lossy link: {why}", file=sys.stderr)
     else:
-        rows += repairs(20, seconds)
-    return rows
-
-
-def markdown(rows: Sequence[Row]) -> str:
-    """The figures as a table."""
-    lines = ["| what | measured | bar | reached |", "|---|---|---|---|"]
-    lines += [
-        f"| {row.name} | {row.figure} | {row.bar} | {'yes' if row.reached else 'no'} |"
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
+        yield from repairs(20, seconds)

@@ -26,7 +26,7 @@ class Peer(msgspec.Struct, frozen=True):
     title: str  #: for tables and plots
     program: str = ""  #: what must be installed
     package: str = ""  #: Debian's name for it
-    formats: dict[str, str] = {}  #: plain and json: the generator's dialect for each
+    formats: dict[str, str] = {}  #: plain, json and ws: the generator's dialect for each
     most_clients: int = 20_000
     ramp: float = 5_000.0  #: connections begun in a second
 
@@ -158,7 +158,7 @@ COMMANDS = {
     "ngircd": _ngircd,
 }
 
-_OURS = {"plain": "plain", "json": "json"}
+_OURS = {"plain": "plain", "json": "json", "ws": "ws"}
 
 PEERS: dict[str, Peer] = {
     peer.name: peer

@@ -9,7 +9,7 @@ from pathlib import Path
 from chatroom.errors import ChatroomError
 from loadtest.compare import Comparison, Figures, WorkFigures
 from loadtest.peers import NULL, PEERS
-from loadtest.work import DELIVERIES, MEDIAN, MEMORY, P99
+from loadtest.work import DELIVERIES, FORMATS, MEDIAN, MEMORY, P99
 
 DELIVERIES_PICTURE = "deliveries.svg"
 READERS_PICTURE = "readers.svg"
@@ -25,6 +25,7 @@ COLORS = {
     "mosquitto": "#7b5ea7",
     "ngircd": "#8a8d3b",
 }
+OTHER_FORMATS = {"json": "#4a90c4", "ws": "#5fb3b3"}
 
 
 def prepare(directory: Path) -> None:
@@ -121,11 +122,12 @@ def _bars(work: WorkFigures, results: Comparison) -> list[tuple[str, float, str,
         if value and figures.peer != NULL.name:
             mark = " †" if figures.limited_by_generator else ""
             bars.append((PEERS[figures.peer].title, value, COLORS[figures.peer], mark))
-    json = next((some for some in results.works if some.work == f"{work.work}-json"), None)
-    ours = json.of("epoll") if json is not None else None
-    if ours is not None and (value := ours.median(DELIVERIES.key)):
-        mark = " †" if ours.limited_by_generator else ""
-        bars.append((f"{PEERS['epoll'].title}, JSON", value, "#4a90c4", mark))
+    for format, color in OTHER_FORMATS.items():
+        other = next((some for some in results.works if some.work == f"{work.work}-{format}"), None)
+        ours = other.of("epoll") if other is not None else None
+        if ours is not None and (value := ours.median(DELIVERIES.key)):
+            mark = " †" if ours.limited_by_generator else ""
+            bars.append((f"{PEERS['epoll'].title}, {FORMATS[format]}", value, color, mark))
     return sorted(bars, key=lambda bar: -bar[1])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import socket
 import subprocess
 import tempfile
@@ -17,6 +18,7 @@ from chatroom.errors import ChatroomError
 from loadtest.peers import HOST, PATH, Peer
 
 READY_SECONDS = 15.0
+ASK_SECONDS = 0.01  #: between two attempts to connect
 STOP_SECONDS = 10.0
 
 
@@ -48,7 +50,7 @@ def running(peer: Peer, format: str, core: int | None) -> Iterator[Running]:
 
     Args:
         peer: which one.
-        format: plain or json.
+        format: plain, json or ws.
         core: where it must run; None: anywhere.
 
     Raises:
@@ -105,12 +107,14 @@ def _free_port() -> int:
 def _wait_until_ready(
     peer: Peer, process: subprocess.Popen[bytes], port: int, output: Path
 ) -> None:
+    # Not every peer says when it listens, so it is asked; its end is heard of at once.
     deadline = time.monotonic() + READY_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            break
-        with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-            return
-        time.sleep(0.02)
+    end = os.pidfd_open(process.pid)
+    try:
+        while time.monotonic() < deadline and not select.select([end], [], [], ASK_SECONDS)[0]:
+            with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+                return
+    finally:
+        os.close(end)
     said = output.read_text(errors="replace").strip().splitlines()
     raise ChatroomError(f"{peer.name} did not start: {said[-1] if said else 'it said nothing'}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loadtest.compare import Comparison, Figures, WorkFigures, amount
 from loadtest.peers import NULL, PEERS
-from loadtest.work import DELIVERIES, ENTERED, MEDIAN, MEMORY, P99, Measure
+from loadtest.work import DELIVERIES, ENTERED, MEDIAN, MEMORY, P99, Measure, split
 
 MEASURES: dict[str, Measure] = {
     measure.key: measure for measure in (DELIVERIES, MEDIAN, P99, MEMORY, ENTERED)
@@ -75,8 +75,8 @@ def _work(work: WorkFigures, results: Comparison) -> Iterator[str]:
 
 
 def _plain_base(work: WorkFigures, results: Comparison) -> Figures | None:
-    """JSON Lines are compared with the same work in the plain format: the base speaks no JSON."""
-    plain = work.work.removesuffix("-json")
+    """Other formats are compared with the same work in the plain one: the base speaks no other."""
+    plain, _ = split(work.work)
     other = next((some for some in results.works if some.work == plain), None)
     return other.of(BASE) if other is not None else None
 

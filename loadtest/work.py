@@ -115,10 +115,13 @@ _NAMED = {
 
 _TABLE = ("fanout", "talkers", "pingpong", "paced-1000", "connected-10000", "connect-storm")
 
-#: The table of figures that the server must reach, in both formats, and what the plots need beside.
+#: The formats beside plain, which only this project's server speaks: a work's name ends with them.
+FORMATS = {"json": "JSON Lines", "ws": "WebSocket"}
+
+#: The table of figures that the server must reach, in all formats, and what the plots need beside.
 DEFAULT_WORK = (
     *_TABLE,
-    *(f"{name}-json" for name in _TABLE),
+    *(f"{name}-{format}" for format in FORMATS for name in _TABLE),
     "paced-10",
     "paced-100",
     "connected-100",
@@ -127,24 +130,31 @@ DEFAULT_WORK = (
 
 
 def work_named(name: str) -> Work:
-    """The workload of that name; `-json` at its end asks for JSON Lines.
+    """The workload of that name; `-json` or `-ws` at its end asks for another format than plain.
 
     Raises:
         ChatroomError: there is none.
     """
-    plain = name.removesuffix("-json")
+    plain, format = split(name)
     if plain in _NAMED:
         work = _NAMED[plain]()
     elif (match := re.fullmatch(r"(paced|connected)-([1-9]\d{0,4})", plain)) is not None:
         work = _NUMBERED[match[1]](int(match[2]))
     else:
         known = ", ".join([*_NAMED, "paced-N", "connected-N"])
-        raise ChatroomError(f"no such work: {name}; there are {known}, each also with -json")
-    if name == plain:
+        suffixes = " or ".join(f"-{format}" for format in FORMATS)
+        raise ChatroomError(f"no such work: {name}; there are {known}, each also with {suffixes}")
+    if format == "plain":
         return work
     return msgspec.structs.replace(
-        work, name=name, title=f"{work.title}, JSON Lines", format="json"
+        work, name=name, title=f"{work.title}, {FORMATS[format]}", format=format
     )
+
+
+def split(name: str) -> tuple[str, str]:
+    """The name of the workload in the plain format, and the format."""
+    plain, _, format = name.rpartition("-")
+    return (plain, format) if format in FORMATS else (name, "plain")
 
 
 def timed(work: Work, seconds: float) -> Work:

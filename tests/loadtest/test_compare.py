@@ -12,7 +12,7 @@ import pytest
 
 from chatroom.errors import ChatroomError
 from loadtest.compare import fits
-from loadtest.peers import PEERS, chosen
+from loadtest.peers import NULL, PEERS, chosen
 from loadtest.work import DEFAULT_WORK, work_named
 
 
@@ -52,6 +52,8 @@ def test_every_default_workload_has_a_name_that_is_understood() -> None:
 
 def test_a_peer_runs_only_what_it_can() -> None:
     assert fits(PEERS["epoll"], work_named("fanout-json"))
+    assert fits(PEERS["thread"], work_named("paced-1000-ws"))
+    assert not fits(NULL, work_named("fanout-ws"))
     assert not fits(PEERS["redis"], work_named("fanout-json"))
     assert fits(PEERS["thread"], work_named("paced-1000"))
     assert not fits(PEERS["thread"], work_named("connected-10000"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loadtest.feed import Row, latency, markdown
+from loadtest.feed import latency
+from loadtest.rows import Row, table
 
 
 def test_a_short_race_has_a_row() -> None:
@@ -13,9 +14,9 @@ def test_a_short_race_has_a_row() -> None:
 
 
 def test_the_table_says_what_is_reached() -> None:
-    table = markdown([Row("speed", "1 µs", "at most 2 µs", True), Row("loss", "1", "0", False)])
+    lines = table([Row("speed", "1 µs", "at most 2 µs", True), Row("loss", "1", "0", False)])
 
-    assert table.splitlines()[2:] == [
+    assert list(lines)[2:] == [
         "| speed | 1 µs | at most 2 µs | yes |",
         "| loss | 1 | 0 | no |",
     ]

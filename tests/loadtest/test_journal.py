@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chatroom.journal.browse import Wanted, browse
-from loadtest.journal import Cores, acks, fanout, fill
+from loadtest.journal import Place, acks, fanout, fill
 
 
 def test_a_journal_is_filled(tmp_path: Path) -> None:
@@ -15,11 +15,11 @@ def test_a_journal_is_filled(tmp_path: Path) -> None:
 
 
 def test_acks_are_counted(tmp_path: Path) -> None:
-    rate, p99 = acks(tmp_path, Cores(None, None), 0.2)
-    assert float(rate.measured.replace(",", "")) > 0
-    assert p99.measured.endswith(" ms")
+    rate, p99 = acks(Place(tmp_path), 0.2)
+    assert float(rate.figure.replace(",", "")) > 0
+    assert p99.figure.endswith(" ms")
 
 
 def test_the_fan_out_is_compared(tmp_path: Path) -> None:
-    (figure,) = fanout(tmp_path, Cores(None, None), 1, 0.2)
-    assert float(figure.measured.split()[0]) > 0
+    (figure,) = fanout(Place(tmp_path), 1, 0.2)
+    assert float(figure.figure.split()[0]) > 0
