@@ -51,8 +51,9 @@ class Answering:
     def answer(self, datagram: bytes, source: str, now: float) -> bytes | mold.Request | None:
         """The one datagram that answers a request from `source`, or None for silence.
 
-        Where the messages are older than what the store keeps, the request is returned: the journal
-        may have them. Never raises, whatever the bytes.
+        Where the messages are older than what the store keeps, the request is returned, for no
+        more of them than an answer can bring: the journal may have them. Never raises, whatever the
+        bytes.
         """
         try:
             request = mold.decode_request(datagram)
@@ -61,11 +62,12 @@ class Answering:
             return None
         refused = self._refuse(request, source, now)
         if refused is None:
-            blocks = self._store.get(request.sequence, min(request.wanted, self._fitting))
+            wanted = min(request.wanted, self._fitting)
+            blocks = self._store.get(request.sequence, wanted)
             if blocks:
                 return self.pack(request.sequence, blocks)
             if self._journal_buckets.take(source, now):
-                return request
+                return request._replace(wanted=wanted)
             refused = Fate.TOO_MANY
         self.fates[refused] += 1
         return None

@@ -63,7 +63,7 @@ class Reassembly:
         self._stream: Stream | None = None
         self._heard_at = -inf
         self._end_at: int | None = None  # the number that the end of the session named
-        self._ended_at: int | None = None  # the same, once all before it was delivered or lost
+        self._ended_at: int | None = None  # the one last reported, when all before it was settled
         self._tentative = False  # only heartbeats said where this session stands
         self._newcomer: _Newcomer | None = None
         self._outcomes: list[Outcome] = []
@@ -84,11 +84,8 @@ class Reassembly:
             return False
         assert self._stream is not None
         self._newcomer = None
-        if packet.end_of_session:
-            self._end_at = packet.sequence
-        elif self._end_at is not None:
-            self._end_at = self._ended_at = None  # it goes on: that was not its server
-        if self._ended_at is None:
+        self._note_end(packet, self._stream.expected)
+        if not self._has_ended:
             self._heard_at = now
         if self._tentative:
             self._settle(packet)
@@ -132,6 +129,21 @@ class Reassembly:
         if self._stream is not None:
             self._stream.finish()
             self._collect()
+
+    def _note_end(self, packet: mold.Packet, expected: int) -> None:
+        """What the packet says about the end of its session. What was overtaken by the end, or came
+        twice, says nothing: only numbers beyond the end show that it was none.
+        """
+        following = packet.sequence + len(packet.messages)
+        if packet.end_of_session and following >= expected:
+            self._end_at = following
+        elif self._end_at is not None and following > self._end_at:
+            self._end_at = None
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether the end was reported, and nothing has come from beyond it since."""
+        return self._end_at is not None and self._end_at == self._ended_at
 
     def _collect(self) -> None:
         stream = self._stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -59,6 +60,15 @@ def test_what_is_older_than_the_store_is_for_the_journal_which_is_asked_less_oft
     assert answers[0] == (SESSION, 7, 3)
     assert sum(answer is not None for answer in answers) == FROM_JOURNAL.burst
     assert desk.fates == {Fate.TOO_MANY: 5}
+
+
+@pytest.mark.parametrize("first", [1, 7, 49, 50])
+def test_the_journal_is_asked_for_no_more_than_an_answer_can_bring(first: int) -> None:
+    desk = answering()
+
+    request = desk.answer(mold.request(SESSION, first, 0xFFFF), "a", 0.0)
+
+    assert request == (SESSION, first, 200 // 32)
 
 
 @given(

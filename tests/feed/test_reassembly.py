@@ -298,3 +298,102 @@ def test_a_stranger_in_the_same_group_is_ignored() -> None:
     outcomes = listener.take_outcomes()[1:]
     assert outcomes == [(number, message(number)) for number in range(1, 100)]
     assert listener.statistics.ignored == 99
+
+
+NEXT = b"ANOTHER000"
+
+
+def ended(expected: int = 4) -> Reassembly:
+    """A listener that has heard everything of a session, and its end; it is 0.3."""
+    listener = Reassembly(1, Random(1))
+    listener.receive(packet(1, expected - 1), 0.0)
+    listener.receive(mold.end_of_session(SESSION, expected), 0.3)
+    assert listener.take_outcomes()[-1] == SessionEnded("SIMULATED0", expected)
+    return listener
+
+
+LATE = [
+    packet(1, 1),
+    packet(2, 2),
+    packet(3, 1),
+    mold.heartbeat(SESSION, 3),
+    mold.heartbeat(SESSION, 4),
+    mold.end_of_session(SESSION, 3),
+    mold.end_of_session(SESSION, 4),
+]
+
+
+@given(st.lists(st.sampled_from(LATE), max_size=8))
+def test_what_comes_late_after_the_end_changes_nothing(late: list[bytes]) -> None:
+    listener = ended()
+    for step, datagram in enumerate(late):
+        listener.receive(datagram, 0.31 + step / 100)
+    assert listener.take_outcomes() == []
+
+    listener.receive(packet(1, 1, NEXT), 0.4)
+
+    assert listener.take_outcomes() == [SessionBegan("ANOTHER000", 1), (1, message(1))]
+
+
+@settings(max_examples=400)
+@given(st.permutations([packet(1, 1), packet(2, 1), packet(3, 1)] * 2 + LATE[-1:] * 3))
+def test_an_end_that_overtakes_what_came_before_it_is_told_once(datagrams: list[bytes]) -> None:
+    listener = Reassembly(1, Random(1))
+    outcomes: list[object] = []
+    for step, datagram in enumerate([mold.heartbeat(SESSION, 1), *datagrams]):
+        listener.receive(datagram, step / 1000)
+        outcomes += listener.take_outcomes()
+
+    assert outcomes == [
+        SessionBegan("SIMULATED0", 1),
+        *[(number, message(number)) for number in (1, 2, 3)],
+        SessionEnded("SIMULATED0", 4),
+    ]
+
+
+def test_a_session_that_goes_on_after_its_end_is_followed_on_and_its_later_end_told() -> None:
+    """A clean restart with a journal on disk goes on with the same session."""
+    listener = ended()
+    listener.receive(packet(4, 2), 0.5)
+    listener.receive(mold.end_of_session(SESSION, 4), 0.6)  # the old one, late
+    listener.receive(packet(1, 1, NEXT), 0.7)  # a stranger now
+    listener.receive(mold.end_of_session(SESSION, 6), 0.8)
+
+    assert listener.take_outcomes() == [
+        (4, message(4)),
+        (5, message(5)),
+        SessionEnded("SIMULATED0", 6),
+    ]
+
+
+def test_of_a_session_begun_anew_all_is_wanted_from_its_first_number_on() -> None:
+    listener = Reassembly(None, Random(1))
+    listener.receive(packet(50, 1), 0.0)
+    listener.receive(packet(3, 1, NEXT), 3.0)
+
+    assert listener.take_outcomes()[-1] == SessionBegan("ANOTHER000", 1)
+    assert listener.poll(3.1) == [mold.request(NEXT, 1, 2)]
+
+
+@pytest.mark.parametrize("numbers", [(102, 101, 103), (101, 102, 103), (103, 102, 101)])
+def test_a_session_above_the_old_one_begins_at_the_lowest_number_heard(
+    numbers: tuple[int, ...],
+) -> None:
+    listener = Reassembly(None, Random(1))
+    listener.receive(packet(50, 1), 0.0)
+    listener.take_outcomes()
+    for step, number in enumerate(numbers):
+        listener.receive(packet(number, 1, NEXT), 2.0 + step / 3)
+
+    assert listener.take_outcomes()[0] == SessionBegan("ANOTHER000", 101)
+
+
+def test_where_a_stranger_stood_is_forgotten_when_the_followed_session_speaks() -> None:
+    listener = Reassembly(None, Random(1))
+    listener.receive(packet(50, 1), 0.0)
+    listener.receive(packet(60, 1, NEXT), 1.0)
+    listener.receive(packet(51, 1), 2.0)
+    listener.take_outcomes()
+    listener.receive(packet(80, 1, NEXT), 5.0)
+
+    assert listener.take_outcomes() == [SessionBegan("ANOTHER000", 80), (80, message(80))]
