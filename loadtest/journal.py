@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from chatroom.event import Event
+from chatroom.event import Event, encode_event
 from chatroom.journal.store import Store
 from chatroom.settings import IN_MEMORY, Durability
 from loadtest.members import (
@@ -123,13 +123,13 @@ def fill(path: Path, events: int) -> None:
     store.begin(0)
     for first in range(1, events + 1, 8192):
         numbers = range(first, min(first + 8192, events + 1))
-        store.write(
-            [
-                Event(n, "2026-11-22T13:17:42.123456Z", "message", f"talker{n % 50}", f"{n:0100}")
-                for n in numbers
-            ]
-        )
+        events_now = [
+            Event(n, "2026-11-22T13:17:42.123456Z", "message", f"talker{n % 50}", f"{n:0100}")
+            for n in numbers
+        ]
+        store.write(events_now, [encode_event(event) for event in events_now])
         store.reserve_ahead()
+        store.checkpoint()
     store.end(events)
     store.close()
 

@@ -82,8 +82,14 @@ class Journal(Protocol):
     recent: Recent  #: the newest events: a window that the broadcaster reads without waiting
     refused_events: int  #: said since the start, and not stored
 
-    def append(self, events: Sequence[Event], stored: Callable[[bool], None] | None) -> None:
-        """Take a batch, in order. Never blocks.
+    def append(
+        self,
+        events: Sequence[Event],
+        blocks: Sequence[bytes],
+        stored: Callable[[bool], None] | None,
+    ) -> None:
+        """Take a batch, in order. Never blocks. `blocks` are the JSON of the events; where the
+        journal is not durable they may be empty.
 
         `stored(True)` is called, in Trio's thread, once the batch is as durable as the journal
         makes it: before `append` returns if that is memory only, after the disk has it otherwise.

@@ -60,13 +60,8 @@ class Chores:
         self._keep_days = keep_days
         self._clock = clock or AgeClock()
         self._age_check_at = 0.0
-        self.started_over()
-
-    def started_over(self) -> None:
-        """The store has another file."""
-        (self._indexed_to,) = self._store.connection.execute(
-            "SELECT indexed_to FROM state"
-        ).fetchone()
+        # Where the store begins a new file, it goes on above all numbers of the old one.
+        (self._indexed_to,) = store.connection.execute("SELECT indexed_to FROM state").fetchone()
 
     def due_seconds(self) -> float | None:
         """In how many seconds there is something to do; None: not before something is written."""

@@ -23,7 +23,8 @@ BUSY_EVENTS = 16
 GATHER_SECONDS = 0.005
 
 #: What waits for the disk is at most this much (`JournalSettings`); beyond it batches are refused.
-#: Estimated as the texts and this for the rest of each event, which is near what Python takes.
+#: Estimated as the JSON of each event and this for the event itself, which is near what Python
+#: takes.
 EVENT_OVERHEAD_BYTES = 400
 
 #: From here on the log says how far the journal is behind, and at most every so often.
@@ -58,7 +59,7 @@ CHORE_SECONDS = 0.1
 AGE_CHECK_SECONDS = 60.0
 
 #: The write-ahead log is copied into the database when it has this many pages (of 4 KiB): some
-#: 10 ms each few seconds under load. SQLite's own default.
+#: 10 ms each few seconds under load, between two transactions. SQLite's own default.
 CHECKPOINT_PAGES = 1000
 
 #: Pages of history are read by this many threads, each with a connection of its own.

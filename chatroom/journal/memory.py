@@ -21,7 +21,12 @@ class MemoryJournal:
         self.session = new_session()
         self.recent = Recent(keep)
 
-    def append(self, events: Sequence[Event], stored: Callable[[bool], None] | None) -> None:
+    def append(
+        self,
+        events: Sequence[Event],
+        blocks: Sequence[bytes],
+        stored: Callable[[bool], None] | None,
+    ) -> None:
         self.recent.extend(events)
         if stored is not None:
             stored(True)

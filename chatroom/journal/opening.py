@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from chatroom.errors import ChatroomError
 from chatroom.journal import schema
-from chatroom.journal.limits import BUSY_SECONDS, CHECKPOINT_PAGES
+from chatroom.journal.limits import BUSY_SECONDS
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100  # https://www.sqlite.org/fileformat.html, 1.3 The Database Header
@@ -106,9 +106,17 @@ def check_version(version: int, path: Path) -> None:
 def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
     """A connection to an existing file, without implicit transactions, usable from any one thread
     at a time. Raises `sqlite3.Error`."""
-    mode = "rw" if writable else "ro"
+    return _connect(path, "mode=rw" if writable else "mode=ro")
+
+
+def connect_alone(path: Path) -> sqlite3.Connection:
+    """To read the file as if it had no write-ahead log, without a lock; otherwise as `connect`."""
+    return _connect(path, "immutable=1")
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        f"file:{quote(str(path.absolute()))}?{how}",
         uri=True,
         isolation_level=None,
         check_same_thread=False,
@@ -148,6 +156,7 @@ def open_database(path: Path, lock: FileLock) -> sqlite3.Connection:
 
 def _configure(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+    # The log is copied by `Store.checkpoint` instead, apart from any commit.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     # Deleted text is overwritten where that costs no extra write.
     connection.execute("PRAGMA secure_delete = FAST")

@@ -40,8 +40,16 @@ def _merged(sources: Sequence[Sequence[Event]]) -> list[Event]:
 
 
 def _with_gaps(first: int, events: Sequence[Event], last: int) -> Sequence[Event | Gap]:
-    """The numbers from `first` to `last`: `events`, and gaps where there are none."""
-    if len(events) == last - first + 1:
+    """The numbers from `first` to `last`: `events`, and gaps where there are none.
+
+    There may be events beyond: what was written or removed while the disk was read.
+    """
+    if (
+        events
+        and events[0].seq <= first
+        and events[-1].seq >= last
+        and events[-1].seq - events[0].seq + 1 == len(events)
+    ):
         return events
     items: list[Event | Gap] = []
     expected = first

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ from chatroom.event import Event
 from chatroom.journal import HistoryUnavailableError
 from chatroom.journal.limits import READERS
 from chatroom.journal.opening import connect, file_id
+from chatroom.journal.store import Opening
 
 # One row for a page: SQLite joins the events without the interpreter's lock. Row by row, a reader
 # would ask for the lock, and the event loop might wait for it, once for each event.
@@ -23,6 +24,7 @@ _BEFORE = """
     SELECT group_concat(event)
     FROM (SELECT event FROM event WHERE seq < ? ORDER BY seq DESC LIMIT ?)
 """
+_IS_OURS = "SELECT count(*) FROM session WHERE name = ?"
 
 _decode_events = msgspec.json.Decoder(list[Event]).decode
 
@@ -30,13 +32,20 @@ _decode_events = msgspec.json.Decoder(list[Event]).decode
 class Reader:
     """Reads what has been committed when a call begins. Any number of tasks may call at a time;
     READERS of them are served at once.
+
+    Args:
+        path: where the file is.
+        file: which one the writer has; another that was put in its place is not read.
+        session: one that the file must have.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: Callable[[], Opening], session: str) -> None:
         self._path = path
+        self._file = file
+        self._session = session
         self._limiter = trio.CapacityLimiter(READERS)
         #: Connections that nobody uses now, and to which file.
-        self._idle: list[tuple[sqlite3.Connection, object]] = []
+        self._idle: list[tuple[sqlite3.Connection, Opening]] = []
         self._closed = False
 
     async def after(self, seq: int, limit: int) -> Sequence[Event]:
@@ -71,7 +80,8 @@ class Reader:
             connection, file = self._connection()
             try:
                 (events,) = connection.execute(query, (seq, limit)).fetchone()
-            except sqlite3.Error:
+                self._check(connection, file)
+            except BaseException:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
@@ -83,8 +93,8 @@ class Reader:
         page.sort(key=_seq)  # SQLite does not promise the order in which it joins
         return page
 
-    def _connection(self) -> tuple[sqlite3.Connection, object]:
-        file = file_id(self._path)
+    def _connection(self) -> tuple[sqlite3.Connection, Opening]:
+        file = self._file()
         while True:
             try:
                 connection, was = self._idle.pop()
@@ -93,6 +103,12 @@ class Reader:
             if was == file:
                 return connection, file
             connection.close()  # the file was deleted and begun anew
+
+    def _check(self, connection: sqlite3.Connection, file: Opening) -> None:
+        """Whether what was read is what the writer writes, and not what somebody has put there."""
+        (ours,) = connection.execute(_IS_OURS, (self._session,)).fetchone()
+        if not ours or file_id(self._path) != file[0] or self._file() != file:
+            raise HistoryUnavailableError(f"{self._path} was deleted or replaced")
 
 
 def _seq(event: Event) -> int:

@@ -119,7 +119,7 @@ class SqliteJournal:
         self._sessions = opened.sessions
         self._gaps = opened.gaps
         self._store = store
-        self._reader = Reader(Path(settings.path))
+        self._reader = Reader(store.path, lambda: store.opening, opened.session)
         self._trio = trio.lowlevel.current_trio_token()
         #: Not known to be written; the writer has them too, but this is changed in Trio's thread.
         self._pending: deque[Batch] = deque()
@@ -135,13 +135,18 @@ class SqliteJournal:
         self._writer = Writer(store, chores, opened.sessions, self._report)
         self._writer.start()
 
-    def append(self, events: Sequence[Event], stored: Callable[[bool], None] | None) -> None:
+    def append(
+        self,
+        events: Sequence[Event],
+        blocks: Sequence[bytes],
+        stored: Callable[[bool], None] | None,
+    ) -> None:
         """See `Journal.append`. Refused when too much waits already; `stored` comes later also
         then, never from within.
         """
         self.recent.extend(events)
-        size_bytes = EVENT_OVERHEAD_BYTES * len(events) + sum([len(event.text) for event in events])
-        batch = Batch(events, stored, size_bytes, trio.current_time())
+        size_bytes = EVENT_OVERHEAD_BYTES * len(events) + sum(map(len, blocks))
+        batch = Batch(events, blocks, stored, size_bytes, trio.current_time())
         if self._pending and self._backlog_bytes + size_bytes > self._settings.backlog_limit_bytes:
             self._trio.run_sync_soon(self._refused, batch)
             return

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import msgspec
 
 from chatroom.errors import ChatroomError
 from chatroom.event import Event, decode_event
@@ -16,13 +14,14 @@ from chatroom.journal import new_session
 from chatroom.journal.limits import RESERVE_EVENTS, RESERVE_SECONDS
 from chatroom.journal.opening import FileLock, file_id, open_database
 from chatroom.journal.ranges import Ranges
+from chatroom.journal.seal import FileGoneError, Seal
 from chatroom.settings import Durability
 
 _INSERT = "INSERT INTO event SELECT ?1 + key, value FROM json_each(CAST(?2 AS TEXT))"
 
 
-class FileGoneError(Exception):
-    """The file at the path is not the one that was opened: deleted, or another in its place."""
+#: A file by its device and inode, and how many were opened before it: inodes are used again.
+Opening = tuple[tuple[int, int], int]
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,9 @@ class Store:
         self.first_kept = 1  #: what is below was removed for its age or number
         self.kept_events = 0
         self._rescued = False  # its write-ahead log was deleted, and is in the file now
+        self._surplus = False  # there may be events above `written_to`, of a write that failed
+        self._session = ""
+        self.opening: Opening = ((0, 0), 0)  #: which file it has
         self._durability = durability
         self._open()
 
@@ -69,7 +71,9 @@ class Store:
             self._lock.release()
             raise
         self._synchronous = "FULL"
-        self._files: tuple[object, object] = self._file_ids()
+        self._seal = Seal(self.path, self._lock)
+        self._closed = False
+        self.opening = (self._lock.id, self.opening[1] + 1)
 
     def begin(self, recent_events: int) -> Opened:
         """Start giving out numbers: go on with the session, or begin a new one.
@@ -95,22 +99,37 @@ class Store:
         self.first_kept = first_kept
         self.kept_events = last_seq - first_kept + 1 - gaps.count(first_kept, last_seq)
         sessions = self._sessions()
+        self._session = list(sessions)[-1]
         recent = self._newest(recent_events, last_seq)
-        return Opened(list(sessions)[-1], sessions, last_seq, first_kept, gaps, recent)
+        return Opened(self._session, sessions, last_seq, first_kept, gaps, recent)
 
-    def write(self, events: Sequence[Event]) -> None:
-        """Put events there, in order, in one transaction. On return they are durable.
+    def write(self, events: Sequence[Event], blocks: Sequence[bytes]) -> None:
+        """Put events there, in order, in one transaction; `blocks` are their JSON. On return they
+        are durable.
 
         Numbers that were left out since the last call are recorded as a gap.
         """
-        self.check_files()
         with self.transaction(sync=self._durability is Durability.POWER):
-            for run in _runs(events):
-                self._note_gap(run[0].seq - 1)
-                self.connection.execute(_INSERT, (run[0].seq, msgspec.json.encode(run)))
-                self.written_to = run[-1].seq
+            if self._surplus:
+                self._remove_surplus()
+            for start, stop in _runs(events):
+                self._note_gap(events[start].seq - 1)
+                run = b"[%b]" % b",".join(blocks[start:stop])
+                self.connection.execute(_INSERT, (events[start].seq, run))
+                self.written_to = events[stop - 1].seq
+        self._surplus = False
         self.kept_events += len(events)
-        self.check_files()  # what went into a deleted file is not kept
+
+    def checkpoint(self) -> None:
+        """Copy the write-ahead log into the file when it is long; some 10 ms.
+
+        Apart from every commit, so that none of those writes the file: whoever else does is found
+        out.
+        """
+        if self._seal.log_is_long:
+            self.check_files()
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._seal.renew()
 
     def reserve_ahead(self) -> None:
         """Reserve more numbers when half of those reserved are used. Synced in any case."""
@@ -125,13 +144,19 @@ class Store:
 
     def end(self, last_seq: int) -> None:
         """Say that exactly the numbers up to `last_seq` were given out; `close` follows."""
-        self.check_files()
         with self.transaction(sync=True):
+            if self._surplus:
+                self._remove_surplus()
             self._note_gap(last_seq)
             self.connection.execute("UPDATE state SET clean = 1, reserved_to = ?", (last_seq,))
 
     def close(self) -> None:
-        """Let go of the file and its lock. Without `end` it looks as after a crash."""
+        """Let go of the file and its lock; twice does no harm. Without `end` it looks as after a
+        crash.
+        """
+        if not self._closed and self._seal.is_damaged():
+            self._seal.empty_log()
+        self._closed = True
         self.connection.close()
         self._lock.release()
 
@@ -142,34 +167,64 @@ class Store:
 
     def check_files(self) -> None:
         """Raise `FileGoneError` if what we write is not what the next server would read."""
-        if self.is_gone():
-            raise FileGoneError(f"{self.path} was deleted or replaced")
+        if self._closed:
+            raise FileGoneError(f"{self.path} could not be begun anew")
+        self._seal.check(self._session)
 
     def is_gone(self) -> bool:
         """Whether `check_files` raises."""
-        return self._file_ids() != self._files
+        try:
+            self.check_files()
+        except FileGoneError:
+            return True
+        return False
 
     def start_over(self, sessions: Mapping[str, int], next_seq: int) -> None:
         """After `FileGoneError`: a new file in the old one's place, for the same sessions.
 
         What the old file held is gone, as if it had been removed for its age. If only its
-        write-ahead log was deleted, nothing is gone: our descriptor still has it. A file that
-        somebody else put there is not touched: `FileGoneError` is raised again.
+        write-ahead log was deleted, nothing is gone: our descriptor still has it. What somebody
+        else put there, or made of our file, is not touched: `FileGoneError` is raised again.
         """
-        if file_id(self.path) == self._files[0]:
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._rescued = True
-        elif not self._rescued and self.path.exists() and self.path.stat().st_size > 0:
-            raise FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
-        self.close()
-        self._files = (None, None)  # the next file may get the inode that we have just let go of
+        if not self._closed:
+            self._let_go()
+        elif not self._rescued:
+            self._refuse_another()
         try:
             self._open()
         except ChatroomError as error:
             raise FileGoneError(str(error)) from error
-        if not self._rescued:
+        found = self._sessions()
+        if not found:
             self._continue_in_new_file(sessions, next_seq)
+        elif self._session not in found:
+            self.close()
         self._rescued = False
+        if self._closed:
+            raise self._replaced()
+
+    def _let_go(self) -> None:
+        """Save what there is to be saved, and close the file."""
+        if self._seal.lacks_log_only():
+            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._rescued = True
+        elif file_id(self.path) != self._lock.id:
+            self._refuse_another()
+        elif self._lock.header():
+            raise FileGoneError(
+                f"{self.path} was changed by another program: move it away, and a new one is begun"
+            )
+        else:
+            self._lock.empty()
+            self.path.unlink()  # whoever reads this file shall not take the next one for it
+        self.close()
+
+    def _refuse_another(self) -> None:
+        if self.path.exists() and self.path.stat().st_size > 0:
+            raise self._replaced()
+
+    def _replaced(self) -> FileGoneError:
+        return FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
 
     def _continue_in_new_file(self, sessions: Mapping[str, int], next_seq: int) -> None:
         try:
@@ -178,9 +233,10 @@ class Store:
             self.connection.close()
             self._lock.empty()
             self._lock.release()
-            self._files = (None, None)
+            self._closed = True
             raise
         self.written_to, self.first_kept, self.kept_events = next_seq - 1, next_seq, 0
+        self._surplus = False
         self._reserved(next_seq - 1, RESERVE_EVENTS)
 
     def _continue(self, sessions: Mapping[str, int], next_seq: int) -> None:
@@ -200,6 +256,7 @@ class Store:
             self.connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
         written_to = self.written_to
+        self.check_files()
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -208,7 +265,18 @@ class Store:
             self.written_to = written_to
             if self.connection.in_transaction:  # some errors have rolled back already
                 self.connection.execute("ROLLBACK")
+            with suppress(FileGoneError):
+                self.check_files()  # the log may have been begun anew all the same
             raise
+        try:
+            self.check_files()
+        except FileGoneError:  # what went into a deleted file is not kept; what if it comes back?
+            self.written_to, self._surplus = written_to, True
+            raise
+
+    def _remove_surplus(self) -> None:
+        self.connection.execute("DELETE FROM event WHERE seq > ?", (self.written_to,))
+        self.connection.execute("DELETE FROM gap WHERE first_seq > ?", (self.written_to,))
 
     def _last_accounted_for(self, first_kept: int) -> int:
         (event,) = self.connection.execute("SELECT max(seq) FROM event").fetchone()
@@ -243,18 +311,13 @@ class Store:
                 break
         return newest[::-1]
 
-    def _file_ids(self) -> tuple[object, object]:
-        return file_id(self.path), file_id(f"{self.path}-wal")
 
-
-def _runs(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
-    """Split at the holes: runs of events whose numbers follow each other."""
-    if events[-1].seq - events[0].seq + 1 == len(events):
-        yield events
-        return
+def _runs(events: Sequence[Event]) -> Iterator[tuple[int, int]]:
+    """Split at the holes: where runs of events whose numbers follow each other start and stop."""
     start = 0
-    for at in range(1, len(events)):
-        if events[at].seq != events[at - 1].seq + 1:
-            yield events[start:at]
-            start = at
-    yield events[start:]
+    if events[-1].seq - events[0].seq + 1 != len(events):
+        for at in range(1, len(events)):
+            if events[at].seq != events[at - 1].seq + 1:
+                yield start, at
+                start = at
+    yield start, len(events)

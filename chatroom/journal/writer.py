@@ -21,7 +21,8 @@ from chatroom.journal.limits import (
     RETRY_MAX_SECONDS,
     RETRY_SECONDS,
 )
-from chatroom.journal.store import FileGoneError, Store
+from chatroom.journal.seal import FileGoneError
+from chatroom.journal.store import Store
 
 if TYPE_CHECKING:
     from chatroom.event import Event
@@ -37,6 +38,7 @@ class Batch:
     """What the broadcaster handed over at once."""
 
     events: Sequence[Event]
+    blocks: Sequence[bytes]  #: their JSON
     stored: Callable[[bool], None] | None  #: cleared once it was called
     size_bytes: int
     since: float  #: by Trio's clock
@@ -167,8 +169,10 @@ class Writer:
         try:
             if self.failure and self._store.is_gone():
                 self._store.start_over(self._sessions, group[0].events[0].seq)
-                self._chores.started_over()
-            self._store.write([event for batch in group for event in batch.events])
+            self._store.write(
+                [event for batch in group for event in batch.events],
+                [block for batch in group for block in batch.blocks],
+            )
         except DISK_ERRORS as error:
             self._failed(str(error), group)
             return False
@@ -178,16 +182,18 @@ class Writer:
             return False
         self._succeeded()
         self._report(group, True)
-        self._reserve_ahead()
+        self._look_ahead()
         return True
 
-    def _reserve_ahead(self) -> None:
+    def _look_ahead(self) -> None:
+        """What the next groups need, while nobody waits for it."""
         try:
             self._store.reserve_ahead()
+            self._store.checkpoint()
         except DISK_ERRORS as error:  # the next group tries again, long before it is needed
             if time.monotonic() >= self._quiet_until:
                 self._quiet_until = time.monotonic() + FAILURE_NOTICE_SECONDS
-                log.warning("cannot reserve numbers in the journal: %s", error)
+                log.warning("the journal cannot reserve numbers or copy its log: %s", error)
 
     def _failed(self, reason: str, group: Sequence[Batch]) -> None:
         self.failure = reason

@@ -74,7 +74,7 @@ class Announcer:
         acks, self._acks = self._acks, []
         if events:
             stored = (lambda stored: self._ack(acks, stored)) if acks else None
-            self._journal.append(events, stored)
+            self._journal.append(events, blocks, stored)
 
     def flush(self) -> None:
         """Hand everybody what has been said so far."""

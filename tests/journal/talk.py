@@ -7,7 +7,8 @@ from pathlib import Path
 
 import trio
 
-from chatroom.event import Event, Gap
+from chatroom.event import Event, Gap, encode_event
+from chatroom.journal import Journal
 from chatroom.journal.sqlite import SqliteJournal
 from chatroom.settings import JournalSettings
 
@@ -31,6 +32,13 @@ def numbers(events: object) -> list[int | tuple[int, int]]:
     return [(e.first, e.last) if isinstance(e, Gap) else e.seq for e in events]
 
 
+def append(
+    journal: Journal, events: list[Event], stored: Callable[[bool], None] | None = None
+) -> None:
+    """Hand events over as the room does."""
+    journal.append(events, [encode_event(event) for event in events], stored)
+
+
 async def store(journal: SqliteJournal, events: list[Event]) -> bool:
     """Append, and wait until it is said what has become of them."""
     outcome: list[bool] = []
@@ -40,7 +48,7 @@ async def store(journal: SqliteJournal, events: list[Event]) -> bool:
         outcome.append(well)
         done.set()
 
-    journal.append(events, stored)
+    append(journal, events, stored)
     with trio.fail_after(20):
         await done.wait()
     return outcome == [True]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatroom.event import Gap
@@ -47,3 +47,30 @@ def test_before(disk: set[int], memory: set[int], seq: int, limit: int, first_ke
     assert page.more == (len(there) > limit)
     start = there[-limit] if page.more else first_kept
     assert spelled_out(page) == {n: n in disk | memory for n in range(start, seq)}
+
+
+@example({1, 2, 3, 6, 7}, {1, 2, 3}, 0, 10, 5)
+@given(numbers, numbers, st.integers(0, LAST), st.integers(1, 12), st.integers(0, LAST))
+def test_after_while_the_room_talks(
+    disk: set[int], memory: set[int], seq: int, limit: int, last: int
+) -> None:
+    """Memory was asked when `last` was the newest; the disk, asked later, may have newer ones."""
+    memory = {n for n in memory if n <= last}
+    sources = [[said(n) for n in sorted(part) if n > seq][: limit + 1] for part in (disk, memory)]
+    page = page_after(seq, limit, sources, last)
+    told = spelled_out(page)
+    end = max([last, *told]) if not page.more else max(told)
+    assert told == {n: n in disk | memory for n in range(seq + 1, end + 1)}
+
+
+@example({3, 5}, set(), 6, 10, 4)
+@given(numbers, numbers, st.integers(1, LAST + 1), st.integers(1, 12), st.integers(1, LAST))
+def test_before_while_old_events_go(
+    disk: set[int], memory: set[int], seq: int, limit: int, first_kept: int
+) -> None:
+    """The disk may have events below `first_kept` still, or again."""
+    sources = [[said(n) for n in sorted(part) if n < seq][-limit - 1 :] for part in (disk, memory)]
+    page = page_before(seq, limit, sources, first_kept)
+    told = spelled_out(page)
+    start = min([first_kept, *told]) if not page.more else min(told)
+    assert told == {n: n in disk | memory for n in range(start, seq)}

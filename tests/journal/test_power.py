@@ -7,7 +7,7 @@ from pathlib import Path
 from chatroom.journal.sqlite import open_journal
 from chatroom.settings import Durability
 from tests.journal.disk import Disk
-from tests.journal.talk import numbers, settings_for, store, talk
+from tests.journal.talk import append, numbers, settings_for, store, talk
 
 
 async def kept_after_power_failure(
@@ -42,7 +42,7 @@ async def test_one_sync_for_all_that_wait(path: Path, disk: Disk) -> None:
         before = disk.syncs
         answers: list[bool] = []
         for seq in range(2, 1002):
-            journal.append(talk(seq, seq), answers.append)
+            append(journal, talk(seq, seq), answers.append)
         assert await store(journal, talk(1002, 1002))
         assert answers == [True] * 1000
         assert disk.syncs - before < 20

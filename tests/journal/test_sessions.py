@@ -17,7 +17,7 @@ from chatroom.journal.reader import _AFTER
 from chatroom.journal.sqlite import SqliteJournal, open_journal
 from chatroom.journal.store import Store
 from chatroom.settings import Durability
-from tests.journal.talk import numbers, said, settings_for, store, talk, until
+from tests.journal.talk import append, numbers, said, settings_for, store, talk, until
 
 
 async def crash(journal: SqliteJournal) -> None:
@@ -111,7 +111,7 @@ def test_events_come_back_byte_for_byte(
     file = Store(path, Durability.PROCESS)
     file.begin(0)
     events = [said(1), said(2, text), said(3)]
-    file.write(events)
+    file.write(events, [encode_event(event) for event in events])
     (joined,) = file.connection.execute(_AFTER, (0, 10)).fetchone()
     file.close()
     assert joined.encode() == b",".join(map(encode_event, events))
@@ -121,7 +121,7 @@ def test_events_come_back_byte_for_byte(
 async def test_in_memory_the_same_promises_but_durability() -> None:
     journal = MemoryJournal(keep=3)
     answers: list[bool] = []
-    journal.append(talk(1, 5), answers.append)
+    append(journal, talk(1, 5), answers.append)
     assert answers == [True]
     assert journal.knows(journal.session)
     assert not journal.knows("ELSEWHERE0")

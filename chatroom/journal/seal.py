@@ -1,0 +1,157 @@
+"""Whether the files of a journal are still as we left them: what we write goes into them, and the
+next server must find it there.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from chatroom.journal import schema
+from chatroom.journal.limits import CHECKPOINT_PAGES
+from chatroom.journal.opening import FileLock, connect, connect_alone, file_id
+
+# https://www.sqlite.org/fileformat.html: 1.3 The Database Header, 4.1 WAL File Format.
+_LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
+_LOG_HEADER_BYTES = 32
+_FRAME_HEADER_BYTES = 24
+
+#: Between two looks; more than once only where transactions fail.
+_MOST_TIMES_ANEW = 100
+
+
+class FileGoneError(Exception):
+    """The file at the path is not as we left it: deleted, replaced, or changed by somebody else."""
+
+
+class _Log(NamedTuple):
+    """The write-ahead log: what is committed is appended to it, or overwrites it from its start
+    when all of it has been copied into the database."""
+
+    id: object
+    size: int
+    header: bytes
+    is_long: bool  # it has CHECKPOINT_PAGES pages, and should be copied
+
+    def can_follow(self, before: _Log) -> bool:
+        """Whether a transaction of ours makes this of `before`."""
+        if self.id != before.id or self.size < before.size:
+            return False
+        if self.header == before.header:
+            return True
+        if self.header[:4] not in _LOG_MAGIC:
+            return False
+        # Begun anew: the first of the salts, a random number at first, is one up each time.
+        times = (_number(self.header, 16) - _number(before.header, 16)) % 2**32
+        return not before.header or 0 < times <= _MOST_TIMES_ANEW
+
+
+class Seal:
+    """Knows the files by their identity, size, time and header; looking takes some 10 µs.
+
+    Between two calls of `renew` the database itself must not be written, only its log: automatic
+    checkpoints are to be off.
+    """
+
+    def __init__(self, path: Path, lock: FileLock) -> None:
+        self._path = path
+        self._log_path = path.with_name(path.name + "-wal")
+        self._lock = lock
+        self._refused: object = None  # a state of the database that was found to be damaged
+        self.renew()
+
+    def renew(self) -> None:
+        """We have written the database, or just opened it: it is to stay as it is now."""
+        self._file = self._look_at_file()
+        self._log = self._look_at_log()
+
+    def check(self, session: str) -> None:
+        """Raise `FileGoneError` if the files are not what a transaction of ours leaves behind.
+
+        A database that another program has touched is read as the next server would, which takes
+        as long as it is large: if it is whole and has `session`, it may stay.
+        """
+        file, log = self._look_at_file(), self._look_at_log()
+        if file[0] != self._lock.id or log.id != self._log.id:
+            raise FileGoneError(f"{self._path} was deleted or replaced")
+        if not log.can_follow(self._log):
+            raise FileGoneError(f"{self._log_path} was changed by another program")
+        if file != self._file:
+            if file == self._refused or not self._is_whole(session):
+                self._refused = file
+                raise FileGoneError(f"{self._path} was changed by another program")
+            self._file = file
+        self._log = log
+
+    @property
+    def log_is_long(self) -> bool:
+        """Whether the log, when it was last looked at, should be copied into the database."""
+        return self._log.is_long
+
+    def lacks_log_only(self) -> bool:
+        """Whether the log was deleted, and the database is as we left it."""
+        return self._look_at_file() == self._file and file_id(self._log_path) != self._log.id
+
+    def is_damaged(self) -> bool:
+        """Whether the same files have other contents: ours must not be mixed with them."""
+        file, log = self._look_at_file(), self._look_at_log()
+        if file[0] != self._lock.id or log.id != self._log.id:
+            return False
+        return file != self._file or not log.can_follow(self._log)
+
+    def empty_log(self) -> None:
+        """Have SQLite find nothing in the log that it could copy when it is closed."""
+        with suppress(OSError):
+            os.truncate(self._log_path, 0)
+
+    def _look_at_file(self) -> tuple[object, int, int, bytes]:
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError:
+            return None, 0, 0, b""
+        identity = (status.st_dev, status.st_ino)
+        return identity, status.st_size, status.st_mtime_ns, self._lock.header()
+
+    def _look_at_log(self) -> _Log:
+        try:
+            fd = os.open(self._log_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return _Log(None, 0, b"", False)
+        try:
+            status = os.fstat(fd)
+            header = os.pread(fd, _LOG_HEADER_BYTES, 0)
+            page_bytes = _number(header, 8)
+            frame_bytes = _FRAME_HEADER_BYTES + page_bytes
+            last = _LOG_HEADER_BYTES + (CHECKPOINT_PAGES - 1) * frame_bytes
+            # Frames of the present round have the salts of the header.
+            salts = os.pread(fd, 8, last + 8)
+        finally:
+            os.close(fd)
+        is_long = bool(salts) and salts == header[16:24]
+        return _Log((status.st_dev, status.st_ino), status.st_size, header, is_long)
+
+    def _is_whole(self, session: str) -> bool:
+        header = self._lock.header()
+        if _number(header, 68) != schema.APPLICATION_ID:
+            return False
+        try:
+            with closing(connect(self._path, writable=False)) as connection:
+                known = _sessions(connection)
+                if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
+                    return False
+            with closing(connect_alone(self._path)) as connection:
+                # Where the log covers all that matters, the file may be another room's still.
+                return session in known >= _sessions(connection)
+        except sqlite3.Error:
+            return False
+
+
+def _sessions(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("SELECT name FROM session")}
+
+
+def _number(header: bytes, at: int) -> int:
+    return int.from_bytes(header[at : at + 4], "big")
