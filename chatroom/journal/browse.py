@@ -8,12 +8,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from urllib.parse import quote
 
 from chatroom.errors import ChatroomError
 from chatroom.event import Event, Gap, decode_event
-from chatroom.journal.limits import BUSY_SECONDS
-from chatroom.journal.opening import check_version, version_in
+from chatroom.journal.opening import check_version, connect, sessions, version_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,29 +56,47 @@ def _open(path: Path) -> sqlite3.Connection:
         raise ChatroomError(f"{path} is empty: name another journal with --journal")
     connection = _connect(path)
     check_version(connection.execute("PRAGMA user_version").fetchone()[0], path)
+    if not _belongs_to_its_log(path, connection):
+        connection.close()
+        raise ChatroomError(
+            f"{path} was put in the place of a journal whose log is beside it still: move it to "
+            "another name"
+        )
     return connection
 
 
+def _belongs_to_its_log(path: Path, connection: sqlite3.Connection) -> bool:
+    """Whether what `connection` sees is of the file at `path` and not of one that was there before:
+    SQLite takes any log with the right name for the file's own.
+    """
+    try:
+        with closing(connect(path, "immutable=1")) as file:
+            return sessions(file) <= sessions(connection)
+    except sqlite3.DatabaseError:  # the log is being copied into it just now, or never was
+        return True
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    # Reading takes part in the write-ahead log, whose index lies beside the file, so where we may
-    # we open for writing too: only such a connection tidies up after itself. In a directory that
-    # can't be written, and with no log there, the file alone is all there is.
-    name = f"file:{quote(str(path.absolute()))}"
+    # Reading takes part in the write-ahead log, whose index lies beside the file, so where there is
+    # none we open for writing too: only such a connection tidies up after itself. A log that is
+    # there is left alone: it may be that of a running server, and not even of this file. In a
+    # directory that can't be written, and with no log there, the file alone is all there is.
     log = path.with_name(path.name + "-wal")
-    for mode in ("mode=rw", "mode=ro", "immutable=1"):
+    for how in ("mode=rw", "mode=ro", "immutable=1"):
+        if how != "mode=ro" and log.exists():
+            continue
+        connection = connect(path, how)
         try:
-            connection = sqlite3.connect(
-                f"{name}?{mode}", uri=True, isolation_level=None, timeout=BUSY_SECONDS
-            )
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")  # everything from here on sees one moment
             connection.execute("SELECT * FROM state").fetchone()
         except sqlite3.OperationalError:
-            if mode == "immutable=1" or (mode == "mode=ro" and log.exists()):
+            connection.close()
+            if how == "immutable=1" or (how == "mode=ro" and log.exists()):
                 raise
         else:
             return connection
-    raise AssertionError("the last mode has been tried")
+    raise sqlite3.OperationalError("the log appears and disappears")
 
 
 def _events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[Event]:

@@ -103,18 +103,11 @@ def check_version(version: int, path: Path) -> None:
         )
 
 
-def connect(path: Path, *, writable: bool) -> sqlite3.Connection:
+def connect(path: Path, how: str) -> sqlite3.Connection:
     """A connection to an existing file, without implicit transactions, usable from any one thread
-    at a time. Raises `sqlite3.Error`."""
-    return _connect(path, "mode=rw" if writable else "mode=ro")
-
-
-def connect_alone(path: Path) -> sqlite3.Connection:
-    """To read the file as if it had no write-ahead log, without a lock; otherwise as `connect`."""
-    return _connect(path, "immutable=1")
-
-
-def _connect(path: Path, how: str) -> sqlite3.Connection:
+    at a time. `how`: `mode=rw` or `mode=ro`; `immutable=1` reads the file as if it had no log,
+    without a lock. Raises `sqlite3.Error`.
+    """
     return sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?{how}",
         uri=True,
@@ -124,6 +117,11 @@ def _connect(path: Path, how: str) -> sqlite3.Connection:
     )
 
 
+def sessions(connection: sqlite3.Connection) -> set[str]:
+    """The names of all sessions in a journal: none is ever taken out. Raises `sqlite3.Error`."""
+    return {name for (name,) in connection.execute("SELECT name FROM session")}
+
+
 def open_database(path: Path, lock: FileLock) -> sqlite3.Connection:
     """The journal at `path`, whose lock is held, ready for writing: created or upgraded if needed.
 
@@ -131,7 +129,7 @@ def open_database(path: Path, lock: FileLock) -> sqlite3.Connection:
     `PRAGMA synchronous` is set otherwise. Blocks; raises `ChatroomError` or `sqlite3.Error`.
     """
     version = version_in(lock.header(), path)
-    connection = connect(path, writable=True)
+    connection = connect(path, "mode=rw")
     try:
         if version:
             # An upgrade by a newer version may still be in the write-ahead log alone.

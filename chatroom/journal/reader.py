@@ -99,7 +99,7 @@ class Reader:
             try:
                 connection, was = self._idle.pop()
             except IndexError:
-                return connect(self._path, writable=False), file
+                return connect(self._path, "mode=ro"), file
             if was == file:
                 return connection, file
             connection.close()  # the file was deleted and begun anew

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chatroom.journal import schema
 from chatroom.journal.limits import CHECKPOINT_PAGES
-from chatroom.journal.opening import FileLock, connect, connect_alone, file_id
+from chatroom.journal.opening import FileLock, connect, file_id, sessions
 
 # https://www.sqlite.org/fileformat.html: 1.3 The Database Header, 4.1 WAL File Format.
 _LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -138,19 +138,15 @@ class Seal:
         if _number(header, 68) != schema.APPLICATION_ID:
             return False
         try:
-            with closing(connect(self._path, writable=False)) as connection:
-                known = _sessions(connection)
+            with closing(connect(self._path, "mode=ro")) as connection:
+                known = sessions(connection)
                 if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                     return False
-            with closing(connect_alone(self._path)) as connection:
+            with closing(connect(self._path, "immutable=1")) as connection:
                 # Where the log covers all that matters, the file may be another room's still.
-                return session in known >= _sessions(connection)
+                return session in known >= sessions(connection)
         except sqlite3.Error:
             return False
-
-
-def _sessions(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM session")}
 
 
 def _number(header: bytes, at: int) -> int:

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from chatroom.errors import ChatroomError
 from chatroom.journal import HistoryUnavailableError, writer
+from chatroom.journal.browse import Wanted, browse
 from chatroom.journal.limits import CHECKPOINT_PAGES
 from chatroom.journal.sqlite import SqliteJournal, open_journal
 from tests.journal.disk import SQLITE_OK, Disk
@@ -257,6 +259,23 @@ async def test_another_rooms_history_is_not_read(path: Path) -> None:
         path.rename(other)
         path.with_name("away").rename(path)
         assert await all_numbers(journal) == [*range(1, 10)]
+
+
+async def test_a_person_who_reads_history_neither_mixes_two_rooms_nor_changes_a_file(
+    path: Path,
+) -> None:
+    """SQLite takes the log of the running server for that of the file put in its file's place."""
+    other = await another_room(path, 9)
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 9))
+        path.rename(path.with_name("away"))
+        shutil.copyfile(other, path)
+        with pytest.raises(ChatroomError, match="put in the place"):
+            list(browse(path, Wanted()))
+        assert path.read_bytes() == other.read_bytes()
+        path.with_name("away").rename(path)
+        assert numbers(list(browse(path, Wanted()))) == [*range(1, 10)]
+    assert stored(path) == {*range(1, 10)}
 
 
 async def test_another_rooms_history_is_not_read_out_of_the_same_file(path: Path) -> None:
