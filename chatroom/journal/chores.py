@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -60,33 +61,58 @@ class Chores:
         self._keep_days = keep_days
         self._clock = clock or AgeClock()
         self._age_check_at = 0.0
+        self._turns = deque[tuple[Callable[[], bool], Callable[[], None]]](
+            (
+                (self._too_many, self._trim_by_count),
+                (self._not_indexed, self._index),
+                (self._age_is_due, self._trim_by_age),
+            )
+        )
         # Where the store begins a new file, it goes on above all numbers of the old one.
         (self._indexed_to,) = store.connection.execute("SELECT indexed_to FROM state").fetchone()
 
     def due_seconds(self) -> float | None:
         """In how many seconds there is something to do; None: not before something is written."""
-        if self._store.kept_events > self._keep_events or self._indexed_to < self._store.written_to:
+        if self._too_many() or self._not_indexed():
             return 0.0
         if self._keep_days is None:
             return None
         return max(0.0, self._age_check_at - time.monotonic())
 
     def do_one(self) -> None:
-        """One portion. Blocks; raises what `Store` raises, and then nothing has changed."""
-        if self._store.kept_events > self._keep_events:
-            boundary = self._boundary_by_count()
-            if boundary is None:  # fewer than were counted: never trim on a count that is off
-                self._store.count_again()
-            else:
-                self._trim(boundary)
-        elif self._indexed_to < self._store.written_to:
-            self._index()
-        elif self._keep_days is not None:
-            boundary = self._boundary_by_age(self._clock.ago(self._keep_days))
-            if boundary > self._store.first_kept:
-                self._trim(boundary)
-            else:
-                self._age_check_at = time.monotonic() + AGE_CHECK_SECONDS
+        """One portion of one thing that is due, in turn, so that none has to wait for another to
+        be done. Blocks; raises what `Store` raises, and then nothing has changed.
+        """
+        for _ in range(len(self._turns)):
+            is_due, do = self._turns[0]
+            self._turns.rotate(-1)
+            if is_due():
+                do()
+                return
+
+    def _too_many(self) -> bool:
+        return self._store.kept_events > self._keep_events
+
+    def _not_indexed(self) -> bool:
+        return self._indexed_to < self._store.written_to
+
+    def _age_is_due(self) -> bool:
+        return self._keep_days is not None and time.monotonic() >= self._age_check_at
+
+    def _trim_by_count(self) -> None:
+        boundary = self._boundary_by_count()
+        if boundary is None:  # fewer than were counted: never trim on a count that is off
+            self._store.count_again()
+        else:
+            self._trim(boundary)
+
+    def _trim_by_age(self) -> None:
+        assert self._keep_days is not None
+        boundary = self._boundary_by_age(self._clock.ago(self._keep_days))
+        if boundary > self._store.first_kept:
+            self._trim(boundary)
+        else:
+            self._age_check_at = time.monotonic() + AGE_CHECK_SECONDS
 
     def _index(self) -> None:
         # Portions are of numbers, not events, but for a gap, which may be a million long.
@@ -98,6 +124,13 @@ class Chores:
             self._store.connection.execute(_INDEX, (self._indexed_to, last))
             self._store.connection.execute("UPDATE state SET indexed_to = ?", (last,))
         self._indexed_to = last
+
+    def _trim_by_count(self) -> None:
+        boundary = self._boundary_by_count()
+        if boundary is None:  # fewer than were counted: never trim on a count that is off
+            self._store.count_again()
+        else:
+            self._trim(boundary)
 
     def _boundary_by_count(self) -> int | None:
         """The first number to be kept, a portion further on at the most. At least one event is

@@ -51,7 +51,13 @@ FAILURE_NOTICE_SECONDS = 10.0
 #: which a waiting write is delayed.
 CHORE_EVENTS = 250
 
-#: While there is talk, one such portion in this time; when the writer has been idle for it, one
+#: One such portion for so many events written: each needs two, out at the one end and into the
+#: index, so this leaves half of them for what is old and for what was left undone before. After one
+#: transaction at most so many, about as long as a transaction takes.
+CHORE_PACE_EVENTS = CHORE_EVENTS // 4
+CHORES_AT_ONCE = 4
+
+#: While there is less talk, one such portion in this time; when the writer has been idle for it, one
 #: after the other until there is none left.
 CHORE_SECONDS = 0.1
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from chatroom.journal.chores import Chores
 from chatroom.journal.limits import (
     BUSY_EVENTS,
+    CHORE_PACE_EVENTS,
     CHORE_SECONDS,
+    CHORES_AT_ONCE,
     FAILURE_NOTICE_SECONDS,
     GATHER_SECONDS,
     GROUP_EVENTS,
@@ -72,6 +74,7 @@ class Writer:
         self._lost_events = 0  # in this failure
         self._quiet_until = 0.0  # for the log
         self._chore_ended_at = 0.0
+        self._owed_events = 0  # written since the last chore that kept up with them
         # A daemon: a disk that never comes back must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
@@ -103,7 +106,9 @@ class Writer:
         try:
             while not self._nothing_to_come:
                 group = self._next_group()
-                if group and not self._write(group):
+                if group and self._write(group):
+                    self._keep_up()
+                elif group:
                     self._ending.wait(self._retry_seconds)
                     self._retry_seconds = min(self._retry_seconds * 2, RETRY_MAX_SECONDS)
             if self._clean:
@@ -136,9 +141,21 @@ class Writer:
         self._last_group_events = events
         return group
 
+    def _keep_up(self) -> None:
+        """A chore for each CHORE_PACE_EVENTS written, or fast talk would outrun the chores."""
+        self._owed_events += self._last_group_events
+        for _ in range(CHORES_AT_ONCE):
+            if self._owed_events < CHORE_PACE_EVENTS:
+                return
+            if self._chores.due_seconds() != 0.0 or self._chore_ended_at > time.monotonic():
+                break
+            self._owed_events -= CHORE_PACE_EVENTS
+            self._do_chore()
+        self._owed_events = 0
+
     def _next_batch(self) -> Batch | None:
-        """Wait for one. While there is talk, a chore is done each CHORE_SECONDS; when there was
-        none for that long, one chore after the other until there is.
+        """Wait for one. While there is little talk, a chore is done each CHORE_SECONDS; when there
+        was none for that long, one chore after the other until there is.
         """
         idle = False
         while (due_seconds := self._chores.due_seconds()) is not None:
@@ -157,6 +174,7 @@ class Writer:
         pause = 0.0
         try:
             self._chores.do_one()
+            self._store.checkpoint()
         except DISK_ERRORS as error:
             pause = FAILURE_NOTICE_SECONDS
             log.warning("history is not searchable or not trimmed for now: %s", error)

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from chatroom.event import Event
-from chatroom.journal import chores
+from chatroom.journal import chores, writer
 from chatroom.journal.browse import Wanted, browse
 from chatroom.journal.chores import AgeClock
+from chatroom.journal.limits import CHORE_EVENTS, CHORE_PACE_EVENTS
 from chatroom.journal.sqlite import SqliteJournal, open_journal
 from tests.journal.talk import numbers, said, settings_for, store, talk, until
 
@@ -44,6 +45,30 @@ async def test_the_oldest_go_when_there_are_too_many(path: Path) -> None:
     async with open_journal(settings_for(path, keep_events=1000)) as journal:
         assert journal._store.kept_events == 1000
         assert journal.missing_after(0) == 4000
+
+
+async def test_chores_keep_up_with_talk_that_never_ends(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a pause in which the writer would be idle."""
+    monkeypatch.setattr(writer, "CHORE_SECONDS", 1000.0)
+    monkeypatch.setattr(chores, "AGE_CHECK_SECONDS", 0.0)
+    async with open_journal(settings_for(path, keep_events=1000, keep_days=1e5)) as journal:
+        for first in range(1, 10_001, 50):
+            assert await store(journal, talk(first, first + 49))
+        await until(lambda: journal._writer._owed_events < CHORE_PACE_EVENTS)
+        assert 1000 <= journal._store.kept_events <= 1000 + 4 * CHORE_EVENTS
+        assert 10_000 - journal._writer._chores._indexed_to <= 4 * CHORE_EVENTS
+
+
+async def test_chores_keep_up_with_large_transactions(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "CHORE_SECONDS", 1000.0)
+    async with open_journal(settings_for(path, keep_events=1000)) as journal:
+        for first in range(1, 10_001, 400):
+            assert await store(journal, talk(first, first + 399))
+        assert journal._store.kept_events <= 1000 + 2 * 400 + 4 * CHORE_EVENTS
 
 
 async def test_a_count_that_is_off_costs_no_event(path: Path) -> None:
