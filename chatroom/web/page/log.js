@@ -1,0 +1,264 @@
+// The log on the page: follows the room while one is at its end, and is a window into its history
+// while one reads above.
+
+import { many } from "./row.js";
+import { KEEP, Rows } from "./rows.js";
+import { compare, isSpeech, lastSeq } from "./order.js";
+
+/**
+ * @typedef {import("./order.js").Item} Item
+ * @typedef {import("./room.js").Room} Room
+ */
+
+/** Rows added at a time when one scrolls to an edge, and how near to it, in screens. */
+const PAGE = 100;
+const NEAR = 1.5;
+
+/** Rows that are drawn when one returns to the end. */
+const AT_END = 200;
+
+/** Events on either side of a place that is jumped to. */
+const AROUND = 60;
+
+export class Log {
+  /** Whether the newest is shown as it comes. */
+  following = true;
+
+  /** Messages that came while one was reading above. */
+  #news = 0;
+  #busy = false; // a page of history is on its way
+  #begins = false; // there is nothing before the first row
+  #lastTop = 0;
+
+  /**
+   * @param {{log: HTMLElement, rows: HTMLElement, pending: HTMLElement, beginning: HTMLElement,
+   *   latest: HTMLButtonElement}} parts
+   * @param {Room} room
+   * @param {(item: Item) => import("./row.js").Row} make
+   */
+  constructor(parts, room, make) {
+    this.parts = parts;
+    this.room = room;
+    this.rows = new Rows(parts.rows, make);
+    parts.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    parts.latest.addEventListener("click", () => this.follow());
+    // A growing input, or a phone's keyboard, takes from the log's height.
+    new ResizeObserver(() => this.following && this.#stick()).observe(parts.log);
+  }
+
+  /**
+   * Show what has come since the last frame.
+   * @param {Item[]} items
+   */
+  show(items) {
+    if (!this.following) {
+      this.#showAside(items);
+      return;
+    }
+    if (items.length > KEEP) this.#showEnd();
+    else for (const item of items) this.rows.add(item);
+    if (this.rows.trimAbove()) this.#begins = false;
+    this.#stick();
+    this.#tellBeginning();
+    this.#fill();
+  }
+
+  /** @param {Item} item */
+  remove(item) {
+    this.rows.remove(item);
+  }
+
+  /** Go to the end, and stay there. */
+  follow() {
+    const { tail } = this.room;
+    const { last } = this.rows;
+    if (!last || !tail.reaches(last) || tail.behind(last, PAGE + 1).length > PAGE) this.#showEnd();
+    else for (const item of tail.behind(last, PAGE)) this.rows.add(item);
+    this.rows.trimAbove();
+    this.following = true;
+    this.#stick();
+    this.#tellNews(0);
+  }
+
+  /**
+   * Show the place of an event, with what was said around it. Rejects with a `Refused`.
+   * @param {number} seq
+   */
+  async goTo(seq) {
+    if (!this.rows.withSeq(seq)) await this.#load(seq);
+    const row = this.rows.withSeq(seq);
+    if (!row) return;
+    this.following = false;
+    row.element.scrollIntoView({ block: "center" });
+    row.element.tabIndex = -1;
+    row.element.focus({ preventScroll: true });
+    row.element.classList.remove("found");
+    void row.element.offsetWidth; // so that the animation begins again
+    row.element.classList.add("found");
+    this.#lastTop = this.parts.log.scrollTop;
+    this.#tellNews(this.#news);
+  }
+
+  /**
+   * Scroll by a part of the height that is seen.
+   * @param {number} screens
+   */
+  scroll(screens) {
+    this.parts.log.scrollBy({ top: screens * this.parts.log.clientHeight });
+  }
+
+  /** @param {number} seq */
+  async #load(seq) {
+    const [before, after] = await Promise.all([
+      this.room.history({ before: seq + 1, limit: AROUND }),
+      this.room.history({ after: seq, limit: AROUND }),
+    ]);
+    this.rows.clear();
+    this.#begins = !before.more;
+    for (const item of [...before.items, ...after.items]) this.rows.add(item);
+    this.#tellBeginning();
+  }
+
+  #showEnd() {
+    this.rows.clear();
+    this.#begins = false;
+    for (const item of this.room.tail.newest(AT_END)) this.rows.add(item);
+  }
+
+  /**
+   * Items that came while one reads: what belongs among the rows is put there, the rest is counted,
+   * and shown when one comes near to it.
+   * @param {Item[]} items
+   */
+  #showAside(items) {
+    const { first, last } = this.rows;
+    const among = items.filter((item) => compare(first, item) < 0 && compare(item, last) < 0);
+    if (among.length) this.#held(() => among.forEach((item) => this.rows.add(item)));
+    const news = items.filter((item) => isSpeech(item) && !item.mine && compare(item, last) > 0);
+    this.#tellNews(this.#news + news.length);
+    this.#fill();
+  }
+
+  #scrolled() {
+    const top = this.parts.log.scrollTop;
+    const below = this.#below();
+    const wasFollowing = this.following;
+    const upwards = top < this.#lastTop;
+    this.#lastTop = top;
+    this.following = this.#atEnd() && (below <= 2 || (below < 24 && !upwards));
+    if (this.following && !wasFollowing) this.#tellNews(0);
+    else if (!this.following) this.#tellNews(this.#news);
+    this.#fill();
+  }
+
+  #below() {
+    const { scrollHeight, scrollTop, clientHeight } = this.parts.log;
+    return scrollHeight - scrollTop - clientHeight;
+  }
+
+  /** Whether there is nothing behind the last row. */
+  #atEnd() {
+    const { last } = this.rows;
+    const { tail } = this.room;
+    return !last || (tail.reaches(last) && tail.behind(last, 1).length === 0);
+  }
+
+  /** Add rows at an edge that one has come near to. */
+  #fill() {
+    if (!this.rows.length || this.#busy) return;
+    const near = NEAR * this.parts.log.clientHeight;
+    if (this.parts.log.scrollTop < near && !this.#begins) this.#older();
+    else if (!this.following && this.#below() < near) this.#newer();
+  }
+
+  #older() {
+    const { first } = this.rows;
+    const kept = this.room.tail.before(first, PAGE);
+    if (kept.length) this.#addAbove(kept);
+    else if (this.room.hasBefore(first)) this.#ask({ before: first.seq + (first.sub > 0 ? 1 : 0) });
+    else this.#begins = true;
+    this.#tellBeginning();
+  }
+
+  #newer() {
+    const { last } = this.rows;
+    const { tail } = this.room;
+    if (tail.reaches(last)) this.#addBelow(tail.behind(last, PAGE));
+    else this.#ask({ after: this.room.hasBefore(last) ? lastSeq(last) : 0 });
+  }
+
+  /** @param {{before?: number, after?: number}} range */
+  async #ask(range) {
+    this.#busy = true;
+    const { first, last } = this.rows;
+    try {
+      const { items, more } = await this.room.history({ ...range, limit: PAGE });
+      if (range.after !== undefined && this.rows.last === last) this.#addBelow(items);
+      if (range.before !== undefined && this.rows.first === first) {
+        this.#begins = !more;
+        this.#addAbove(items);
+      }
+    } catch {
+      // Not connected: asked again when one scrolls.
+      return;
+    } finally {
+      this.#busy = false;
+    }
+    this.#tellBeginning();
+    this.#fill();
+  }
+
+  /** @param {Item[]} items */
+  #addAbove(items) {
+    if (!items.length) return;
+    this.#held(() => {
+      this.rows.addBefore(items);
+      if (!this.following) this.rows.trimBelow();
+    });
+  }
+
+  /** @param {Item[]} items */
+  #addBelow(items) {
+    if (!items.length) return;
+    this.#held(() => {
+      for (const item of items) this.rows.add(item);
+      this.rows.trimAbove();
+    });
+    this.#begins = false;
+  }
+
+  /**
+   * Change rows while what one reads stays where it is.
+   * @param {() => void} change
+   */
+  #held(change) {
+    const { log } = this.parts;
+    const row = this.rows.firstBelow(log.getBoundingClientRect().top);
+    const body = row?.element.lastElementChild;
+    const before = body?.getBoundingClientRect().top ?? 0;
+    change();
+    if (!body?.isConnected) return;
+    log.scrollTop += body.getBoundingClientRect().top - before;
+    this.#lastTop = log.scrollTop;
+  }
+
+  #stick() {
+    this.parts.log.scrollTop = this.parts.log.scrollHeight;
+    this.#lastTop = this.parts.log.scrollTop;
+  }
+
+  #tellBeginning() {
+    const { beginning } = this.parts;
+    if (beginning.hidden !== this.#begins) return;
+    this.#held(() => (beginning.hidden = !this.#begins));
+    if (this.following) this.#stick();
+  }
+
+  /** @param {number} count */
+  #tellNews(count) {
+    this.#news = this.following ? 0 : count;
+    const { latest } = this.parts;
+    latest.hidden = this.following;
+    latest.textContent = this.#news ? `${many(this.#news, "new message")} ↓` : "To the latest ↓";
+  }
+}

@@ -1,0 +1,257 @@
+// The page: puts the room and what is seen of it together.
+//
+// `room.js` knows what happened and has no DOM; `log.js` shows it; `composer.js` is where one
+// writes. What has changed is gathered here and drawn once a frame.
+
+import { Attention } from "./attention.js";
+import { Composer } from "./composer.js";
+import { HELP } from "./commands.js";
+import { byId } from "./dom.js";
+import { oncePerFrame } from "./frames.js";
+import { Log } from "./log.js";
+import { keep, kept, leaveToken, takeToken } from "./memory.js";
+import { mentionOf } from "./names.js";
+import { Naming } from "./naming.js";
+import { isSpeech } from "./order.js";
+import { Panels } from "./panels.js";
+import { Pending } from "./pending.js";
+import { PeopleList } from "./people-list.js";
+import { Quiet } from "./quiet.js";
+import { Room } from "./room.js";
+import { many, makeRow } from "./row.js";
+import { Search } from "./search.js";
+import { Status, milliseconds } from "./status.js";
+
+/** @typedef {import("./order.js").Item} Item */
+
+const NICK = "chatroom.nick";
+const WIDE = matchMedia("(min-width: 60rem)");
+
+/** `#nick=bob`, `#listen`, or both with `&`. */
+const wishes = () => new URLSearchParams(location.hash.slice(1));
+
+const address = new URL("ws", location.href);
+address.protocol = location.protocol === "https:" ? "wss:" : "ws:";
+address.hash = "";
+
+/** @type {RegExp | null} */
+let mention = null;
+
+/** @type {Item[]} */
+let fresh = [];
+
+/** The line above what came while one looked elsewhere. @type {Item | null} */
+let unread = null;
+let unreadStands = false; // it is of this absence
+let silent = true; // nothing has been said
+
+const room = new Room(
+  address.href,
+  { nick: wishes().get("nick") || kept(NICK), token: takeToken() },
+  {
+    added(item, live) {
+      fresh.push(item);
+      if (live && isSpeech(item)) heard(item);
+      draw();
+    },
+    removed(item) {
+      fresh = fresh.filter((one) => one !== item);
+      log.remove(item);
+    },
+    said: () => draw(),
+    people: () => draw(),
+    state: () => status.show(room.connection.state),
+    entered,
+  },
+);
+
+const quiet = new Quiet(byId("log"));
+const log = new Log(
+  {
+    log: byId("log"),
+    rows: byId("rows"),
+    pending: byId("pending"),
+    beginning: byId("beginning"),
+    latest: byId("latest"),
+  },
+  room,
+  (item) => makeRow(item, mention),
+);
+const pending = new Pending(byId("pending"));
+const status = new Status(
+  { state: byId("state"), phase: byId("phase"), detail: byId("detail"), retry: byId("retry") },
+  () => room.connection.open(),
+);
+const attention = new Attention(
+  { icon: byId("icon"), bell: byId("bell") },
+  { back: () => draw(), told: notice },
+);
+const composer = new Composer(
+  { form: byId("composer"), input: byId("say"), hint: byId("hint") },
+  {
+    namesFor: (beginning) => room.people.beginningWith(beginning).filter((nick) => nick !== room.nick),
+    limitBytes: () => room.textLimitBytes,
+    carryOut: (typed) => void carryOut(typed),
+    scroll: (screens) => log.scroll(screens),
+    latest: () => log.follow(),
+  },
+);
+const write = () => composer.parts.input.focus();
+const people = new PeopleList(
+  {
+    panel: byId("people"),
+    list: byId("names"),
+    counts: [byId("count"), byId("people-count")],
+    note: byId("unannounced"),
+    more: byId("more-people"),
+  },
+  room,
+  (nick) => {
+    if (!WIDE.matches) panels.close(byId("people"));
+    composer.call(nick);
+  },
+);
+const search = new Search(
+  {
+    form: byId("find"),
+    input: byId("words"),
+    found: byId("found"),
+    note: byId("found-note"),
+    more: byId("more-found"),
+  },
+  room,
+  (seq) => {
+    if (!WIDE.matches) panels.close(byId("search"));
+    log.goTo(seq).catch((error) => notice(error.message));
+  },
+);
+const panels = new Panels(
+  [
+    { panel: byId("people"), button: byId("show-people"), opened: () => people.show() },
+    { panel: byId("search"), button: byId("show-search"), opened: () => search.parts.input.focus() },
+  ],
+  write,
+);
+new Naming(
+  {
+    button: byId("nick"),
+    name: byId("own-nick"),
+    form: byId("rename"),
+    input: byId("new-nick"),
+    problem: byId("nick-problem"),
+  },
+  room,
+  write,
+);
+
+const draw = oncePerFrame(() => {
+  const items = fresh;
+  fresh = [];
+  quiet.before(items.length);
+  // One's own words first: a row takes the place of the one that was on its way.
+  pending.show(room.statements.open, room.nick);
+  log.show(items);
+  people.show();
+  attention.show(room.name || "Chatroom");
+  silent &&= !items.some(isSpeech) && !room.statements.open.length;
+  byId("empty").hidden = !silent || !room.live;
+});
+
+function entered() {
+  mention = mentionOf(room.nick);
+  byId("room").textContent = room.name;
+  byId("own-nick").textContent = room.nick;
+  byId("nick").setAttribute("aria-label", `You are ${room.nick}: change your name`);
+  if (room.wishes.nick === room.nick) keep(NICK, room.nick);
+  draw();
+}
+
+/** @param {Item} item */
+function heard(item) {
+  if (attention.away && !unreadStands) {
+    if (unread) room.takeBack(unread);
+    unread = room.tell({ kind: "unread", epoch: item.epoch, seq: item.seq, sub: -1, time: item.time });
+  }
+  unreadStands = attention.away;
+  attention.heard(item, mention !== null && item.text.search(mention) >= 0);
+}
+
+/** @param {string} text */
+function notice(text) {
+  room.tell({ kind: "notice", text });
+}
+
+/** @param {import("./commands.js").Typed} typed */
+async function carryOut(typed) {
+  try {
+    await DEEDS[typed.kind](typed);
+  } catch (error) {
+    notice(error.message);
+  }
+}
+
+/** @type {Record<string, (typed: any) => void | Promise<void>>} */
+const DEEDS = {
+  message: ({ kind, text }) => say(kind, text),
+  action: ({ kind, text }) => say(kind, text),
+  rename: ({ to }) => room.rename(to),
+  search: ({ text }) => {
+    panels.open(byId("search"));
+    search.find(text);
+  },
+  history: async ({ limit }) => {
+    const { items } = await room.history({ limit });
+    if (items.length) await log.goTo(items[0].seq);
+  },
+  who: async () => {
+    const page = await room.who(0);
+    const rest = page.more ? ` and ${many(page.member_count - page.members.length, "other")}` : "";
+    notice(`${page.member_count} here: ${page.members.join(", ")}${rest}`);
+  },
+  ping: async () => notice(`the room answers within ${milliseconds(await room.ping())} ms`),
+  help: () => notice(HELP),
+  quit: () => room.connection.leave(),
+};
+
+/**
+ * @param {"message" | "action"} kind
+ * @param {string} text
+ */
+function say(kind, text) {
+  room.say(kind, text);
+  log.follow();
+}
+
+byId("rows").addEventListener("click", (event) => {
+  const { action } = event.target.dataset;
+  const item = action && log.rows.of(event.target)?.item;
+  if (!item) return;
+  room.takeBack(item);
+  write();
+  if (action === "again") composer.edit(item.by === "action" ? `/me ${item.text}` : said(item.text));
+});
+
+/**
+ * What one types to say a text.
+ * @param {string} text
+ */
+const said = (text) => (text.startsWith("/") ? `/${text}` : text);
+
+function listen() {
+  const only = wishes().has("listen");
+  document.body.classList.toggle("listens", only);
+  byId("composer").hidden = only;
+  byId("listening").hidden = !only;
+  if (!only) write();
+}
+
+addEventListener("hashchange", () => {
+  listen();
+  const nick = wishes().get("nick");
+  if (nick && nick !== room.nick) room.rename(nick).catch((error) => notice(error.message));
+});
+addEventListener("pagehide", () => leaveToken(room.token));
+
+if (WIDE.matches) panels.open(byId("people"));
+listen();
+room.connection.open();
