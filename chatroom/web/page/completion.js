@@ -1,7 +1,9 @@
 // Tab completes the name before the caret; pressed again, it goes on to the next that fits.
 
+/** @typedef {{value: string, caret: number, start: number, names: string[], at: number}} Turn */
+
 export class Completion {
-  /** @type {{value: string, caret: number, start: number, names: string[], at: number} | null} */
+  /** @type {Turn | null} */
   #turn = null;
 
   /**
@@ -27,7 +29,7 @@ export class Completion {
     return true;
   }
 
-  /** @param {NonNullable<Completion["#turn"]>} turn */
+  /** @param {Turn} turn */
   #put(turn) {
     turn.at = (turn.at + 1) % turn.names.length;
     const beginsLine = turn.start === 0 || turn.value[turn.start - 1] === "\n";

@@ -29,6 +29,7 @@ export class Log {
   #busy = false; // a page of history is on its way
   #begins = false; // there is nothing before the first row
   #lastTop = 0;
+  #lastHeight = 0;
 
   /**
    * @param {{log: HTMLElement, rows: HTMLElement, pending: HTMLElement, beginning: HTMLElement,
@@ -140,12 +141,18 @@ export class Log {
   }
 
   #scrolled() {
+    if (this.following && this.parts.log.clientHeight !== this.#lastHeight) {
+      this.#stick(); // a growing input has scrolled it, not a person
+      return;
+    }
     const top = this.parts.log.scrollTop;
     const below = this.#below();
     const wasFollowing = this.following;
     const upwards = top < this.#lastTop;
     this.#lastTop = top;
-    this.following = this.#atEnd() && (below <= 2 || (below < 24 && !upwards));
+    // Who follows is at the end, though what came since the last frame is not drawn yet.
+    const atEnd = wasFollowing || this.#atEnd();
+    this.following = atEnd && (below <= 2 || (below < 24 && !upwards));
     if (this.following && !wasFollowing) this.#tellNews(0);
     else if (!this.following) this.#tellNews(this.#news);
     this.#fill();
@@ -243,8 +250,10 @@ export class Log {
   }
 
   #stick() {
-    this.parts.log.scrollTop = this.parts.log.scrollHeight;
-    this.#lastTop = this.parts.log.scrollTop;
+    const { log } = this.parts;
+    log.scrollTop = log.scrollHeight;
+    this.#lastTop = log.scrollTop;
+    this.#lastHeight = log.clientHeight;
   }
 
   #tellBeginning() {
