@@ -116,6 +116,14 @@ class Journal(Protocol):
         Raises `HistoryUnavailableError` when the disk fails. Cancelled: nothing has changed.
         """
 
+    async def search(self, text: str, before: int, limit: int) -> Page:
+        """The last `limit` events below `before` with all words of `text`; a word may end in `*`
+        (see `chatroom.journal.search`). Without a word in it, none. No gaps are among them.
+
+        Raises `HistoryUnavailableError` when the disk fails or it takes too long, nothing else
+        whatever the text. Cancelled: nothing has changed.
+        """
+
     async def aclose(self) -> None:
         """Write out what waits, and let go of the file. Blocks until then.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from chatroom.errors import ChatroomError
 from chatroom.event import Event, Gap, decode_event
 from chatroom.journal.opening import check_version, connect, sessions, version_in
+from chatroom.journal.search import expression, index_the_rest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,40 +115,18 @@ def _events(connection: sqlite3.Connection, wanted: Wanted) -> Iterator[Event]:
             "(same_nick(event ->> 'nick') OR same_nick(coalesce(event ->> 'to', '')))"
         )
     if wanted.words is not None:
-        _index_the_rest(connection)
+        connection.execute("PRAGMA query_only = OFF")
+        index_the_rest(connection)
         conditions.append(
             """seq IN (SELECT rowid FROM search WHERE search MATCH ?
                        UNION ALL SELECT rowid FROM rest WHERE rest MATCH ?)"""
         )
-        values += [_match(wanted.words)] * 2
+        values += [expression(wanted.words)] * 2
     query = f"SELECT seq, event FROM event WHERE {' AND '.join(conditions)}"
     if wanted.last is not None:
         query = f"SELECT * FROM ({query} ORDER BY seq DESC LIMIT {wanted.last})"
     for _, event in connection.execute(f"{query} ORDER BY seq", values):
         yield decode_event(event)
-
-
-def _index_the_rest(connection: sqlite3.Connection) -> None:
-    """What the server has not put into the search index yet goes into one of ours, in memory."""
-    connection.execute("PRAGMA query_only = OFF")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("CREATE VIRTUAL TABLE temp.rest USING fts5(text, content='')")
-    connection.execute(
-        """INSERT INTO temp.rest (rowid, text)
-           SELECT seq, event ->> 'text' FROM event
-           WHERE seq > (SELECT indexed_to FROM state) AND event ->> 'text' IS NOT NULL"""
-    )
-
-
-def _match(words: str) -> str:
-    """Full-text search for all of the words; nothing in them is an operator but a `*` at the end
-    of one.
-    """
-    terms = []
-    for word in words.split():
-        stem = word.rstrip("*").replace('"', '""')
-        terms.append(f'"{stem}"' + ("*" if word.endswith("*") else ""))
-    return " ".join(terms)
 
 
 def _with_gaps(

@@ -69,6 +69,7 @@ class Chores:
             )
         )
         # Where the store begins a new file, it goes on above all numbers of the old one.
+        self._indexed_to: int
         (self._indexed_to,) = store.connection.execute("SELECT indexed_to FROM state").fetchone()
 
     def due_seconds(self) -> float | None:
@@ -94,7 +95,7 @@ class Chores:
         return self._store.kept_events > self._keep_events
 
     def _not_indexed(self) -> bool:
-        return self._indexed_to < self._store.written_to
+        return self._store.written_to > self._indexed_to
 
     def _age_is_due(self) -> bool:
         return self._keep_days is not None and time.monotonic() >= self._age_check_at
@@ -124,13 +125,6 @@ class Chores:
             self._store.connection.execute(_INDEX, (self._indexed_to, last))
             self._store.connection.execute("UPDATE state SET indexed_to = ?", (last,))
         self._indexed_to = last
-
-    def _trim_by_count(self) -> None:
-        boundary = self._boundary_by_count()
-        if boundary is None:  # fewer than were counted: never trim on a count that is off
-            self._store.count_again()
-        else:
-            self._trim(boundary)
 
     def _boundary_by_count(self) -> int | None:
         """The first number to be kept, a portion further on at the most. At least one event is

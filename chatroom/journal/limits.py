@@ -57,8 +57,8 @@ CHORE_EVENTS = 250
 CHORE_PACE_EVENTS = CHORE_EVENTS // 4
 CHORES_AT_ONCE = 4
 
-#: While there is less talk, one such portion in this time; when the writer has been idle for it, one
-#: after the other until there is none left.
+#: While there is less talk, one such portion in this time; when the writer has been idle for it,
+#: one after the other until there is none left.
 CHORE_SECONDS = 0.1
 
 #: How often the age of the oldest events is looked at.
@@ -70,3 +70,11 @@ CHECKPOINT_PAGES = 1000
 
 #: Pages of history are read by this many threads, each with a connection of its own.
 READERS = 2
+
+#: Searches have a thread of their own, so that pages don't wait for them; one at a time, as each
+#: may take a whole core.
+SEARCHERS = 1
+
+#: A search ends after this, with an error. Words take a few ms among a million events; the events
+#: that have words with one given letter at the beginning take some seconds to be put together.
+SEARCH_SECONDS = 2.0

@@ -8,7 +8,9 @@ import trio
 
 from chatroom.event import Event
 from chatroom.journal import Page, Recent, new_session
-from chatroom.journal.pages import page_after, page_before
+from chatroom.journal.limits import SEARCHERS
+from chatroom.journal.pages import page_after, page_before, page_of_found
+from chatroom.journal.search import expression, search_memory
 
 
 class MemoryJournal:
@@ -20,6 +22,7 @@ class MemoryJournal:
     def __init__(self, keep: int) -> None:
         self.session = new_session()
         self.recent = Recent(keep)
+        self._search_limiter = trio.CapacityLimiter(SEARCHERS)
 
     def append(
         self,
@@ -47,6 +50,23 @@ class MemoryJournal:
         seq = min(seq, self.recent.last_seq + 1)
         newest = self.recent.before(seq, limit + 1)
         return page_before(seq, limit, [newest], self.recent.first_seq)
+
+    async def search(self, text: str, before: int, limit: int) -> Page:
+        found = expression(text)
+        if not found:
+            await trio.lowlevel.checkpoint()
+            return Page([], more=False)
+        before = min(before, self.recent.last_seq + 1)
+        events = await trio.to_thread.run_sync(
+            search_memory,
+            found,
+            before,
+            limit + 1,
+            list(self.recent),
+            limiter=self._search_limiter,
+            abandon_on_cancel=True,
+        )
+        return page_of_found(limit, events)
 
     async def aclose(self) -> None:
         await trio.lowlevel.checkpoint()

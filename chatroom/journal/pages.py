@@ -34,6 +34,13 @@ def page_before(seq: int, limit: int, sources: Sequence[Sequence[Event]], first_
     return Page(_with_gaps(start, events, seq - 1), more)
 
 
+def page_of_found(limit: int, events: Sequence[Event]) -> Page:
+    """The last `limit` of the events that a search has found, of which there are `limit` + 1 if
+    there are more. What is between them is not missing.
+    """
+    return Page(events[max(0, len(events) - limit) :], more=len(events) > limit)
+
+
 def _merged(sources: Sequence[Sequence[Event]]) -> list[Event]:
     by_seq = {event.seq: event for source in sources for event in source}
     return [by_seq[seq] for seq in sorted(by_seq)]

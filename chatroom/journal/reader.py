@@ -11,8 +11,9 @@ import trio
 
 from chatroom.event import Event
 from chatroom.journal import HistoryUnavailableError
-from chatroom.journal.limits import READERS
+from chatroom.journal.limits import READERS, SEARCHERS
 from chatroom.journal.opening import connect, file_id
+from chatroom.journal.search import search_disk
 from chatroom.journal.store import Opening
 
 # One row for a page: SQLite joins the events without the interpreter's lock. Row by row, a reader
@@ -44,6 +45,7 @@ class Reader:
         self._file = file
         self._session = session
         self._limiter = trio.CapacityLimiter(READERS)
+        self._search_limiter = trio.CapacityLimiter(SEARCHERS)
         #: Connections that nobody uses now, and to which file.
         self._idle: list[tuple[sqlite3.Connection, Opening]] = []
         self._closed = False
@@ -53,11 +55,20 @@ class Reader:
 
         Raises `HistoryUnavailableError`. If it is cancelled the thread ends its reading by itself.
         """
-        return await self._read(_AFTER, seq, limit)
+        return await self._read(self._limiter, lambda reading: _page(reading, _AFTER, seq, limit))
 
     async def before(self, seq: int, limit: int) -> Sequence[Event]:
         """The last `limit` events below `seq` that are on the disk; otherwise as `after`."""
-        return await self._read(_BEFORE, seq, limit)
+        return await self._read(self._limiter, lambda reading: _page(reading, _BEFORE, seq, limit))
+
+    async def search(
+        self, found: str, before: int, limit: int, memory: Sequence[Event]
+    ) -> Sequence[Event]:
+        """See `search_disk`; waits for other searches, otherwise as `after`."""
+        return await self._read(
+            self._search_limiter,
+            lambda reading: search_disk(reading, found, before, limit, memory),
+        )
 
     def close(self) -> None:
         """Close the connections; one in use is closed when its reading ends."""
@@ -65,21 +76,23 @@ class Reader:
         while self._idle:
             self._idle.pop()[0].close()
 
-    async def _read(self, query: str, seq: int, limit: int) -> Sequence[Event]:
+    async def _read(
+        self, limiter: trio.CapacityLimiter, read: Callable[[sqlite3.Connection], Sequence[Event]]
+    ) -> Sequence[Event]:
         return await trio.to_thread.run_sync(
             self._read_blocking,
-            query,
-            seq,
-            limit,
-            limiter=self._limiter,
+            read,
+            limiter=limiter,
             abandon_on_cancel=True,  # a stuck disk must not hold up a client that has gone
         )
 
-    def _read_blocking(self, query: str, seq: int, limit: int) -> Sequence[Event]:
+    def _read_blocking(
+        self, read: Callable[[sqlite3.Connection], Sequence[Event]]
+    ) -> Sequence[Event]:
         try:
             connection, file = self._connection()
             try:
-                (events,) = connection.execute(query, (seq, limit)).fetchone()
+                events = read(connection)
                 self._check(connection, file)
             except BaseException:
                 connection.close()
@@ -89,9 +102,7 @@ class Reader:
         self._idle.append((connection, file))
         if self._closed:
             self.close()
-        page = _decode_events(f"[{events or ''}]")
-        page.sort(key=_seq)  # SQLite does not promise the order in which it joins
-        return page
+        return events
 
     def _connection(self) -> tuple[sqlite3.Connection, Opening]:
         file = self._file()
@@ -109,6 +120,13 @@ class Reader:
         (ours,) = connection.execute(_IS_OURS, (self._session,)).fetchone()
         if not ours or file_id(self._path) != file[0] or self._file() != file:
             raise HistoryUnavailableError(f"{self._path} was deleted or replaced")
+
+
+def _page(connection: sqlite3.Connection, query: str, seq: int, limit: int) -> Sequence[Event]:
+    (events,) = connection.execute(query, (seq, limit)).fetchone()
+    page = _decode_events(f"[{events or ''}]")
+    page.sort(key=_seq)  # SQLite does not promise the order in which it joins
+    return page
 
 
 def _seq(event: Event) -> int:

@@ -24,8 +24,9 @@ from chatroom.journal.limits import (
     EVENT_OVERHEAD_BYTES,
     STALL_SECONDS,
 )
-from chatroom.journal.pages import page_after, page_before
+from chatroom.journal.pages import page_after, page_before, page_of_found
 from chatroom.journal.reader import Reader
+from chatroom.journal.search import expression
 from chatroom.journal.store import Opened, Store
 from chatroom.journal.writer import Batch, Writer
 from chatroom.settings import JournalSettings
@@ -188,6 +189,16 @@ class SqliteJournal:
         memory = deque((event for event in self._in_memory() if event.seq < seq), limit + 1)
         disk = await self._reader.before(seq, limit + 1)
         return page_before(seq, limit, [disk, memory], first_kept)
+
+    async def search(self, text: str, before: int, limit: int) -> Page:
+        """See `Journal.search`. What is not in the index yet, or not on the disk, is found too."""
+        found = expression(text)
+        if not found:
+            await trio.lowlevel.checkpoint()
+            return Page([], more=False)
+        before = min(before, self.recent.last_seq + 1)
+        events = await self._reader.search(found, before, limit + 1, list(self._in_memory()))
+        return page_of_found(limit, events)
 
     async def aclose(self) -> None:
         """See `Journal.aclose`. The second time it does nothing."""

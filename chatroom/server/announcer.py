@@ -70,7 +70,7 @@ class Announcer:
 
     def remember(self) -> None:
         """Hand the batch so far to the journal; its acks follow when it is stored."""
-        events, _ = self._fanout.take_events()
+        events, blocks = self._fanout.take_events()
         acks, self._acks = self._acks, []
         if events:
             stored = (lambda stored: self._ack(acks, stored)) if acks else None

@@ -66,6 +66,8 @@ class Queries:
         if query.after is not None and query.kind == "history":
             return await self._journal.after(query.after, limit)
         before = self._room.seq + 1 if query.before is None else query.before
+        if query.kind == "search":
+            return await self._journal.search(query.text, before, limit)
         return await self._journal.before(before, limit)
 
     def _record(self, connection: Connection, query: Request, page: Page) -> bytes:

@@ -175,6 +175,24 @@ async def test_history_beyond_memory(path: Path, mode: str) -> None:
         path.with_name("away").rename(path)
 
 
+async def test_search(path: Path, mode: str) -> None:
+    async with room(path, mode, recent_events=3) as house:
+        talker = await house.enter_json("talker", presence=False)
+        last = await say_and_store(talker, 1, 30)
+        await talker.say({"kind": "message", "text": "Déployé: 7 hosts", "id": "x"})
+        assert (await talker.object())["kind"] == "ack"
+        await talker.say({"kind": "search", "text": "deplo*", "id": "a"})
+        answer = await talker.object()
+        assert (answer["kind"], answer["id"], answer["more"]) == ("history", "a", False)
+        assert [event["text"] for event in answer["events"]] == ["Déployé: 7 hosts"]
+        await talker.say({"kind": "message", "text": "said said", "id": "y"})
+        assert (await talker.object())["kind"] == "ack"
+        await talker.say({"kind": "search", "text": "said", "before": last + 1, "limit": 50})
+        assert (await talker.object())["events"] == []
+        await talker.say({"kind": "search", "text": '"*( OR', "limit": 1})
+        assert (await talker.object())["events"] == []
+
+
 async def test_a_slow_reader_is_waited_for_and_nobody_else(path: Path, mode: str) -> None:
     """Memory for each who comes back is bounded: pages are read from disk as fast as it reads."""
     async with room(
