@@ -37,7 +37,7 @@ class Answering:
     """Answers from the store; there is no refusal in MoldUDP64, so whatever it has no answer for
     gets silence and is counted.
 
-    `fates` says how many requests ended how.
+    `requests` says how many came, and `fates` how many ended how; the rest wait for the journal.
     """
 
     def __init__(self, session: bytes, store: BlockStore, datagram_bytes: int, now: float) -> None:
@@ -46,6 +46,7 @@ class Answering:
         self._datagram_bytes = datagram_bytes
         self._buckets = SourceBuckets(EACH_SOURCE, IN_ALL, now)
         self._journal_buckets = SourceBuckets(FROM_JOURNAL, FROM_JOURNAL, now)
+        self.requests = 0
         self.fates: Counter[Fate] = Counter()
 
     def answer(self, datagram: bytes, source: str, now: float) -> bytes | mold.Request | None:
@@ -55,6 +56,7 @@ class Answering:
         more of them than an answer can bring: the journal may have them. Never raises, whatever the
         bytes.
         """
+        self.requests += 1
         try:
             request = mold.decode_request(datagram)
         except mold.MalformedPacket:
@@ -86,6 +88,11 @@ class Answering:
         """An answer with as many of the blocks as fit."""
         self.fates[Fate.ANSWERED] += 1
         return next(mold.packets(self._session, sequence, blocks, self._datagram_bytes))
+
+    def not_sent(self) -> None:
+        """What was packed last could not be sent: that is no answer."""
+        self.fates[Fate.ANSWERED] -= 1
+        self.fates[Fate.FAILED] += 1
 
     @property
     def _fitting(self) -> int:

@@ -22,6 +22,7 @@ from chatroom.feed.group import (
     open_sending,
 )
 from chatroom.feed.sender import Sender
+from chatroom.feed.statistics import FeedStatistics
 from chatroom.feed.store import BlockStore
 from chatroom.protocol import moldudp64 as mold
 
@@ -114,10 +115,18 @@ class Feed:
             "feed_requests": join_host_port(host, self.request_port),
         }
 
-    def statistics(self) -> dict[str, int]:
-        """Requests by what became of them, and errors of the network by their name."""
-        fates = {f"requests_{fate}": n for fate, n in self._answering.fates.items()}
-        return {**fates, **self._sender.errors}
+    def statistics(self) -> FeedStatistics:
+        """What has been sent and asked for since the start. Never blocks."""
+        refusals = {str(fate): count for fate, count in self._answering.fates.items()}
+        answers = refusals.pop(Fate.ANSWERED, 0)
+        return FeedStatistics(
+            packets=self._sender.packets,
+            bytes=self._sender.bytes,
+            send_failures=self._sender.errors.total(),
+            requests=self._answering.requests,
+            answers=answers,
+            refusals=refusals,
+        )
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Send heartbeats and answer requests until cancelled; the sockets are closed then."""
@@ -168,7 +177,7 @@ class Feed:
         try:
             self._requests.sendto(answer, source)
         except OSError:
-            self._answering.fates[Fate.FAILED] += 1
+            self._answering.not_sent()
 
     async def _answer_from_journal(self) -> None:
         async for request, source in self._journal_turn:

@@ -55,6 +55,7 @@ class Sender:
         self._sent_at = trio.current_time()
         self._quiet = trio.CancelScope()  # ends when nothing was sent for a while
         self._put_off_again_at = 0.0
+        self.packets = self.bytes = 0  #: sent
         self.errors: Counter[str] = Counter()
         self._unlogged = 0
         self._logged_at = -LOG_SECONDS
@@ -78,6 +79,9 @@ class Sender:
             self.socket.send(datagram)
         except OSError as error:
             self._fail(error)
+        else:
+            self.packets += 1
+            self.bytes += len(datagram)
 
     def _fail(self, error: OSError) -> None:
         name = os.strerror(error.errno or 0)

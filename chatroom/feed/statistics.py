@@ -1,4 +1,4 @@
-"""What a listener counts."""
+"""What the two ends of a feed count."""
 
 from __future__ import annotations
 
@@ -6,6 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import exp, log
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatistics:
+    """Of a server's feed, since it began: a snapshot."""
+
+    packets: int  #: sent to the group: datagrams with events, heartbeats, ends of session
+    bytes: int  #: of these, without the headers of the network
+    send_failures: int  #: packets for the group that could not be sent
+    requests: int  #: datagrams that came to the request port
+    answers: int  #: requests that were answered, each with one datagram
+    refusals: Mapping[str, int]  #: requests that got silence, by why (`answering.Fate`)
 
 
 class Durations:

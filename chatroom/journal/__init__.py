@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from chatroom.event import Event, Gap
+from chatroom.journal.statistics import JournalStatistics
 
 SESSION_ALPHABET = string.ascii_uppercase + string.digits
 
@@ -103,6 +104,9 @@ class Journal(Protocol):
 
     def missing_after(self, seq: int) -> int:
         """How many of the numbers above `seq` that were given out have no event any more."""
+
+    def statistics(self) -> JournalStatistics:
+        """What has become of what was said since the start. Never blocks; from any thread."""
 
     async def after(self, seq: int, limit: int) -> Page:
         """The first `limit` events above `seq`, and the gaps among them; may wait for the disk.

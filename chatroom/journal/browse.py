@@ -11,7 +11,8 @@ from pathlib import Path
 
 from chatroom.errors import ChatroomError
 from chatroom.event import Event, Gap, decode_event
-from chatroom.journal.opening import check_version, connect, sessions, version_in
+from chatroom.journal.opening import check_version, connect, version_in
+from chatroom.journal.rows import sessions
 from chatroom.journal.search import expression, index_the_rest
 
 
@@ -72,7 +73,7 @@ def _belongs_to_its_log(path: Path, connection: sqlite3.Connection) -> bool:
     """
     try:
         with closing(connect(path, "immutable=1")) as file:
-            return sessions(file) <= sessions(connection)
+            return sessions(file).keys() <= sessions(connection).keys()
     except sqlite3.DatabaseError:  # the log is being copied into it just now, or never was
         return True
 

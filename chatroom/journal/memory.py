@@ -11,6 +11,7 @@ from chatroom.journal import Page, Recent, new_session
 from chatroom.journal.limits import SEARCHERS
 from chatroom.journal.pages import page_after, page_before, page_of_found
 from chatroom.journal.search import expression, search_memory
+from chatroom.journal.statistics import JournalStatistics
 
 
 class MemoryJournal:
@@ -39,6 +40,9 @@ class MemoryJournal:
 
     def missing_after(self, seq: int) -> int:
         return max(0, self.recent.first_seq - 1 - seq)
+
+    def statistics(self) -> JournalStatistics:
+        return JournalStatistics()
 
     async def after(self, seq: int, limit: int) -> Page:
         await trio.lowlevel.checkpoint()

@@ -117,11 +117,6 @@ def connect(path: Path, how: str) -> sqlite3.Connection:
     )
 
 
-def sessions(connection: sqlite3.Connection) -> set[str]:
-    """The names of all sessions in a journal: none is ever taken out. Raises `sqlite3.Error`."""
-    return {name for (name,) in connection.execute("SELECT name FROM session")}
-
-
 def open_database(path: Path, lock: FileLock) -> sqlite3.Connection:
     """The journal at `path`, whose lock is held, ready for writing: created or upgraded if needed.
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from chatroom.journal import schema
 from chatroom.journal.limits import CHECKPOINT_PAGES
-from chatroom.journal.opening import FileLock, connect, file_id, sessions
+from chatroom.journal.opening import FileLock, connect, file_id
+from chatroom.journal.rows import sessions
 
 # https://www.sqlite.org/fileformat.html: 1.3 The Database Header, 4.1 WAL File Format.
 _LOG_MAGIC = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
@@ -144,7 +145,7 @@ class Seal:
                     return False
             with closing(connect(self._path, "immutable=1")) as connection:
                 # Where the log covers all that matters, the file may be another room's still.
-                return session in known >= sessions(connection)
+                return session in known and known.keys() >= sessions(connection).keys()
         except sqlite3.Error:
             return False
 

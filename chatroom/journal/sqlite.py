@@ -7,7 +7,6 @@ import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from chatroom.journal.limits import (
 from chatroom.journal.pages import page_after, page_before, page_of_found
 from chatroom.journal.reader import Reader
 from chatroom.journal.search import expression
+from chatroom.journal.statistics import JournalStatistics
 from chatroom.journal.store import Opened, Store
 from chatroom.journal.writer import Batch, Writer
 from chatroom.settings import JournalSettings
@@ -42,18 +42,6 @@ CLOSE_SECONDS = 1.0
 
 #: How often somebody looks whether the disk is stuck.
 WATCH_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """A snapshot."""
-
-    stored_events: int  #: written since the start
-    refused_events: int  #: said, but not stored
-    backlog_events: int  #: wait for the disk
-    backlog_bytes: int  #: an estimate
-    behind_seconds: float  #: the age of the oldest that waits
-    failure: str  #: why the last attempt to write failed; empty when all is well
 
 
 @asynccontextmanager
@@ -122,18 +110,19 @@ class SqliteJournal:
         self._store = store
         self._reader = Reader(store.path, lambda: store.opening, opened.session)
         self._trio = trio.lowlevel.current_trio_token()
+        self._clock = trio.lowlevel.current_clock()
         #: Not known to be written; the writer has them too, but this is changed in Trio's thread.
         self._pending: deque[Batch] = deque()
         self._backlog_bytes = 0
         self._outcomes: deque[tuple[Sequence[Batch], bool]] = deque()
         self._unseen_events = 0  # the writer's thread alone counts them
         self.refused_events = 0
-        self._stored_events = 0
+        self._taken_events = self._taken_bytes = 0  # given to the writer since the start
         self._closed = False
         chores = Chores(
             store, keep_events=settings.keep_events, keep_days=settings.keep_days, clock=clock
         )
-        self._writer = Writer(store, chores, opened.sessions, self._report)
+        self._writer = Writer(store, chores, opened.sessions, opened.last_seq, self._report)
         self._writer.start()
 
     def append(
@@ -153,6 +142,8 @@ class SqliteJournal:
             return
         self._pending.append(batch)
         self._backlog_bytes += size_bytes
+        self._taken_events += len(events)
+        self._taken_bytes += size_bytes
         self._writer.put(batch)
 
     def knows(self, session: str) -> bool:
@@ -217,18 +208,27 @@ class SqliteJournal:
             self._writer.stop()
             self._reader.close()
 
-    def statistics(self) -> Statistics:
-        """What has become of what was said since the start."""
-        self._settle()
-        oldest = self._pending[0].since if self._pending else trio.current_time()
-        return Statistics(
-            stored_events=self._stored_events,
+    def statistics(self) -> JournalStatistics:
+        """See `Journal.statistics`."""
+        writer = self._writer
+        done_events, done_bytes = writer.done_events, writer.done_bytes  # before what was taken
+        return JournalStatistics(
+            stored_events=writer.stored_events,
             refused_events=self.refused_events,
-            backlog_events=sum(len(batch.events) for batch in self._pending),
-            backlog_bytes=self._backlog_bytes,
-            behind_seconds=trio.current_time() - oldest,
-            failure=self._writer.failure,
+            backlog_events=self._taken_events - done_events,
+            backlog_bytes=self._taken_bytes - done_bytes,
+            behind_seconds=self._behind_seconds(),
+            failure=writer.failure or None,
+            commits=writer.commit_times.count,
+            commit_seconds=writer.commit_times.seconds,
+            commit_buckets=writer.commit_times.buckets,
         )
+
+    def _behind_seconds(self) -> float:
+        for batch in tuple(self._pending):  # the first may be done already
+            if batch.events[-1].seq > self._writer.done_to:
+                return self._clock.current_time() - batch.since
+        return 0.0
 
     async def watch(self) -> None:
         """Tell those who wait when the disk is stuck, and the log when it does not keep up."""
@@ -285,7 +285,6 @@ class SqliteJournal:
                 self._pending.popleft()  # the writer reports in order
                 self._backlog_bytes -= batch.size_bytes
                 if written:
-                    self._stored_events += len(batch.events)
                     self._answer(batch, stored=True)
                 else:
                     self._refused(batch)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chatroom.errors import ChatroomError
-from chatroom.event import Event, decode_event
+from chatroom.event import Event
 from chatroom.journal import new_session
 from chatroom.journal.limits import RESERVE_EVENTS, RESERVE_SECONDS
 from chatroom.journal.opening import FileLock, file_id, open_database
 from chatroom.journal.ranges import Ranges
+from chatroom.journal.rows import last_accounted_for, newest, sessions
 from chatroom.journal.seal import FileGoneError, Seal
 from chatroom.settings import Durability
 
@@ -84,10 +85,10 @@ class Store:
             clean, last_seq, first_kept = self.connection.execute(
                 "SELECT clean, reserved_to, first_kept FROM state"
             ).fetchone()
-            self.written_to = self._last_accounted_for(first_kept)
+            self.written_to = last_accounted_for(self.connection, first_kept)
             # After a crash: what was delivered and not written, and what was only reserved.
             self._note_gap(last_seq)
-            if not clean or not self._sessions():
+            if not clean or not sessions(self.connection):
                 self.connection.execute(
                     "INSERT INTO session VALUES (?, ?)", (last_seq + 1, new_session())
                 )
@@ -98,10 +99,10 @@ class Store:
             gaps.add(first, last)
         self.first_kept = first_kept
         self.kept_events = last_seq - first_kept + 1 - gaps.count(first_kept, last_seq)
-        sessions = self._sessions()
-        self._session = list(sessions)[-1]
-        recent = self._newest(recent_events, last_seq)
-        return Opened(self._session, sessions, last_seq, first_kept, gaps, recent)
+        known = sessions(self.connection)
+        self._session = list(known)[-1]
+        recent = newest(self.connection, recent_events, last_seq)
+        return Opened(self._session, known, last_seq, first_kept, gaps, recent)
 
     def write(self, events: Sequence[Event], blocks: Sequence[bytes]) -> None:
         """Put events there, in order, in one transaction; `blocks` are their JSON. On return they
@@ -179,8 +180,8 @@ class Store:
             return True
         return False
 
-    def start_over(self, sessions: Mapping[str, int], next_seq: int) -> None:
-        """After `FileGoneError`: a new file in the old one's place, for the same sessions.
+    def start_over(self, known: Mapping[str, int], next_seq: int) -> None:
+        """After `FileGoneError`: a new file in the old one's place, for the `known` sessions.
 
         What the old file held is gone, as if it had been removed for its age. If only its
         write-ahead log was deleted, nothing is gone: our descriptor still has it. What somebody
@@ -194,9 +195,9 @@ class Store:
             self._open()
         except ChatroomError as error:
             raise FileGoneError(str(error)) from error
-        found = self._sessions()
+        found = sessions(self.connection)
         if not found:
-            self._continue_in_new_file(sessions, next_seq)
+            self._continue_in_new_file(known, next_seq)
         elif self._session not in found:
             self.close()
         self._rescued = False
@@ -226,9 +227,9 @@ class Store:
     def _replaced(self) -> FileGoneError:
         return FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
 
-    def _continue_in_new_file(self, sessions: Mapping[str, int], next_seq: int) -> None:
+    def _continue_in_new_file(self, known: Mapping[str, int], next_seq: int) -> None:
         try:
-            self._continue(sessions, next_seq)
+            self._continue(known, next_seq)
         except BaseException:
             self.connection.close()
             self._lock.empty()
@@ -239,11 +240,11 @@ class Store:
         self._surplus = False
         self._reserved(next_seq - 1, RESERVE_EVENTS)
 
-    def _continue(self, sessions: Mapping[str, int], next_seq: int) -> None:
+    def _continue(self, known: Mapping[str, int], next_seq: int) -> None:
         with self.transaction(sync=True):
             self.connection.executemany(
                 "INSERT INTO session VALUES (?, ?)",
-                [(first_seq, name) for name, first_seq in sessions.items()],
+                [(first_seq, name) for name, first_seq in known.items()],
             )
             self.connection.execute("UPDATE state SET first_kept = ?", (next_seq,))
             self._reserve(next_seq - 1, RESERVE_EVENTS)
@@ -278,11 +279,6 @@ class Store:
         self.connection.execute("DELETE FROM event WHERE seq > ?", (self.written_to,))
         self.connection.execute("DELETE FROM gap WHERE first_seq > ?", (self.written_to,))
 
-    def _last_accounted_for(self, first_kept: int) -> int:
-        (event,) = self.connection.execute("SELECT max(seq) FROM event").fetchone()
-        (gap,) = self.connection.execute("SELECT max(last_seq) FROM gap").fetchone()
-        return max(event or 0, gap or 0, first_kept - 1)
-
     def _note_gap(self, last: int) -> None:
         if last > self.written_to:
             self.connection.execute("INSERT INTO gap VALUES (?, ?)", (self.written_to + 1, last))
@@ -294,22 +290,6 @@ class Store:
     def _reserved(self, last_seq: int, events: int) -> None:
         self._reserved_from, self._reserved_events = last_seq, events
         self._reserved_at = time.monotonic()
-
-    def _sessions(self) -> dict[str, int]:
-        rows = self.connection.execute("SELECT name, first_seq FROM session ORDER BY first_seq")
-        return dict(rows.fetchall())
-
-    def _newest(self, count: int, last_seq: int) -> list[Event]:
-        newest: list[Event] = []
-        rows = self.connection.execute(
-            "SELECT event FROM event ORDER BY seq DESC LIMIT ?", (count,)
-        )
-        for (event,) in rows:
-            newest.append(decode_event(event))
-            if newest[-1].seq != last_seq - len(newest) + 1:
-                newest.pop()
-                break
-        return newest[::-1]
 
 
 def _runs(events: Sequence[Event]) -> Iterator[tuple[int, int]]:

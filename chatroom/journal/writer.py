@@ -24,6 +24,7 @@ from chatroom.journal.limits import (
     RETRY_SECONDS,
 )
 from chatroom.journal.seal import FileGoneError
+from chatroom.journal.statistics import CommitTimes
 from chatroom.journal.store import Store
 
 if TYPE_CHECKING:
@@ -54,12 +55,18 @@ class Writer:
         store: Store,
         chores: Chores,
         sessions: Mapping[str, int],
+        last_seq: int,
         report: Callable[[Sequence[Batch], bool], None],
     ) -> None:
-        """`report` is called in the writer's thread, in order, with each group of batches and
-        whether it is on the disk now.
+        """`last_seq` is the number before the first that will come. `report` is called in the
+        writer's thread, in order, with each group of batches and whether it is on the disk now.
         """
-        self.failure = ""  #: why the last attempt failed; empty when it did not
+        self.failure = ""  #: why the last attempt failed, in a line; empty when it did not
+        #: Since the start: events and bytes that were written or failed, up to which number, and
+        #: how many of them are on the disk. Only the writer's thread counts, any may look.
+        self.done_events = self.done_bytes = self.stored_events = 0
+        self.done_to = last_seq
+        self.commit_times = CommitTimes()
         self._store = store
         self._chores = chores
         self._sessions = sessions
@@ -68,7 +75,7 @@ class Writer:
         self._ending = threading.Event()
         self._nothing_to_come = False
         self._clean = False
-        self._last_seq = 0
+        self._last_seq = last_seq
         self._retry_seconds = RETRY_SECONDS
         self._last_group_events = 0
         self._lost_events = 0  # in this failure
@@ -187,10 +194,12 @@ class Writer:
         try:
             if self.failure and self._store.is_gone():
                 self._store.start_over(self._sessions, group[0].events[0].seq)
+            begin = time.monotonic()
             self._store.write(
                 [event for batch in group for event in batch.events],
                 [block for batch in group for block in batch.blocks],
             )
+            self.commit_times.add(time.monotonic() - begin)
         except DISK_ERRORS as error:
             self._failed(str(error), group)
             return False
@@ -199,7 +208,7 @@ class Writer:
             self._failed("a fault in the server", group)
             return False
         self._succeeded()
-        self._report(group, True)
+        self._done(group, written=True)
         self._look_ahead()
         return True
 
@@ -214,7 +223,7 @@ class Writer:
                 log.warning("the journal cannot reserve numbers or copy its log: %s", error)
 
     def _failed(self, reason: str, group: Sequence[Batch]) -> None:
-        self.failure = reason
+        self.failure = " ".join(reason.split())
         self._lost_events += sum(len(batch.events) for batch in group)
         now = time.monotonic()
         if now >= self._quiet_until:
@@ -224,7 +233,15 @@ class Writer:
                 reason,
                 self._lost_events,
             )
-        self._report(group, False)
+        self._done(group, written=False)
+
+    def _done(self, group: Sequence[Batch], *, written: bool) -> None:
+        events = sum(len(batch.events) for batch in group)
+        self.done_events += events
+        self.done_bytes += sum(batch.size_bytes for batch in group)
+        self.done_to = group[-1].events[-1].seq
+        self.stored_events += events if written else 0
+        self._report(group, written)
 
     def _succeeded(self) -> None:
         if self.failure:

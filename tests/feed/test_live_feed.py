@@ -11,15 +11,17 @@ import trio
 
 from chatroom.errors import ChatroomError
 from chatroom.event import Event
-from chatroom.feed.answering import EACH_SOURCE
+from chatroom.feed.answering import EACH_SOURCE, Answering, Fate
 from chatroom.feed.broadcast import Feed
 from chatroom.feed.group import Group
 from chatroom.feed.listener import Listener, listen
 from chatroom.feed.reassembly import SessionBegan, SessionEnded
+from chatroom.feed.store import BlockStore
 from chatroom.feed.stream import Lost
 from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol import moldudp64 as mold
 from chatroom.settings import DEFAULT_GROUP, FeedSettings
+from tests.feed.live import event, free_port, open_feed, say
 from tests.feed.relay import Relay, lossy
 
 if TYPE_CHECKING:
@@ -188,6 +190,46 @@ async def test_a_flood_of_forged_requests_is_answered_up_to_the_limit_and_the_ro
                 pass
         seconds = trio.current_time() - begin
     assert 0 < answers <= EACH_SOURCE.burst + EACH_SOURCE.per_second * seconds
+
+
+async def test_what_was_sent_and_asked_for_is_counted() -> None:
+    async with trio.open_nursery() as nursery:
+        feed = await open_feed(nursery, free_port())
+        session = feed._history.session.encode()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+            asker.bind(("127.0.0.1", 0))
+            asker.settimeout(PATIENCE_SECONDS)
+            before = feed.statistics()  # a heartbeat, perhaps
+            say(feed, 1, 3)
+            sent = feed.statistics()
+            assert (sent.packets - before.packets, sent.send_failures, sent.requests) == (3, 0, 0)
+            messages = [event(seq, f"{seq} ".ljust(10, "x")) for seq in (1, 2, 3)]
+            assert sent.bytes - before.bytes == sum(22 + len(message) for message in messages)
+            where = ("127.0.0.1", feed.request_port)
+            for datagram in (
+                b"no request",
+                mold.request(b"ANOTHER000", 1, 1),
+                mold.request(session, 9, 1),
+                mold.request(session, 1, 3),
+            ):
+                asker.sendto(datagram, where)
+            answer = await trio.to_thread.run_sync(asker.recv, 65536)
+        assert len(mold.decode_packet(answer).messages) == 3
+        counted = feed.statistics()
+        assert (counted.requests, counted.answers) == (4, 1)
+        assert counted.refusals == {"malformed": 1, "wrong_session": 1, "not_yet": 1}
+        nursery.cancel_scope.cancel()
+
+
+def test_an_answer_that_could_not_be_sent_is_none() -> None:
+    store = BlockStore(10, 1000, next_sequence=1)
+    store.extend(1, [mold.block(b"hello")])
+    answering = Answering(b"K3F9A2QZ01", store, 1452, now=0.0)
+    assert answering.answer(mold.request(b"K3F9A2QZ01", 1, 1), "a", 0.0)
+
+    answering.not_sent()
+
+    assert +answering.fates == {Fate.FAILED: 1}
 
 
 async def test_a_taken_request_port_is_refused_with_a_line_or_another_is_taken() -> None:
