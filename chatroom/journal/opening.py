@@ -29,9 +29,11 @@ class FileLock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Take the lock; the file is made if there is none.
+        """Take the lock; the file is made if there is none, for its owner alone. SQLite gives its
+        log and that one's index the same rights.
 
-        Raises `ChatroomError` when another server has it, `OSError` when it can't be opened.
+        Raises `ChatroomError` when another server has it, `OSError` when it can't be opened or is a
+        symbolic link: who can make one could have us write any file of ours.
         """
         in_use = ChatroomError(
             f"{path} is used by another chatroom server: stop that one, "
@@ -40,7 +42,7 @@ class FileLock:
         if path.exists() and file_id(path) in _open_here:
             raise in_use
         self._path = path
-        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -48,6 +50,7 @@ class FileLock:
             raise in_use from None
         status = os.fstat(self._fd)
         self.id = (status.st_dev, status.st_ino)
+        self.mode = status.st_mode & 0o777  #: the file's rights
         _open_here.add(self.id)
 
     def header(self) -> bytes:

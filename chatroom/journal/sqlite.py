@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import sqlite3
 from collections import deque
@@ -62,6 +63,13 @@ async def open_journal(
         opened.last_seq,
         store.kept_events,
     )
+    if store.mode & 0o077:
+        log.warning(
+            "the journal %s has the mode %04o: others on this host may read it; chmod 600 keeps "
+            "them out",
+            settings.path,
+            store.mode,
+        )
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(journal.watch)
@@ -83,6 +91,8 @@ def _open(settings: JournalSettings) -> tuple[Store, Opened]:
             raise
     except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
+        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+            reason = "it is a symbolic link"
         raise ChatroomError(
             f"cannot open the journal {settings.path}: {reason}; give --journal another file, "
             "or :memory: to keep no history"

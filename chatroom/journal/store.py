@@ -132,6 +132,11 @@ class Store:
             self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
             self._seal.renew()
 
+    @property
+    def mode(self) -> int:
+        """The rights of the file when it was opened, such as 0o600."""
+        return self._lock.mode
+
     def reserve_ahead(self) -> None:
         """Reserve more numbers when half of those reserved are used. Synced in any case."""
         used = self.written_to - self._reserved_from
@@ -195,13 +200,12 @@ class Store:
             self._open()
         except ChatroomError as error:
             raise FileGoneError(str(error)) from error
+        self._rescued = False
         found = sessions(self.connection)
         if not found:
             self._continue_in_new_file(known, next_seq)
         elif self._session not in found:
             self.close()
-        self._rescued = False
-        if self._closed:
             raise self._replaced()
 
     def _let_go(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from chatroom.errors import ChatroomError
 from chatroom.journal import schema
 from chatroom.journal.sqlite import open_journal
-from tests.journal.talk import numbers, settings_for, store, talk
+from tests.journal.talk import numbers, settings_for, store, talk, until
 
 
 async def refused(path: Path, why: str) -> None:
@@ -155,3 +156,51 @@ async def test_an_upgrade_that_fails_changes_nothing(
         async with open_journal(settings_for(path)):
             pass
     assert path.read_bytes() == was
+
+
+def modes(path: Path) -> dict[str, int]:
+    """The rights of the journal's files, by what stands behind its name."""
+    files = path.parent.glob(f"{path.name}*")
+    return {file.name.removeprefix(path.name): file.stat().st_mode & 0o777 for file in files}
+
+
+async def test_a_journal_is_for_its_owner_alone(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = os.umask(0)
+    try:
+        async with open_journal(settings_for(path)) as journal:
+            assert await store(journal, talk(1, 3))
+            assert modes(path) == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+            path.unlink()
+            assert not await store(journal, talk(4, 4))
+            assert await store(journal, talk(5, 5))
+            assert modes(path) == {"": 0o600, "-wal": 0o600, "-shm": 0o600}
+            journal.abandon()  # as a kill
+            await until(lambda: not journal._writer._thread.is_alive())
+    finally:
+        os.umask(before)
+    assert set(modes(path).values()) == {0o600}
+    assert "chmod" not in caplog.text
+
+
+async def test_a_journal_that_others_may_read_is_warned_about_once(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.touch(0o644)
+    path.chmod(0o644)
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 3))
+    assert caplog.text.count("has the mode 0644") == 1
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+async def test_no_symbolic_link_is_followed(path: Path, suffix: str) -> None:
+    target = path.with_name("target")
+    target.write_bytes(b"")
+    path.with_name(path.name + suffix).symlink_to(target)
+    with pytest.raises(ChatroomError):
+        async with open_journal(settings_for(path)):
+            pass
+    assert target.read_bytes() == b""
