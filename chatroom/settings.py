@@ -243,6 +243,9 @@ class JournalSettings:
     keep_events: int = 1_000_000
     #: Events older than this are removed too; None keeps them as long as their number allows.
     keep_days: float | None = None
+    #: Events are removed, the oldest first, while they and their index take more than this in the
+    #: file; None: no bound. The file's log, of some 4 MiB, comes to it.
+    keep_bytes: int | None = None
     #: The newest, kept in memory as well.
     recent_events: int = 1000
     #: What may wait for the disk: a minute or more of the busiest room.

@@ -11,6 +11,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from chatroom.cli.backup import backup
 from chatroom.cli.client import client
 from chatroom.cli.history import history
 from chatroom.cli.serve import serve
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(client)
 app.command()(history)
+app.command()(backup)
 app.command()(swarm)
 
 

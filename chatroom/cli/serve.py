@@ -139,6 +139,16 @@ def serve(
             show_default="any age",
         ),
     ] = None,
+    keep_bytes: Annotated[
+        int | None,
+        typer.Option(
+            envvar="CHATROOM_KEEP_BYTES",
+            min=1_000_000,
+            metavar="BYTES",
+            help="Events that take more than this on the disk go too.",
+            show_default="any size",
+        ),
+    ] = None,
     durability: Annotated[
         Durability,
         typer.Option(
@@ -289,6 +299,7 @@ def serve(
         durability=durability,
         keep_events=keep_events,
         keep_days=keep_days,
+        keep_bytes=keep_bytes,
         recent_events=settings.recent_events,
     )
     raise_descriptor_limit()

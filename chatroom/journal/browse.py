@@ -34,7 +34,7 @@ def browse(path: Path, wanted: Wanted) -> Iterator[Event | Gap]:
     the first step, if there is no journal at `path` or it can't be read.
     """
     try:
-        with closing(_open(path)) as connection:
+        with closing(open_to_read(path)) as connection:
             gaps: Iterator[Gap] = iter(())
             if wanted.same_nick is None and wanted.words is None:
                 rows = connection.execute("SELECT * FROM gap ORDER BY first_seq")
@@ -46,7 +46,10 @@ def browse(path: Path, wanted: Wanted) -> Iterator[Event | Gap]:
         raise ChatroomError(f"cannot read the journal {path}: {error}") from error
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """The journal at `path` as it is at this moment, and stays for this connection. The file is
+    only read. Blocks; raises `ChatroomError` or `sqlite3.Error`.
+    """
     try:
         with path.open("rb") as file:
             version = version_in(file.read(100), path)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from chatroom.journal.limits import AGE_CHECK_SECONDS, CHORE_EVENTS
 from chatroom.journal.store import Store
+from chatroom.settings import JournalSettings
 
 # Both in portions of CHORE_EVENTS, each a transaction, so that a write never waits for long. They
 # are not synced by themselves: done again after a power failure, they come to the same.
@@ -49,23 +50,21 @@ class Chores:
     """Knows what there is to do; does one portion at a time. In the writer's thread."""
 
     def __init__(
-        self,
-        store: Store,
-        *,
-        keep_events: int,
-        keep_days: float | None,
-        clock: AgeClock | None = None,
+        self, store: Store, settings: JournalSettings, clock: AgeClock | None = None
     ) -> None:
         self._store = store
-        self._keep_events = keep_events
-        self._keep_days = keep_days
+        self._keep_events = settings.keep_events
+        self._keep_days = settings.keep_days
+        self._keep_bytes = settings.keep_bytes
         self._clock = clock or AgeClock()
+        self._size_check_at = 0  # when that number is written
         self._age_check_at = 0.0
         self._turns = deque[tuple[Callable[[], bool], Callable[[], None]]](
             (
                 (self._too_many, self._trim_by_count),
                 (self._not_indexed, self._index),
                 (self._age_is_due, self._trim_by_age),
+                (self._size_is_due, self._trim_by_size),
             )
         )
         # Where the store begins a new file, it goes on above all numbers of the old one.
@@ -74,7 +73,7 @@ class Chores:
 
     def due_seconds(self) -> float | None:
         """In how many seconds there is something to do; None: not before something is written."""
-        if self._too_many() or self._not_indexed():
+        if self._too_many() or self._not_indexed() or self._size_is_due():
             return 0.0
         if self._keep_days is None:
             return None
@@ -100,6 +99,9 @@ class Chores:
     def _age_is_due(self) -> bool:
         return self._keep_days is not None and time.monotonic() >= self._age_check_at
 
+    def _size_is_due(self) -> bool:
+        return self._keep_bytes is not None and self._store.written_to >= self._size_check_at
+
     def _trim_by_count(self) -> None:
         boundary = self._boundary_by_count()
         if boundary is None:  # fewer than were counted: never trim on a count that is off
@@ -114,6 +116,20 @@ class Chores:
             self._trim(boundary)
         else:
             self._age_check_at = time.monotonic() + AGE_CHECK_SECONDS
+
+    def _trim_by_size(self) -> None:
+        """A portion, if what is kept is too large; the newest event stays in any case."""
+        assert self._keep_bytes is not None
+        boundary = None
+        if self._store.used_bytes() > self._keep_bytes:
+            boundary = self._one(
+                "SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?", CHORE_EVENTS
+            )
+            boundary = boundary or self._one("SELECT max(seq) FROM event")
+        if boundary is not None and boundary > self._store.first_kept:
+            self._trim(boundary)
+        else:
+            self._size_check_at = self._store.written_to + CHORE_EVENTS
 
     def _index(self) -> None:
         # Portions are of numbers, not events, but for a gap, which may be a million long.
@@ -131,7 +147,7 @@ class Chores:
         always kept, so there is one; None if there is not.
         """
         excess = min(self._store.kept_events - self._keep_events, CHORE_EVENTS)
-        return self._one("SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?", excess)
+        return self._oldest_but(excess)
 
     def _boundary_by_age(self, oldest: str) -> int:
         """The number of the first event that is not older, a portion further on at the most.
@@ -144,11 +160,7 @@ class Chores:
             CHORE_EVENTS,
             oldest,
         )
-        return (
-            young
-            or self._one("SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?", CHORE_EVENTS)
-            or self._store.written_to + 1
-        )
+        return young or self._oldest_but(CHORE_EVENTS) or self._store.written_to + 1
 
     def _trim(self, first_kept: int) -> None:
         connection = self._store.connection
@@ -159,6 +171,10 @@ class Chores:
             connection.execute("UPDATE state SET first_kept = ?", (first_kept,))
         self._store.kept_events -= removed
         self._store.first_kept = first_kept
+
+    def _oldest_but(self, events: int) -> int | None:
+        """The number of the oldest event but so many; None if there are no more than these."""
+        return self._one("SELECT seq FROM event ORDER BY seq LIMIT 1 OFFSET ?", events)
 
     def _one(self, query: str, *values: object) -> int | None:
         row = self._store.connection.execute(query, values).fetchone()

@@ -129,9 +129,7 @@ class SqliteJournal:
         self.refused_events = 0
         self._taken_events = self._taken_bytes = 0  # given to the writer since the start
         self._closed = False
-        chores = Chores(
-            store, keep_events=settings.keep_events, keep_days=settings.keep_days, clock=clock
-        )
+        chores = Chores(store, settings, clock)
         self._writer = Writer(store, chores, opened.sessions, opened.last_seq, self._report)
         self._writer.start()
 

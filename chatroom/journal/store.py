@@ -171,6 +171,14 @@ class Store:
         query = "SELECT count(*) FROM event"
         (self.kept_events,) = self.connection.execute(query).fetchone()
 
+    def used_bytes(self) -> int:
+        """How much of the file is in use; what was removed leaves room that is used again."""
+        (used,) = self.connection.execute(
+            """SELECT (page_count - freelist_count) * page_size
+               FROM pragma_page_count, pragma_freelist_count, pragma_page_size"""
+        ).fetchone()
+        return int(used)
+
     def check_files(self) -> None:
         """Raise `FileGoneError` if what we write is not what the next server would read."""
         if self._closed:

@@ -93,3 +93,14 @@ async def test_a_reader_that_has_seen_enough(directory: Path) -> None:
         check=False,
     )
     assert (result.stdout.count("\n"), result.stderr) == (1, "")
+
+
+async def test_a_backup_is_read_like_the_journal(directory: Path) -> None:
+    command = [sys.executable, "-m", "chatroom", "backup", "copy.db"]
+    done = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("copy.db: ")
+    assert run(["--journal", "copy.db"], directory).stdout == run([], directory).stdout
+    again = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    assert again.returncode == 1
+    assert "cannot make copy.db: File exists" in again.stderr

@@ -163,3 +163,27 @@ async def test_a_fault_in_a_chore_does_not_end_the_writing(
         session = journal.session
     async with open_journal(settings_for(path)) as journal:
         assert journal.session == session
+
+
+async def test_the_oldest_go_when_they_take_too_much(path: Path) -> None:
+    limit = 1_000_000
+    async with open_journal(settings_for(path, keep_bytes=limit, recent_events=1)) as journal:
+        for first in range(1, 10_001, 200):
+            texts = [said(seq, f"line {seq} ".ljust(300, "x")) for seq in range(first, first + 200)]
+            assert await store(journal, texts)
+        await until(lambda: journal._store.first_kept > 1)
+        await tidy(journal)
+        assert path.stat().st_size < limit * 1.5
+        page = await journal.before(20_000, 1000)
+        kept = numbers(list(page.events))
+        assert kept == [*range(9_001, 10_001)]
+        assert journal.missing_after(0) > 5000
+    assert numbers(list(browse(path, Wanted(words="10000")))) == [10_000]
+
+
+async def test_one_event_is_kept_however_large(path: Path) -> None:
+    async with open_journal(settings_for(path, keep_bytes=1)) as journal:
+        for first in (1, 301):
+            assert await store(journal, talk(first, first + 299))
+            await tidy(journal)
+        assert journal._store.first_kept == 600
