@@ -54,7 +54,6 @@ def history(
     """Show what was said, also while a server is running."""
     from pathlib import Path
 
-    from chatroom.event import encode_event
     from chatroom.journal.browse import Wanted, browse
 
     if last is None and since is None and until is None:
@@ -68,35 +67,44 @@ def history(
         same_nick=None if nick is None else _is_nick(nick),
         words=search,
     )
-    render = (lambda event: encode_event(event).decode()) if json else _line
+    render = _json if json else _line
     _show(render(event) for event in browse(Path(journal), wanted))
 
 
-def _show(lines: Iterator[str]) -> None:
-    """Print them; safe for a terminal also where somebody else has written into the file."""
+def _show(lines: Iterator[bytes]) -> None:
     import os
-
-    from chatroom.room.text import make_safe
 
     try:
         for line in lines:
-            sys.stdout.buffer.write(make_safe(line).encode() + b"\n")
+            sys.stdout.buffer.write(line + b"\n")
         sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough; nor should Python complain when it exits
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _line(event: Event | Gap) -> str:
-    """One line for a person, with the local time."""
+def _json(event: Event | Gap) -> bytes:
+    """The event's JSON; what would harm a terminal is an escape in it."""
+    from chatroom.event import encode_event
+    from chatroom.room.visible import json_safe
+
+    return json_safe(encode_event(event))
+
+
+def _line(event: Event | Gap) -> bytes:
+    """One line for a person, with the local time; whoever wrote the text, or the file, it is safe
+    for a terminal.
+    """
     from datetime import datetime
 
     from chatroom.event import Gap
     from chatroom.protocol.plain.render import PLAIN
+    from chatroom.room.visible import visible
 
     if isinstance(event, Gap):
-        return f"-- {event.text}"
+        return f"-- {event.text}".encode()
     said = PLAIN.event(event, b"").decode().removesuffix("\n")
-    return f"{datetime.fromisoformat(event.time).astimezone():%Y-%m-%d %H:%M:%S} {said}"
+    when = datetime.fromisoformat(event.time).astimezone()
+    return f"{when:%Y-%m-%d %H:%M:%S} {visible(said)}".encode()
 
 
 def _is_nick(name: str) -> Callable[[str], bool]:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.event import Event
+from chatroom.event import Event, decode_event
 from chatroom.journal.sqlite import open_journal
+from chatroom.room.visible import visible
 from tests.journal.talk import said, settings_for, store
 
 
@@ -47,6 +48,22 @@ async def test_lines_for_people_are_safe_for_their_terminal(directory: Path) -> 
         "2026-11-22 13:17:42 alice: hello",
         "2026-11-22 13:17:42 -- bob joined",
     ]
+
+
+HOSTILE = (
+    "a\u2028b\u2029c\U000e0041d\u200be\u200ff\u0085g\x1b[2Jh\nfake\u202ei" + "o" + "\u0301" * 300
+)
+
+
+async def test_hostile_text_is_as_safe_as_in_the_client(tmp_path: Path) -> None:
+    async with open_journal(settings_for(tmp_path / "chatroom.db")) as journal:
+        assert await store(journal, [said(1, HOSTILE)])
+    (line,) = run([], tmp_path).stdout.split("\n")[:-1]
+    assert line.endswith("alice: " + visible(HOSTILE))
+    assert line.count("\u0301") < 10
+    (encoded,) = run(["--json"], tmp_path).stdout.split("\n")[:-1]
+    assert all(visible(one) == one for one in encoded if one != "\u0301")
+    assert decode_event(encoded).text == HOSTILE
 
 
 async def test_json_and_conditions(directory: Path) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from chatroom.client.terminal.render import plain
-from chatroom.client.terminal.visible import json_safe
 from chatroom.event import decode_event
 from chatroom.feed.reassembly import Outcome, SessionBegan, SessionEnded
 from chatroom.feed.statistics import ListenerStatistics
 from chatroom.feed.stream import Delivered, Lost
+from chatroom.room.visible import json_safe
 
 _encode = msgspec.json.Encoder().encode
 

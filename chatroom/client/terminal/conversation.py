@@ -21,8 +21,8 @@ from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
 from chatroom.client.terminal.unread import Unread
-from chatroom.client.terminal.visible import visible
 from chatroom.event import Event, Gap
+from chatroom.room.visible import visible
 
 #: Names that one line of `/who` shows.
 NAMES_A_LINE = 10

@@ -16,9 +16,9 @@ from chatroom.client.room import Receipt, Room
 from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.printer import Printer
 from chatroom.client.terminal.streams import STDIN, STDOUT, lines_of, wait_reader_gone
-from chatroom.client.terminal.visible import visible
 from chatroom.errors import ChatroomError
 from chatroom.event import Event, Gap
+from chatroom.room.visible import visible
 
 #: Messages on their way at once: enough to keep a server busy that syncs its disk for each commit.
 WINDOW = 64

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from chatroom.client.terminal.render import plain
 from chatroom.client.terminal.streams import write
-from chatroom.client.terminal.visible import json_safe
 from chatroom.event import Event, Gap, encode_event
+from chatroom.room.visible import json_safe
 
 #: Lines are joined up to this much while more are waiting; a line that comes alone goes at once.
 JOINED_BYTES = 32 * 1024

@@ -8,9 +8,9 @@ from datetime import date, datetime
 from chatroom.client.connection import Item
 from chatroom.client.standing import Connected, Disconnected
 from chatroom.client.terminal.colours import Colours
-from chatroom.client.terminal.visible import visible
 from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Error, Presence
+from chatroom.room.visible import visible
 
 BELL = "\a"
 

@@ -18,9 +18,9 @@ from chatroom.client.terminal.completion import Completion, candidates
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import BELL, Renderer, plain
 from chatroom.client.terminal.unread import AWAY_SECONDS, Unread
-from chatroom.client.terminal.visible import MARKS, json_safe, visible
 from chatroom.event import Event, Gap, encode_event
 from chatroom.protocol.answers import Limits, Presence, Welcome
+from chatroom.room.visible import MARKS, json_safe, visible
 
 TIME = "2026-11-22T13:17:42.123456Z"
 
