@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Sequence
 from ipaddress import ip_address
+
+from chatroom.errors import ChatroomError
 
 #: Ports that a browser leaves out.
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
@@ -22,16 +24,21 @@ def own_names() -> frozenset[str]:
 class Names:
     """The names that are this server's, and the origins whose scripts may come in."""
 
-    def __init__(self, hosts: Iterable[str] = (), origins: Iterable[str] = ()) -> None:
-        """`hosts` beside this machine's own names, `origins` beside the page's own."""
-        self._hosts = own_names() | {host.lower().rstrip(".") for host in hosts}
+    def __init__(self, hosts: Sequence[str] = (), origins: Sequence[str] = ()) -> None:
+        """`hosts` beside this machine's own names, `origins` beside the page's own. Raises
+        `ChatroomError` if one of these has no scheme, and so would never match.
+        """
+        self._hosts = own_names() | {_name(host) for host in hosts}
         self._origins = frozenset(_parts(origin) for origin in origins)
+        for origin in origins:
+            if "://" not in origin:
+                raise ChatroomError(f"{origin} is no origin: it begins with https:// or http://")
 
     def is_own(self, host: str) -> bool:
         """Whether `host` (of `Host`, a port may follow) means this server, and not a name that
         somebody else has led here (DNS rebinding). An address can't be led elsewhere.
         """
-        name = _split_port(host.lower())[0].rstrip(".")
+        name = _name(host)
         return name in self._hosts or _is_address(name)
 
     def lets_in(self, origin: str, host: str) -> bool:
@@ -43,6 +50,11 @@ class Names:
             return True
         scheme, name, port = parts
         return scheme in _DEFAULT_PORTS and (name, port) == _with_port(host.lower(), scheme)
+
+
+def _name(host: str) -> str:
+    """The name alone, such that equal ones are equal."""
+    return _split_port(host.lower())[0].rstrip(".")
 
 
 def _is_address(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 
 from chatroom.settings import WebSettings
@@ -56,6 +57,20 @@ async def test_who_has_said_all_is_still_answered(house: House) -> None:
     await visitor.stream.send_eof()
     (answer,) = read_responses(await _everything(visitor))
     assert answer.status == 200
+
+
+async def test_a_request_without_end_and_an_idle_connection_are_closed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.protocol.http.session.REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr("chatroom.protocol.http.session.KEEP_ALIVE_SECONDS", 0.05)
+    begun, idle = await house.knock(), await house.knock()
+    await begun.send(asks("/healthz")[:-2])
+    await idle.send(asks("/healthz"))
+    (answer,) = read_responses(await _everything(begun))
+    assert (answer.status, answer.closes) == (408, True)
+    (answer,) = read_responses(await _everything(idle))
+    assert (answer.status, answer.closes) == (200, False)
 
 
 async def test_a_pipeline_goes_as_fast_as_its_client_reads(

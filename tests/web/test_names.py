@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from chatroom.errors import ChatroomError
 from chatroom.web.names import Names
 
 NAMES = Names(hosts=("Chat.Example.org",), origins=("https://Chat.Example.org", "http://dev:8080/"))
@@ -83,3 +84,12 @@ def test_origins_that_may_come_in(origin: str, host: str) -> None:
 )
 def test_origins_that_may_not(origin: str, host: str) -> None:
     assert not NAMES.lets_in(origin, host)
+
+
+def test_a_name_may_be_given_with_a_port() -> None:
+    assert Names(hosts=("Chat.Example.org:9009",)).is_own("chat.example.org")
+
+
+def test_an_origin_that_could_never_match_is_refused_at_the_start() -> None:
+    with pytest.raises(ChatroomError, match=r"chat\.example\.org is no origin"):
+        Names(origins=("chat.example.org",))

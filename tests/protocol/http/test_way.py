@@ -72,6 +72,13 @@ def test_what_is_no_request_line_is_talk(line: bytes) -> None:
         ]
 
 
+@pytest.mark.parametrize("line", [b"GET /\x01 HTTP/1.1", b"GET /\r HTTP/1.1", b"SSH-X / HTTP/1.1"])
+def test_a_line_of_two_protocols_is_that_of_its_first_bytes_however_it_is_cut(line: bytes) -> None:
+    whole, singly = exchange(line + b"\r\n\r\n"), exchange(*_singly(line + b"\r\n\r\n"))
+    assert whole.drafts == singly.drafts
+    whole.assert_silent()
+
+
 def test_no_more_than_the_longest_first_line_is_waited_for() -> None:
     way = HttpWay()
     assert way.claims(b"GET /" + b"a" * 8187) is None

@@ -16,6 +16,7 @@ from chatroom.protocol.requests import (
     Request,
     Speaks,
 )
+from chatroom.protocol.websocket.messages import Incoming, MessageReader
 from chatroom.protocol.websocket.render import SocketLines
 from chatroom.settings import ENTER_SECONDS, GROUP_WEIGHT, PING_SECONDS
 from tests.protocol.websocket.framing import PING, PONG, Got, masked, says
@@ -138,6 +139,25 @@ def test_a_turn_takes_a_bounded_part_of_a_flood(frame: bytes) -> None:
         assert sum(map(weight_of, group)) <= GROUP_WEIGHT
         turns += 1
     assert turns >= flood.count(frame) // GROUP_WEIGHT
+
+
+def test_no_more_is_read_at_a_time_than_a_turn_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    read_bytes = 0
+    feed = MessageReader.feed
+
+    def counted(reader: MessageReader, chunk: bytes) -> list[Incoming]:
+        nonlocal read_bytes
+        read_bytes += len(chunk)
+        return feed(reader, chunk)
+
+    talk = SocketTalk()
+    talk.feed(says("{}"))
+    monkeypatch.setattr(MessageReader, "feed", counted)
+    flood = masked(PING) * 10_000
+    talk.session.feed(flood)
+    for turns in range(1, 5):
+        assert talk.session.drafts()
+        assert read_bytes <= 2 * turns * GROUP_WEIGHT * len(masked(PING)) + 4096
 
 
 def test_the_answers_of_a_turn_to_pings_are_one_send() -> None:

@@ -141,10 +141,9 @@ def test_the_longest_there_may_be() -> None:
 
 
 def test_the_longest_ping_fits_into_the_longest_message() -> None:
-    half = MAX_MESSAGE_BYTES // 2
     ping = masked(PING, b"p" * 125)
-    message = masked(TEXT, b"\n" * half, final=False) + ping + masked(CONT, b"\n" * half)
-    talk = socket_talk(HELLO + message + says('{"kind":"ping"}'))
+    whole = masked(TEXT, b"\n" * MAX_MESSAGE_BYTES, final=False)
+    talk = socket_talk(HELLO + whole + ping + masked(CONT) + says('{"kind":"ping"}'))
     assert talk.sent == [Got(PONG, b"p" * 125)]
     assert talk.asked[2:] == [Request("ping")]
 
