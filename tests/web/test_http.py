@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+from importlib.resources import files
+
 import pytest
 import trio
 
@@ -41,6 +44,26 @@ async def test_requests_are_answered_in_order_until_the_last(house: House) -> No
     assert [answer.status for answer in answers] == [200, 200, 404, 405, 426, 200]
     assert answers[0].body == b'{"status":"ok"}\n'
     assert [answer.closes for answer in answers] == [False] * 5 + [True]
+
+
+async def test_the_page_and_all_its_files_are_served(house: House) -> None:
+    bodies = {
+        "/" if entry.name == "index.html" else f"/{entry.name}": entry.read_bytes()
+        for entry in (files("chatroom.web") / "page").iterdir()
+        if entry.is_file() and not entry.name.endswith(".py")
+    }
+    assert "/" in bodies
+    requests = [asks(path, "Accept-Encoding: gzip") for path in bodies]
+    answers = await _answers(house, b"".join(requests) + asks("/nowhere", version="1.0"))
+    assert answers.pop().status == 404
+    for (path, body), answer in zip(bodies.items(), answers, strict=True):
+        assert answer.status == 200
+        assert answer.header("Content-Type") != "application/octet-stream", path
+        zipped = answer.has("Content-Encoding")
+        assert (gzip.decompress(answer.body) if zipped else answer.body) == body
+        known = f"If-None-Match: {answer.header('ETag')}"
+        again = asks(path, "Accept-Encoding: gzip", known, "Connection: close")
+        assert [known.status for known in await _answers(house, again)] == [304]
 
 
 async def test_a_connection_is_kept_for_another_request(house: House) -> None:
