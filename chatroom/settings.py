@@ -20,6 +20,14 @@ MAX_LINE_BYTES = 8192
 #: across a network, short enough that `nc` seems to be answered at once.
 ENTER_SECONDS = 0.25
 
+#: Browsers open connections in reserve while they load a page, and say nothing on them for a while:
+#: one would be a guest who comes and goes, and what it asks for at last would not be answered. So
+#: from a machine whose browser has asked for a part of the page since shortly before a connection
+#: came (its silence included), that connection is waited for this long: Chromium keeps an unused
+#: one for 10 s.
+RESERVE_SECONDS = 12.0
+LOADING_SECONDS = ENTER_SECONDS + 0.1
+
 #: Who has begun a first line is waited for this long: as a person's terminal sends whole lines,
 #: half a line is a program's, cut by the network. Then it is taken for plain text.
 FIRST_LINE_SECONDS = 5.0

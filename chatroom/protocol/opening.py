@@ -9,7 +9,7 @@ from chatroom.protocol.plain.render import PLAIN
 from chatroom.protocol.plain.session import PlainSession
 from chatroom.protocol.requests import Draft, Ending, Hello, Speaks
 from chatroom.protocol.session import Session, Visit, Wait, WayIn
-from chatroom.settings import ENTER_SECONDS, FIRST_LINE_SECONDS, MAX_LINE_BYTES
+from chatroom.settings import ENTER_SECONDS, FIRST_LINE_SECONDS, MAX_LINE_BYTES, RESERVE_SECONDS
 
 
 class Opening:
@@ -22,13 +22,23 @@ class Opening:
     (a browser's request, say) is turned away without a word in the room.
     """
 
-    __slots__ = ("_drafts", "_entered", "_head", "_visit", "_ways", "successor", "wait")
+    __slots__ = (
+        "_drafts",
+        "_entered",
+        "_head",
+        "_reserved",
+        "_visit",
+        "_ways",
+        "successor",
+        "wait",
+    )
 
     def __init__(self, visit: Visit, ways: Sequence[WayIn]) -> None:
         self._visit = visit
         self._ways = ways
         self._head = b""
         self._entered = False
+        self._reserved = False  # it may be a connection that a browser has opened in reserve
         self._drafts: list[Draft] = []
         self.wait: Wait | None = Wait(ENTER_SECONDS)
         self.successor: Session | None = None
@@ -56,6 +66,10 @@ class Opening:
             self._go_on(PlainSession(self._visit, entered=self._entered))
 
     def expire(self) -> None:
+        if not self._reserved and self._may_be_reserve():
+            self._reserved = True
+            self.wait = Wait(RESERVE_SECONDS)
+            return
         self.wait = None
         self._entered = True
         self._drafts += (Speaks(PLAIN), Hello(strict=False))
@@ -63,6 +77,10 @@ class Opening:
     def drafts(self) -> Sequence[Draft]:
         drafts, self._drafts = self._drafts, []
         return drafts
+
+    def _may_be_reserve(self) -> bool:
+        site = self._visit.site
+        return not self._head and site is not None and site.is_loading(self._visit.peer)
 
     def _decide(self, way: WayIn) -> None:
         if self._entered and not way.late:

@@ -21,6 +21,7 @@ class WebRequest:
     path: str  #: without the query, not decoded
     headers: Mapping[str, str]  #: names in lower case; several of a name are joined by ", "
     local: bool  #: it comes from this machine
+    peer: str = ""  #: whose it is: `127.0.0.1:50312`
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,6 @@ class Site(Protocol):
 
     def refuse_socket(self, request: WebRequest) -> WebResponse | None:
         """Why `request` may not become a WebSocket; None if it may."""
+
+    def is_loading(self, peer: str) -> bool:
+        """Whether a browser on the machine of `peer` is just loading the page."""

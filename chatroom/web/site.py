@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chatroom.web.contract import SOCKET_PATH, UPGRADE_HEADERS, WebRequest, WebResponse
 from chatroom.web.files import WebFile, load_page
 from chatroom.web.health import answer_health
+from chatroom.web.loading import Loading
 from chatroom.web.metrics import answer_metrics
 from chatroom.web.names import Names
 
@@ -47,6 +48,7 @@ class RoomSite:
         self._open_figures = open_figures
         self._names = Names() if settings is None else Names(settings.hosts, settings.origins)
         self._page: Mapping[str, WebFile] = {} if settings is None else load_page(page)
+        self._loading = Loading()
         self._figures: dict[str, Callable[[], WebResponse]] = {
             "/healthz": lambda: answer_health(health())
         }
@@ -64,6 +66,7 @@ class RoomSite:
             return figures() if _is_local(request) else _NOT_LOCAL
         file = self._page.get(request.path)
         if file is not None:
+            self._loading.note(request)
             return file.respond(request)
         if request.path == SOCKET_PATH and self._web:
             return _NO_SOCKET
@@ -80,6 +83,10 @@ class RoomSite:
         if origin is not None and not self._names.lets_in(origin, request.headers.get("host", "")):
             return _FOREIGN
         return None
+
+    def is_loading(self, peer: str) -> bool:
+        """Whether a browser on the machine of `peer` is just loading the page."""
+        return self._loading.is_loading(peer)
 
     def _is_misdirected(self, request: WebRequest) -> bool:
         host = request.headers.get("host")

@@ -19,6 +19,7 @@ class PaperSite:
     """See `chatroom.web.contract.Site`. Answers everything, and keeps what it was asked."""
 
     refusal: WebResponse | None = None
+    loading: bool = False
     asked: list[WebRequest] = field(default_factory=list)
 
     def respond(self, request: WebRequest) -> WebResponse:
@@ -30,6 +31,10 @@ class PaperSite:
     def refuse_socket(self, request: WebRequest) -> WebResponse | None:
         self.asked.append(request)
         return self.refusal
+
+    def is_loading(self, peer: str) -> bool:
+        assert peer == "paper"
+        return self.loading
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import h11
 
 from chatroom.protocol.http.head import BadRequest
 from chatroom.web.contract import WebRequest
+
+if TYPE_CHECKING:
+    from chatroom.protocol.session import Visit
 
 #: A host, and perhaps a port, as `Host` and a target have them (RFC 9110, section 4.2.1).
 _AUTHORITY = re.compile(r"(?:[-A-Za-z0-9._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?\Z")
@@ -39,7 +43,7 @@ class Parsed:
         return {token.strip() for token in value.split(",")}
 
 
-def parse_request(head: bytes, *, local: bool) -> Parsed:
+def parse_request(head: bytes, visit: Visit) -> Parsed:
     """The request of a whole head. Raises `BadRequest`: also for one with a body, as none is ever
     read, and what would follow could not be told from it.
     """
@@ -63,7 +67,7 @@ def parse_request(head: bytes, *, local: bool) -> Parsed:
         if not _AUTHORITY.match(host):
             raise BadRequest(400, "The host is none.")
         headers["host"] = host
-    web = WebRequest(event.method.decode("ascii"), target, headers, local)
+    web = WebRequest(event.method.decode("ascii"), target, headers, visit.local, visit.peer)
     return Parsed(web, head, event.http_version)
 
 

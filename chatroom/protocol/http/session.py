@@ -69,7 +69,7 @@ class HttpSession:
         try:
             head = self._heads.take()
             if head is not None:
-                self._answer(parse_request(head, local=self._visit.local))
+                self._answer(parse_request(head, self._visit))
         except BadRequest as error:
             refusal = WebResponse(error.status, f"{error.text}\n".encode())
             head_only = head is not None and head.startswith(b"HEAD ")

@@ -7,7 +7,8 @@ import pytest
 from chatroom.protocol.http.way import HttpWay
 from chatroom.protocol.plain.render import PLAIN
 from chatroom.protocol.requests import Hello, Request, Speaks
-from tests.web.exchange import Exchange, exchange
+from chatroom.settings import RESERVE_SECONDS
+from tests.web.exchange import Exchange, PaperSite, asks, exchange
 
 #: What a page's script would have the visitor say.
 _TALK = b"\n/nick mallory\nhello\n/me waves\n/json {}\n" * 20
@@ -94,6 +95,31 @@ def test_who_is_in_the_room_already_is_turned_away_without_a_word(data: bytes) -
     assert [type(draft).__name__ for draft in late.drafts] == ["Speaks", "Hello"]
     late.feed(data + _TALK)
     assert [type(draft).__name__ for draft in late.drafts[2:]] == ["Ending"]
+
+
+def test_a_connection_that_a_browser_keeps_in_reserve_is_no_guest() -> None:
+    reserve = Exchange(PaperSite(loading=True))
+    reserve.expire()
+    assert reserve.drafts == []
+    assert reserve.session.wait is not None
+    assert reserve.session.wait.seconds == RESERVE_SECONDS
+    reserve.feed(asks("/style.css"))
+    assert reserve.response.body == b"body of /style.css"
+    reserve.assert_silent()
+
+
+def test_it_is_one_if_it_stays_silent_and_talks_as_everybody_else() -> None:
+    silent = Exchange(PaperSite(loading=True))
+    silent.expire()
+    silent.expire()
+    assert silent.drafts == [Speaks(PLAIN), Hello(strict=False)]
+    talker = Exchange(PaperSite(loading=True))
+    talker.expire()
+    talker.feed(b"hello\n")
+    assert talker.drafts[2:] == [Request("message", "hello")]
+    begun = Exchange(PaperSite(loading=True))
+    begun.feed(b"hel").expire()
+    assert begun.drafts == [Speaks(PLAIN), Hello(strict=False)]
 
 
 def test_a_request_line_that_drips_longer_than_it_is_waited_for_is_no_talk() -> None:
