@@ -145,6 +145,10 @@ DRAINED_BYTES = 256 * 1024
 #: is closed with `slow_reader`. 64 readers at their own limit, or 1,000 of the longest answers.
 MEMORY_BUDGET_BYTES = 256 * 1024 * 1024
 
+#: An event that has waited for the disk for so long says that the disk does not keep up: `/healthz`
+#: turns 503. A commit takes milliseconds; acks are refused after some seconds more.
+BEHIND_SECONDS = 2.0
+
 #: A reader that has taken nothing for so long does not read: with more than its limit waiting it is
 #: closed, and nobody's talk waits for it. Longer than a collector's pause or a lost packet's timer.
 STALL_SECONDS = 0.5

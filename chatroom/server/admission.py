@@ -49,6 +49,9 @@ class Admission:
 
     def let_in(self, connection: Connection, hello: Hello) -> None:
         """A client enters, or goes on under another format if it is in the room already."""
+        if self._room.closing:
+            self._endings.end(connection, CloseReason.SHUTDOWN)
+            return
         outcome = self._name(connection, hello)
         if outcome.refused is not None:
             self._refuse(connection, outcome.refused)

@@ -44,6 +44,8 @@ class Clients:
         self._nursery = nursery
         self._visit = visit
         self._limit = limit
+        self._leaving: set[Connection] = set()
+        self._all_gone = trio.Event()
 
     def take(self, sock: socket.socket, peer: str, local: bool) -> None:
         """Serve a newcomer. Never blocks or raises."""
@@ -61,10 +63,15 @@ class Clients:
         staying = self._parts.counters.accepted - self._parts.endings.counts.total()
         return staying >= self._limit
 
-    def stop_reading(self) -> None:
-        """Nothing more is taken from any of them."""
-        for connection in self._parts.connections:
+    async def end_all(self) -> None:
+        """Take nothing more from any of them, and wait until all have ended. Who comes after that
+        is still answered, but not let in: who asks for the server's health is told that it drains.
+        """
+        leaving = self._leaving = set(self._parts.connections)
+        for connection in leaving:
             connection.stop_reading()
+        if leaving:
+            await self._all_gone.wait()
 
     async def _serve(self, transport: Transport, connection: Connection, session: Session) -> None:
         """The one exception boundary of a connection: what gets here is a fault of ours, and ends
@@ -79,5 +86,12 @@ class Clients:
             ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
             await self._parts.intake.take(connection, [ending])
         finally:
-            self._parts.connections.discard(connection)
+            self._forget(connection)
             self._parts.counters.ended_received_bytes += connection.received_bytes
+
+    def _forget(self, connection: Connection) -> None:
+        self._parts.connections.discard(connection)
+        if connection in self._leaving:
+            self._leaving.discard(connection)
+            if not self._leaving:
+                self._all_gone.set()

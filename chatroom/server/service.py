@@ -19,14 +19,16 @@ from chatroom.protocol.moldudp64 import largest_message
 from chatroom.protocol.session import Visit
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
+from chatroom.server import families
 from chatroom.server.acceptor import Acceptor
 from chatroom.server.clients import Clients
-from chatroom.server.figures import Figures
+from chatroom.server.figures import Figures, Source
 from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import Parts, assemble
 from chatroom.settings import (
+    BEHIND_SECONDS,
     LOBBY_CONNECTIONS,
     MAX_ANSWER_BYTES,
     MAX_EVENT_BYTES,
@@ -98,7 +100,18 @@ class Service:
         )
 
     def _health(self) -> Mapping[str, object]:
-        return {"status": "draining" if self.draining else "ok"}
+        """Whether the room takes messages, and stores them. Called in any thread."""
+        if self.draining:
+            return {"status": "draining"}
+        journal = self._journal.statistics()
+        if journal.failure is not None:
+            return {"status": "not_stored", "reason": journal.failure}
+        if journal.behind_seconds > BEHIND_SECONDS:
+            return {
+                "status": "behind",
+                "reason": f"the disk is {journal.behind_seconds:.1f} s late",
+            }
+        return {"status": "ok"}
 
     @property
     def draining(self) -> bool:
@@ -127,21 +140,19 @@ class Service:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
                 mode = self._mode(parts, shared, connections)
-                clients = self._clients(parts, mode, connections)
-                async with trio.open_nursery() as accepting:
-                    self._listen(listeners, accepting, clients)
-                    where = {} if feed is None else feed.description()
-                    self._log("ready", tcp=",".join(self.addresses), **where)
-                    task_status.started(self)
-                    await self._draining.wait()
-                    accepting.cancel_scope.cancel()
+                clients = self._clients(parts, mode, feed, connections)
+                self._listen(listeners, connections, clients)
+                where = {} if feed is None else feed.description()
+                self._log("ready", tcp=",".join(self.addresses), **where)
+                task_status.started(self)
+                await self._draining.wait()
+                self._log("draining", grace_seconds=self.settings.grace_seconds)
+                with trio.move_on_after(self.settings.grace_seconds):
+                    parts.dispatcher.close()
+                    await clients.end_all()
                 if self.settings.unix_path is not None:
                     remove_unix(self.settings.unix_path)
-                self._log("draining", grace_seconds=self.settings.grace_seconds)
-                parts.dispatcher.close()
-                clients.stop_reading()
-                grace_seconds = self.settings.grace_seconds
-                connections.cancel_scope.deadline = trio.current_time() + grace_seconds
+                connections.cancel_scope.cancel()  # the acceptors too
             if feed is not None:
                 await feed.end()
             house.cancel_scope.cancel()
@@ -192,9 +203,21 @@ class Service:
             return ThreadMode(self.settings, parts.intake, shared, report_slow)
         return EpollMode(nursery, parts.intake, shared, report_slow)
 
-    def _clients(self, parts: Parts, mode: Mode, nursery: trio.Nursery) -> Clients:
+    def _sources(self, parts: Parts, feed: Feed | None) -> list[Source]:
+        sources: list[Source] = [
+            lambda: families.of_connections(parts),
+            lambda: families.of_the_room(self._room, parts),
+            lambda: families.of_the_journal(self._journal.statistics()),
+        ]
+        if feed is not None:
+            sources.append(lambda: families.of_the_feed(feed.statistics()))
+        return sources
+
+    def _clients(
+        self, parts: Parts, mode: Mode, feed: Feed | None, nursery: trio.Nursery
+    ) -> Clients:
         web = self.settings.web
-        figures = Figures(self._room, self._journal, parts)
+        figures = Figures(self._sources(parts, feed))
         site = RoomSite(
             web,
             open_figures=self.settings.open_figures,
