@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,33 +19,17 @@ from typing import Any
 import pytest
 
 from loadtest.namespaces import Cable, Side, cable, forbidden
-
-PATIENCE_SECONDS = 20
-
-
-@contextmanager
-def running(command: Sequence[str], ready: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, from when it has said `ready` on stderr; ended by SIGINT."""
-    with log.open("wb") as stderr, subprocess.Popen(command, stderr=stderr) as process:
-        try:
-            deadline = time.monotonic() + PATIENCE_SECONDS
-            while ready not in log.read_text():
-                assert process.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.01)  # until the condition holds
-            yield process
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(PATIENCE_SECONDS)
+from loadtest.started import started
 
 
 @contextmanager
-def served(link: Cable, directory: Path, *options: str) -> Iterator[None]:
+def served(link: Cable, *options: str) -> Iterator[None]:
     """A room at the near end."""
     near = link.near
     serve = [sys.executable, "-m", "chatroom", "serve", "--journal", ":memory:", *options]
     serve += ["--host", near.address, "--multicast-interface", near.interface]
-    with running(near.command(serve), " ready ", directory / "serve.log"):
+    with started(near.command(serve)) as server:
+        server.wait_for(" ready ")
         yield
 
 
@@ -68,11 +49,9 @@ def swarm(link: Cable, *options: str) -> dict[str, Any]:
 if not forbidden():
 
     @pytest.mark.parametrize("group", ["239.255.90.9:9010", "[ff15::9009]:9010"])
-    def test_a_tenth_lost_between_two_hosts_and_every_event_arrives(
-        tmp_path: Path, group: str
-    ) -> None:
+    def test_a_tenth_lost_between_two_hosts_and_every_event_arrives(group: str) -> None:
         pace = ("--bots", "5", "--rate", "400", "--warmup", "0.1", "--duration", "0.7")
-        with cable(loss_percent=10) as link, served(link, tmp_path, "--multicast", group):
+        with cable(loss_percent=10) as link, served(link, "--multicast", group):
             result = swarm(link, *pace, "--group", group)
 
         assert result["audit"]["faults"]["lost"] == 0
@@ -86,7 +65,7 @@ if not forbidden():
         assert shutil.which("tshark"), "the README's test command installs tshark"
         with cable(loss_percent=0) as link:
             capture = tmp_path / "feed.pcap"
-            with capturing(link.far, capture), served(link, tmp_path):
+            with capturing(link.far, capture), served(link):
                 result = swarm(
                     link, "--bots", "1", "--rate", "300", "--warmup", "0.2", "--duration", "0.7"
                 )
@@ -103,24 +82,23 @@ if not forbidden():
             numbers = [int(number) for number in packet["msgseq"].split(",") if number]
             assert numbers == list(range(expected, expected + count))
             expected += count
-        assert packets[-1]["count"] == "65535"  # the end of the session
+        assert packets[-1]["count"] == END_OF_SESSION  # the end of the session
         assert expected > 200
         assert all(packet["faults"] == "" for packet in packets)
 
 
-END_OF_SESSION = re.compile(rb"[A-Z0-9]{10}.{8}\xff\xff", re.DOTALL)
+END_OF_SESSION = "65535"  # the count of a packet that says so
 
 
 @contextmanager
 def capturing(side: Side, file: Path) -> Iterator[None]:
-    """Capture what arrives on UDP port 9010, until the end of the session was written."""
-    command = ["tshark", "-q", "-i", side.interface, "-f", "udp port 9010", "-w", str(file)]
-    with running(side.command(command), "Capturing on", file.with_suffix(".log")):
+    """Capture what arrives on UDP port 9010, until the end of the session was seen."""
+    command = ["tshark", "-l", "-P", "-i", side.interface, "-f", "udp port 9010", "-w", str(file)]
+    command += ["-d", "udp.port==9010,moldudp64", "-T", "fields", "-e", "moldudp64.count"]
+    with started(side.command(command)) as capture:
+        capture.wait_for("Capturing on")
         yield
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not file.exists() or not END_OF_SESSION.search(file.read_bytes()):
-            assert time.monotonic() < deadline, "the end of the session was not captured"
-            time.sleep(0.05)  # until the capture is on the disk
+        capture.wait_for(END_OF_SESSION)
 
 
 FIELDS = {
