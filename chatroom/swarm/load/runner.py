@@ -38,7 +38,7 @@ QUIET_US = 1_500_000
 DRAIN_US = 30_000_000
 
 #: How long the server may take to let everyone go; then the connections are just closed.
-LEAVE_US = 2_000_000
+LEAVE_US = 5_000_000
 
 
 class Measured(msgspec.Struct):
