@@ -33,6 +33,8 @@ class TcpBot:
         greeting: the first bytes to send.
     """
 
+    is_greeted = True  #: is its greeting what is sent first?
+
     def __init__(
         self, name: str, poller: Poller, address: tuple[int, Any], greeting: bytes
     ) -> None:
@@ -123,7 +125,7 @@ class TcpBot:
         self._poller.change(self._socket.fileno(), self.read_now)
         self._receive_into = self._socket.recv_into
         greeting, self._backlog = bytes(self._backlog), bytearray()
-        self.entered = True
+        self.entered = self.is_greeted
         if greeting:
             self._send(greeting)
 

@@ -25,6 +25,8 @@ _RECEIVED = VIEW[ROOM_BYTES:-1]
 class WebSocketBot(TcpBot):
     """See `TcpBot`; the greeting goes in the first frame, once the WebSocket is open."""
 
+    is_greeted = False  # the handshake comes first
+
     def __init__(
         self, name: str, poller: Poller, address: tuple[int, Any], greeting: bytes
     ) -> None:
@@ -82,6 +84,7 @@ class WebSocketBot(TcpBot):
         if rest is None:
             return _RECEIVED[:0] if count else None
         self._handshake = None
+        self.entered = True
         self.say(self._hello)
         if self._held:
             self.say(self._held)

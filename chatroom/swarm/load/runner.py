@@ -167,7 +167,7 @@ class Runner:
                     " does --format fit it?"
                 )
             if caller is not None and now >= next_us:
-                self.talk.say([now])
+                self.talk.call_the_roll(now)
                 self._start_the_caller()
                 next_us = now + TICK_US
             self._poller.wake_at(max(next_us, now + 1_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from chatroom.swarm.audit.transcript import Transcript
+from chatroom.swarm.audit.transcript import ROLL_CALLER, Transcript
 from chatroom.swarm.bots.poller import now_us
 from chatroom.swarm.bots.tcp import TcpBot
 from chatroom.swarm.figures.timeline import Timeline
@@ -57,6 +57,16 @@ class Talk:
             # What the kernel does not take now is the server's doing, not a lag of ours.
             bot.say(requests)
             self._note(share, at_us)
+
+    def call_the_roll(self, due_us: int) -> None:
+        """Send a message of the first talker and of nobody else: the witness may not be in the
+        room yet, and must hear everything that the others say.
+        """
+        self.total += 1
+        requests = self._write(ROLL_CALLER, [due_us])
+        at_us = now_us()
+        self.talkers[ROLL_CALLER].say(requests)
+        self._note([due_us], at_us)
 
     def _write(self, talker: int, dues: Sequence[int]) -> bytes:
         """The requests for one talker's messages."""

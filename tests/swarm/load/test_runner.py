@@ -61,6 +61,19 @@ async def test_everyone_leaves_in_order_and_nobody_counts_as_lost() -> None:
     assert not result.errors
 
 
+async def test_only_the_first_talker_calls_the_roll() -> None:
+    # What the others said before the witness was in the room would be lost to it.
+    said: list[bytes] = []
+
+    def deaf_at_first(number: int, line: bytes) -> list[bytes]:
+        said.append(line)
+        return [] if number < 3 else [line]
+
+    result = await load(FakeRoom(deaf_at_first, victim=0), talkers=4)
+    assert result.audit.clean(), result.audit
+    assert all(b":0000:" in line for line in said[:4])
+
+
 async def test_a_server_that_lets_nobody_go_is_left_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
