@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ import trio
 from chatroom.errors import ChatroomError
 from chatroom.swarm.bots.poller import Poller
 from chatroom.swarm.figures.result import EXIT_CODES, RunOutcome, RunResult
+from chatroom.swarm.figures.status import Phase
 from chatroom.swarm.figures.threshold import parse_threshold
 from chatroom.swarm.load.load import Load
 from chatroom.swarm.load.runner import Runner
@@ -103,7 +105,7 @@ async def test_a_closed_loop_on_web_sockets_keeps_its_messages_in_flight() -> No
 
 async def test_a_fault_on_a_web_socket_is_found_and_named() -> None:
     result = await load(FakeWebRoom(drop, victim=2), dialect="ws")
-    assert (result.audit.faults.lost, result.audit.faults.total()) == (1, 1)
+    assert (result.audit.faults.lost, result.audit.faults.total()) == (1, 1), result
     assert [reader.name for reader in result.audit.worst] == ["listener 2"]
 
 
@@ -140,6 +142,23 @@ async def test_by_the_clock_the_swarm_never_sleeps_over_the_next_message(
     await load(FakeRoom(), rate=50, duration_seconds=0.5)  # with ticks in between
     assert len(slept_until) > 25
     assert all(at_us is not None and at_us <= next_us for at_us, next_us in slept_until)
+
+
+async def test_what_was_due_is_said_even_by_a_process_that_had_no_turn_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load_until = Runner._load_until
+
+    async def sleep_over(runner: Runner, stop_us: int) -> None:
+        if runner.phase is Phase.MEASURING:
+            await load_until(runner, stop_us)
+        else:
+            time.sleep(0.4)  # noqa: ASYNC251 - all of the warm-up and of the measured time
+
+    monkeypatch.setattr(Runner, "_load_until", sleep_over)
+    result = await load(FakeRoom())
+    assert result.sent == 150
+    assert result.audit.clean(), result.audit
 
 
 async def test_without_a_witness_the_run_ends_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
