@@ -35,7 +35,7 @@ class WebResponse:
 
 
 class Site(Protocol):
-    """What is behind HTTP. Both may be called from any thread, and never block or raise."""
+    """What is behind HTTP. All may be called from any thread, and never block or raise."""
 
     def respond(self, request: WebRequest) -> WebResponse:
         """The answer to a GET or a HEAD; of a HEAD the body is not sent."""
