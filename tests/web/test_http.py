@@ -125,7 +125,7 @@ async def test_without_web_only_health_is_answered_and_the_hole_stays_closed(
     )
     assert [answer.status for answer in answers] == [404, 404, 200]
     (answer,) = await _answers(house, asks("/", "Content-Length: 6", method="POST") + b"hello\n")
-    assert answer.status == 413
+    assert answer.status == 405
     await _assert_heard_nothing(witness)
 
 

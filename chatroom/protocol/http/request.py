@@ -27,11 +27,15 @@ class Parsed:
     web: WebRequest
     head: bytes
     http_version: bytes
+    has_body: bool
 
     @property
     def keeps_alive(self) -> bool:
-        """Whether another request may follow. HTTP/1.0 would have to ask for it, and need not."""
-        return self.http_version > b"1.0" and "close" not in self._tokens("connection")
+        """Whether another request may follow. HTTP/1.0 would have to ask for it, and need not. No
+        body is ever read, so nothing can follow one.
+        """
+        persistent = self.http_version > b"1.0" and "close" not in self._tokens("connection")
+        return persistent and not self.has_body
 
     @property
     def wants_socket(self) -> bool:
@@ -44,9 +48,7 @@ class Parsed:
 
 
 def parse_request(head: bytes, visit: Visit) -> Parsed:
-    """The request of a whole head. Raises `BadRequest`: also for one with a body, as none is ever
-    read, and what would follow could not be told from it.
-    """
+    """The request of a whole head. Raises `BadRequest`."""
     # A reader of its own for each request: the library's states would only repeat the session's.
     reader = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head))
     reader.receive_data(head)
@@ -58,7 +60,7 @@ def parse_request(head: bytes, visit: Visit) -> Parsed:
     if event.http_version[:1] != b"1":
         raise BadRequest(505, "This is HTTP/1.1.")
     headers = _headers(event)
-    _refuse_body(head, event.http_version, headers)
+    has_body = _has_body(head, event.http_version, headers)
     target, host = _target(event.target.decode("ascii"))
     host = host or headers.get("host")
     if host is None and event.http_version != b"1.0":
@@ -68,7 +70,7 @@ def parse_request(head: bytes, visit: Visit) -> Parsed:
             raise BadRequest(400, "The host is none.")
         headers["host"] = host
     web = WebRequest(event.method.decode("ascii"), target, headers, visit.local, visit.peer)
-    return Parsed(web, head, event.http_version)
+    return Parsed(web, head, event.http_version, has_body)
 
 
 def _headers(event: h11.Request) -> dict[str, str]:
@@ -79,19 +81,18 @@ def _headers(event: h11.Request) -> dict[str, str]:
     return headers
 
 
-def _refuse_body(head: bytes, http_version: bytes, headers: dict[str, str]) -> None:
+def _has_body(head: bytes, http_version: bytes, headers: dict[str, str]) -> bool:
     length = headers.get("content-length")
     if "transfer-encoding" in headers:
         if length is not None or http_version == b"1.0":
             raise BadRequest(400, "It is not certain how long the body is.")
-        raise BadRequest(413, "A request has no body here.")
+        return True
     if length is None:
-        return
+        return False
     # The library takes equal lengths for one.
     if len(_LENGTH.findall(head)) > 1 or not _is_only_length(head, length):
         raise BadRequest(400, "It is not certain how long the body is.")
-    if length.strip("0"):
-        raise BadRequest(413, "A request has no body here.")
+    return bool(length.strip("0"))
 
 
 def _is_only_length(head: bytes, length: str) -> bool:

@@ -19,6 +19,7 @@ HTTP = Silent("http")
 
 _NOT_FOUND = WebResponse(404, b"There is nothing here.\n")
 _NOT_ALLOWED = WebResponse(405, b"Only GET and HEAD.\n", headers={"Allow": "GET, HEAD"})
+_NO_BODY = WebResponse(413, b"A request has no body here.\n")
 _TOO_LATE = WebResponse(408, b"The request has not come to its end in time.\n")
 
 
@@ -92,6 +93,8 @@ class HttpSession:
         web, site = request.web, self._visit.site
         if web.method not in ("GET", "HEAD"):
             return _NOT_ALLOWED
+        if request.has_body:
+            return _NO_BODY
         if site is None:
             return _NOT_FOUND
         if web.path != SOCKET_PATH or web.method == "HEAD" or not request.wants_socket:
