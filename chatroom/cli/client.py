@@ -10,7 +10,7 @@ import typer
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
-    from chatroom.client.standing import Wishes
+    from chatroom.client.options import ConnectOptions
 
 
 class ClientMode(StrEnum):
@@ -113,7 +113,7 @@ def client(
 
     import trio
 
-    from chatroom.client.standing import Wishes
+    from chatroom.client.options import ConnectOptions
     from chatroom.client.terminal.streams import open_standard_streams
 
     open_standard_streams()
@@ -121,10 +121,10 @@ def client(
     if mode is ClientMode.multicast:
         if message is not None:
             raise typer.BadParameter("the feed is to listen only: leave MESSAGE or --mode out")
-        from chatroom.cli.listening import ListeningWishes, listen_to_feed
+        from chatroom.cli.listening import ListeningOptions, listen_to_feed
 
         listen_to_feed(
-            ListeningWishes(port, group, interface, request, start),
+            ListeningOptions(port, group, interface, request, start),
             on_terminal=on_terminal,
             color=not no_color,
             json=json,
@@ -132,18 +132,20 @@ def client(
         return
     if retry is None and not on_terminal:
         retry = 30.0
-    wishes = partial(Wishes, host=host, port=port, nick=nick, resume=True, give_up_seconds=retry)
+    options_of = partial(
+        ConnectOptions, host=host, port=port, nick=nick, resume=True, give_up_seconds=retry
+    )
     if message is not None:
         from chatroom.client.terminal.pipe import say_once
 
-        trio.run(say_once, wishes(receive=False, presence=False), message)
+        trio.run(say_once, options_of(receive=False, presence=False), message)
     elif on_terminal:
-        _at_terminal(wishes(echo=True), color=not no_color, last=20 if last is None else last)
+        _at_terminal(options_of(echo=True), color=not no_color, last=20 if last is None else last)
     else:
         from chatroom.client.terminal.pipe import PipeSettings, converse_on_pipe
 
         settings = PipeSettings(json=json, last=last or 0, follow=follow)
-        status = trio.run(converse_on_pipe, wishes(), settings)
+        status = trio.run(converse_on_pipe, options_of(), settings)
         if status:
             raise typer.Exit(status)
 
@@ -157,7 +159,7 @@ def _on_terminal() -> bool:
     return os.isatty(STDIN) and os.isatty(STDOUT) and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _at_terminal(wishes: Wishes, *, color: bool, last: int) -> None:
+def _at_terminal(options: ConnectOptions, *, color: bool, last: int) -> None:
     import os
     from functools import partial
 
@@ -167,4 +169,4 @@ def _at_terminal(wishes: Wishes, *, color: bool, last: int) -> None:
     from chatroom.client.terminal.conversation import converse
 
     colours = Colours.for_terminal(os.environ, wanted=color)
-    trio.run(partial(converse, wishes, colours=colours, last=last))
+    trio.run(partial(converse, options, colours=colours, last=last))

@@ -17,7 +17,7 @@ from chatroom.feed.listener import ListenOptions
 from chatroom.settings import DEFAULT_GROUP
 
 
-class ListeningWishes(NamedTuple):
+class ListeningOptions(NamedTuple):
     """The options, as typed."""
 
     tcp_port: int
@@ -55,9 +55,11 @@ class ListeningWishes(NamedTuple):
         )
 
 
-def listen_to_feed(wishes: ListeningWishes, *, on_terminal: bool, color: bool, json: bool) -> None:
+def listen_to_feed(
+    listening: ListeningOptions, *, on_terminal: bool, color: bool, json: bool
+) -> None:
     """Show or print the feed until its reader leaves. Raises `ChatroomError`."""
-    options = wishes.options()
+    options = listening.options()
     try:
         if on_terminal:
             from chatroom.client.feed.screen import listen_at_terminal

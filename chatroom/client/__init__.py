@@ -1,14 +1,15 @@
 """The client: `connect` for programs; the terminal is built on it, in `chatroom.client.terminal`.
 
-Reading order: `room` (what a program sees), `connecting`, `lifeline` (coming back), `connection`
-(one connection), `ledger` (what waits for an answer), `standing` (what resuming needs).
+Reading order: `room` (what a program sees), `connecting`, `reconnecting` (coming back),
+`connection` (one connection), `pending` (what waits for an answer), `resume` (what coming back
+needs), `transport` (how lines come and go).
 """
 
 from __future__ import annotations
 
 from chatroom.client.connecting import connect
-from chatroom.client.room import Receipt, Room, Statistics
-from chatroom.client.standing import Connected, Disconnected
+from chatroom.client.items import Connected, Disconnected
+from chatroom.client.room import Receipt, Room, RoomStatistics
 from chatroom.event import Gap
 
-__all__ = ["Connected", "Disconnected", "Gap", "Receipt", "Room", "Statistics", "connect"]
+__all__ = ["Connected", "Disconnected", "Gap", "Receipt", "Room", "RoomStatistics", "connect"]

@@ -7,12 +7,10 @@ from contextlib import asynccontextmanager
 
 import trio
 
-from chatroom.client.connection import Counts, Desk
-from chatroom.client.inbox import Inbox
-from chatroom.client.ledger import Ledger
-from chatroom.client.lifeline import Lifeline
+from chatroom.client.options import ConnectOptions
+from chatroom.client.reconnecting import Reconnector
 from chatroom.client.room import Room
-from chatroom.client.standing import Standing, Wishes
+from chatroom.client.state import ClientState
 from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
 
 #: Leaving waits this long for the last acks and for the server to close: more than a slow disk
@@ -62,7 +60,7 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     says goodbye. If the block raises or is cancelled, it says goodbye within `ABANDON_SECONDS`.
     What the block raises comes out as it is, not in an exception group.
     """
-    wishes = Wishes(
+    options = ConnectOptions(
         host=host,
         port=port,
         nick=nick,
@@ -77,37 +75,37 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
         inbox_limit_bytes=inbox_limit_bytes,
         heartbeat_seconds=heartbeat_seconds,
     )
-    async with open_room(wishes) as room:
+    async with open_room(options) as room:
         yield room
 
 
 @asynccontextmanager
-async def open_room(wishes: Wishes) -> AsyncIterator[Room]:
+async def open_room(options: ConnectOptions) -> AsyncIterator[Room]:
     """As `connect`, with the arguments in one value."""
-    desk = Desk(wishes, Standing(wishes), Ledger(), Inbox(wishes.inbox_limit_bytes), Counts())
-    lifeline = Lifeline(desk)
-    connection = await lifeline.open()
+    state = ClientState(options)
+    reconnector = Reconnector(state)
+    connection = await reconnector.open()
     raised: BaseException | None = None
     async with trio.open_nursery() as nursery:
         # Nothing to wait for: the connection is there, and what is asked before it runs is queued.
-        nursery.start_soon(lifeline.run, connection)  # noqa: ASYNC113
+        nursery.start_soon(reconnector.run, connection)  # noqa: ASYNC113
         try:
-            yield Room(desk, lifeline)
+            yield Room(state, reconnector)
         except BaseException as error:  # noqa: ASYNC103
             raised = error  # raised again below, where no nursery wraps it in a group
-        await _leave(desk, lifeline, abandon=raised is not None)
+        await _leave(state, reconnector, abandon=raised is not None)
         nursery.cancel_scope.cancel()
     if raised is not None:
         raise raised
 
 
-async def _leave(desk: Desk, lifeline: Lifeline, *, abandon: bool) -> None:
+async def _leave(state: ClientState, reconnector: Reconnector, *, abandon: bool) -> None:
     seconds = ABANDON_SECONDS if abandon else LEAVE_SECONDS
     with trio.move_on_after(seconds) as scope:
         scope.shield = True
-        if lifeline.connected and not abandon:
-            for statement in desk.ledger.statements():
+        if not abandon:
+            for statement in state.pending.statements():
                 await statement.answered.wait()
-        lifeline.leave()
-        if lifeline.connected:
-            await lifeline.ended.wait()
+        reconnector.leave()
+        if reconnector.connected:
+            await reconnector.ended.wait()

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 
 import trio
 
-from chatroom.client.errors import RoomError, from_code
-from chatroom.client.handshake import READ_BYTES, Entrance
-from chatroom.client.inbox import Inbox
-from chatroom.client.ledger import Ledger, Request
-from chatroom.client.lines import BadLine, HistoryPage, Skipped, parse
-from chatroom.client.standing import Connected, Disconnected, Standing, Wishes
+from chatroom.client.errors import NickTaken, RoomError, from_code
+from chatroom.client.handshake import Entered
+from chatroom.client.items import Connected, Item
+from chatroom.client.request import shown_nick
+from chatroom.client.state import ClientState
 from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Ack, Bye, Error, Help, Members, Pong, Presence, Welcome
 from chatroom.protocol.framing import LineTooLong
-
-Item = Event | Gap | Connected | Disconnected | Presence | Error
+from chatroom.protocol.jsonlines.parse import BadLine, HistoryPage, Skipped, parse
 
 _ANSWERS: dict[type, str] = {Members: "who", HistoryPage: "history", Pong: "ping"}
 
@@ -34,45 +32,19 @@ class Ending:
     text: str
 
 
-@dataclass(slots=True)
-class Counts:
-    """What `Room.statistics` tells, as it grows."""
-
-    events: int = 0
-    acked: int = 0
-    refused: int = 0
-    bytes_received: int = 0
-    reconnects: int = 0
-    missed: int = 0
-    left_out: int = 0
-
-
-@dataclass(slots=True)
-class Desk:
-    """What outlives a connection, and every connection works on."""
-
-    wishes: Wishes
-    standing: Standing
-    ledger: Ledger
-    inbox: Inbox[Item]
-    counts: Counts
-
-
 class Connection:
-    """Moves lines between a stream and the desk. `run` it once."""
+    """Moves lines between a transport and the state. `run` it once."""
 
-    def __init__(self, desk: Desk, entrance: Entrance, connected: Connected) -> None:
-        self._desk = desk
-        self._stream = entrance.stream
-        self._splitter = entrance.splitter
-        self._early_lines = entrance.lines
+    def __init__(self, state: ClientState, entered: Entered, connected: Connected) -> None:
+        self._state = state
+        self._transport = entered.transport
+        self._early_lines = entered.lines
         self._same_log = not connected.new_log
-        welcome = entrance.welcome
-        self._asked_after = welcome.after if isinstance(welcome.after, int) else desk.standing.after
-        self._untold = (
-            connected.missed
-        )  # until the first replayed line shows where they are missing
-        self._ending = Ending("lost", "the server went away")
+        welcome = entered.welcome
+        self._asked_after = welcome.after if isinstance(welcome.after, int) else state.resume.after
+        # Until the first replayed line shows where they are missing.
+        self._untold = connected.missed
+        self._ending: Ending | None = None
         self._work = trio.Event()
         self._reading_since = trio.current_time()
         self._paused = False
@@ -80,10 +52,13 @@ class Connection:
     def notify(self) -> None:
         """There is something to send, and an answer to wait for."""
         self._work.set()
-        self._desk.inbox.interrupt()
+        self._state.inbox.interrupt()
 
     async def run(self) -> Ending:
-        """Serve the connection until it ends, and say why it did. Closes the stream."""
+        """Serve the connection until it ends, and say why it did. Closes the transport.
+
+        Cancelled, it is closed at once; requests that were sent stay without an answer.
+        """
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write, nursery.cancel_scope)
@@ -91,22 +66,26 @@ class Connection:
                 await self._read()
                 nursery.cancel_scope.cancel()
         finally:
-            await trio.aclose_forcefully(self._stream)
-        return self._ending
+            await self._transport.aclose()
+        return self._ending or Ending("lost", self._transport.ending)
 
     # Reading
 
     async def _read(self) -> None:
-        desk = self._desk
+        state, transport = self._state, self._transport
+        received = transport.bytes_received
         try:
             self._take(self._early_lines)
-            while chunk := await self._stream.receive_some(READ_BYTES):
+            while (lines := await transport.receive()) is not None:
                 self._reading_since = trio.current_time()
-                desk.counts.bytes_received += len(chunk)
-                self._take(self._splitter.feed(bytes(chunk)))
-                while desk.inbox.full and not len(desk.ledger):
+                state.counts.bytes_received += transport.bytes_received - received
+                received = transport.bytes_received
+                self._take(lines)
+                if transport.replies_due:
+                    self._work.set()
+                while state.inbox.full and not len(state.pending):
                     self._paused = True
-                    await desk.inbox.wait_space()
+                    await state.inbox.wait_space()
                     self._paused = False
                     self._reading_since = trio.current_time()
         except (BadLine, LineTooLong) as error:
@@ -123,21 +102,21 @@ class Connection:
                 self._take_other(item)
 
     def _take_event(self, event: Event) -> None:
-        desk = self._desk
-        standing = desk.standing
+        state = self._state
+        resume = state.resume
         if self._untold:
             self._tell_missed(event.seq)
-        ours = desk.ledger.unconfirmed > 0 and desk.ledger.look_up(event)
+        ours = state.pending.unconfirmed > 0 and state.pending.look_up(event)
         # What is not new was asked for once more to find what became of a statement.
-        if not standing.arrived(event.seq) or (ours and not desk.wishes.echo):
+        if not resume.arrived(event.seq) or (ours and not state.options.echo):
             return
-        desk.counts.events += 1
-        if desk.wishes.receive:
+        state.counts.events += 1
+        if state.options.receive:
             # Without a question the reader stops after this chunk, so the inbox is over by one.
-            desk.inbox.append_event(event, may_leave_out=len(desk.ledger) > 0)
+            state.inbox.append_event(event, resume.log, may_leave_out=len(state.pending) > 0)
 
     def _take_other(self, item: object) -> None:
-        desk = self._desk
+        state = self._state
         match item:
             case Ack():
                 self._acked(item)
@@ -149,7 +128,7 @@ class Connection:
                 self._untold = 0
                 self._miss(item.first, item.last)
             case Skipped():
-                desk.standing.arrived(item.seq)
+                state.resume.arrived(item.seq)
             case Presence():
                 self._tell(item)
             case Bye():
@@ -159,11 +138,11 @@ class Connection:
 
     def _miss(self, first: int, last: int) -> None:
         """Tell of a hole, but for what of it was told before."""
-        desk = self._desk
-        first = max(first, desk.standing.after + 1)
+        state = self._state
+        first = max(first, state.resume.after + 1)
         if first <= last:
-            desk.standing.arrived(last)
-            desk.counts.missed += last - first + 1
+            state.resume.arrived(last)
+            state.counts.missed += last - first + 1
             self._tell(Gap(first, last))
 
     def _tell_missed(self, first_replayed: int) -> None:
@@ -173,28 +152,28 @@ class Connection:
         self._miss(self._asked_after + 1, last)
 
     def _tell(self, item: Item) -> None:
-        if self._desk.wishes.receive:
-            self._desk.inbox.append(item)
+        if self._state.options.receive:
+            self._state.inbox.append(item)
 
     def _answer(self, identity: str | None, answer: Members | HistoryPage | Pong) -> None:
-        request = self._desk.ledger.answered(identity, (_ANSWERS[type(answer)],))
+        request = self._state.pending.answered(identity, (_ANSWERS[type(answer)],))
         if request is not None:  # else who asked was cancelled meanwhile
             request.resolve(answer)
 
     def _acked(self, ack: Ack) -> None:
-        desk = self._desk
-        desk.standing.acked(ack.seq)
-        desk.counts.acked += 1
-        request = desk.ledger.acked(ack.id, ack.seq)
+        state = self._state
+        state.resume.acked(ack.seq)
+        state.counts.acked += 1
+        request = state.pending.acked(ack.id, ack.seq)
         if request is not None:
             if request.kind == "rename":
-                desk.standing.nick = str(request.fields["to"])
-                desk.standing.nick_chosen = True
+                asked = shown_nick(str(request.fields["to"]))
+                state.resume.renamed(ack.nick if isinstance(ack.nick, str) else asked)
             request.resolve(ack.seq)
 
     def _refused(self, error: Error) -> None:
-        request = self._desk.ledger.answered(error.id)
-        self._desk.counts.refused += 1
+        request = self._state.pending.answered(error.id)
+        self._state.counts.refused += 1
         if request is not None:
             request.fail(from_code(error.code, error.text))
         else:
@@ -203,13 +182,13 @@ class Connection:
     # Writing
 
     async def _write(self, scope: trio.CancelScope) -> None:
-        ledger = self._desk.ledger
+        pending, transport = self._state.pending, self._transport
         try:
-            if ledger.unconfirmed:
-                await self._settle()
+            if pending.unsettled and not await self._settle():
+                scope.cancel()
             while True:
-                while ledger.queued:
-                    await self._stream.send_all(ledger.take(self._desk.standing.after))
+                while pending.queued or transport.replies_due:
+                    await transport.send(pending.take(self._state.resume.after))
                 self._work = trio.Event()
                 await self._work.wait()
         except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
@@ -217,43 +196,63 @@ class Connection:
             # sees the end of the stream, or, if the peer is gone without one, the watch does.
             await trio.sleep_forever()
 
-    async def _settle(self) -> None:
-        """Find out which statements of the last connection the room has."""
-        standing, ledger = self._desk.standing, self._desk.ledger
-        heard: bool | None = None
-        after = ledger.lowest_unconfirmed()
+    async def _settle(self) -> bool:
+        """Find out which statements of the last connection the room has.
+
+        False: one was a rename, and its name is to be had by coming back once more.
+        """
+        resume, pending = self._state.resume, self._state.pending
+        heard: bool | None = None if pending.unconfirmed else False
+        after = pending.lowest_unconfirmed()
         if after is not None and self._same_log:
-            heard = await self._search(after, standing.welcome.seq if standing.welcome else 0)
-        ledger.settle(heard=heard)
+            heard = await self._search(after, resume.welcome.seq if resume.welcome else 0)
+        nick = pending.settle(heard=heard)
+        if nick is None:
+            return True
+        if nick == resume.nick:
+            resume.renamed(nick)
+            pending.name_taken(None)
+        elif resume.claim(nick):
+            self._ending = Ending("lost", f"coming back as {nick}")
+            return False
+        else:
+            pending.name_taken(NickTaken(f"the nick {nick} was yours, and is another's now"))
+        return True
 
     async def _search(self, after: int, last: int) -> bool | None:
         """Look through the history up to `last`: False if it has no hole, None if it has one."""
-        ledger = self._desk.ledger
+        pending = self._state.pending
         for _ in range(LOOK_UP_PAGES):
-            if after >= last or not ledger.unconfirmed:
+            if after >= last or not pending.unconfirmed:
                 return False
             page = await self._page_after(after)
             for event in page.events if page is not None else []:
                 if isinstance(event, Gap) or event.seq != after + 1:
                     return None
                 after = event.seq
-                if ledger.look_up(event):
-                    self._desk.standing.acked(event.seq)
+                if pending.look_up(event):
+                    self._state.resume.acked(event.seq)
             if page is None or not page.events:
                 return None
         return None
 
     async def _page_after(self, after: int) -> HistoryPage | None:
-        request = self._desk.ledger.add("history", after=after, limit=PAGE)
-        await self._stream.send_all(self._desk.ledger.take_only(request))
-        await request.answered.wait()
-        return request.answer if isinstance(request.answer, HistoryPage) else None
+        pending = self._state.pending
+        request = pending.add("history", {"after": after, "limit": PAGE}, placed=False)
+        try:
+            await self._transport.send(pending.take_only(request))
+            answer = await request.result()
+        except RoomError:
+            return None
+        finally:
+            pending.withdraw(request)  # it is of no use to the next connection
+        return answer if isinstance(answer, HistoryPage) else None
 
     # Noticing that nobody is there
 
     async def _watch(self, scope: trio.CancelScope) -> None:
         """Ask when nothing came for a while; end the connection when that is not answered."""
-        interval = self._desk.wishes.heartbeat_seconds
+        interval = self._state.options.heartbeat_seconds
         while True:
             silent_since = self._reading_since
             await trio.sleep_until(silent_since + interval)
@@ -261,27 +260,15 @@ class Connection:
                 if self._paused:
                     await trio.sleep(interval)
                 continue
-            request = self._desk.ledger.add("ping")
-            self.notify()
-            await trio.sleep(interval)
-            self._desk.ledger.withdraw(request)
+            await self._ask_for_a_sign(interval)
             if self._reading_since == silent_since and not self._paused:
                 self._ending = Ending("lost", f"the server has been silent for {2 * interval:g} s")
                 scope.cancel()
 
-
-async def asked(desk: Desk, request: Request) -> object:
-    """Wait for the answer of a queued request. Raises its `RoomError`.
-
-    Cancelled: a question is forgotten; a statement that waits in the queue is taken back and
-    nobody hears it; one that was handed to the socket may be heard, and is not said again.
-    """
-    try:
-        await request.answered.wait()
-    except trio.Cancelled:
-        desk.ledger.withdraw(request)
-        raise
-    error: RoomError | None = request.error
-    if error is not None:
-        raise error
-    return request.answer
+    async def _ask_for_a_sign(self, seconds: float) -> None:
+        request = self._state.pending.add("ping", {}, placed=False)
+        self.notify()
+        try:
+            await trio.sleep(seconds)
+        finally:
+            self._state.pending.withdraw(request)

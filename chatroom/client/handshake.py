@@ -2,81 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
 import trio
 
 from chatroom.client.errors import RoomClosed, RoomError, Unreachable, from_code
-from chatroom.client.lines import MAX_LINE_BYTES, BadLine, parse
+from chatroom.client.transport.address import Address
+from chatroom.client.transport.contract import Transport
 from chatroom.protocol.answers import Bye, Error, Welcome
-from chatroom.protocol.framing import LineSplitter, LineTooLong
+from chatroom.protocol.framing import LineTooLong
+from chatroom.protocol.jsonlines.parse import BadLine, parse
+from chatroom.protocol.jsonlines.write import hello_line
 
 #: A server on any network answers sooner; one that hangs is given up, and tried again later.
 HANDSHAKE_SECONDS = 10.0
 
-READ_BYTES = 65536
+Hello = Mapping[str, object]
 
 
 @dataclass(slots=True)
-class Entrance:
+class Entered:
     """A connection whose welcome has been read, and the lines that came with it."""
 
-    stream: trio.abc.Stream
-    splitter: LineSplitter
+    transport: Transport
     welcome: Welcome
     lines: list[bytes]
 
 
-async def enter(host: str, port: int, hello: dict[str, object]) -> Entrance:
+async def enter(address: Address, hello: Hello) -> Entered:
     """Connect to a server and say hello.
 
     Raises `Unreachable` if nothing answers there as a chatroom server does within
     `HANDSHAKE_SECONDS`, and the `RoomError` of its refusal, as `NickTaken`. Cancelled or failed,
     it leaves no connection behind.
     """
-    where = f"{host}:{port}"
     with trio.move_on_after(HANDSHAKE_SECONDS):
-        stream = await _dial(host, port, where)
+        transport = await address.connect()
         try:
-            return await greet(stream, hello, where)
+            return await greet(transport, hello, str(address))
         except BaseException:
-            await trio.aclose_forcefully(stream)
+            await transport.aclose()
             raise
-    raise Unreachable(f"no answer from {where} within {HANDSHAKE_SECONDS:.0f} s")
+    raise Unreachable(f"no answer from {address} within {HANDSHAKE_SECONDS:.0f} s")
 
 
-async def _dial(host: str, port: int, where: str) -> trio.SocketStream:
-    try:
-        return await trio.open_tcp_stream(host, port)
-    except ConnectionRefusedError as error:
-        raise _nothing_listens(where) from error
-    except (OSError, UnicodeError) as error:
-        # With several addresses Trio raises an OSError from a group of one error for each.
-        group = error.__cause__
-        if isinstance(group, BaseExceptionGroup) and group.subgroup(ConnectionRefusedError):
-            raise _nothing_listens(where) from error
-        raise Unreachable(f"cannot connect to {where}: {error}") from error
+async def greet(transport: Transport, hello: Hello, where: str) -> Entered:
+    """Say hello and read up to the welcome. Raises as `enter` does.
 
-
-def _nothing_listens(where: str) -> Unreachable:
-    return Unreachable(f"nothing listens at {where}: start a room there with `chatroom serve`")
-
-
-async def greet(stream: trio.abc.Stream, hello: dict[str, object], where: str) -> Entrance:
-    """Say hello on a connected stream and read up to the welcome. Raises as `enter` does.
-
-    Cancelled, the stream is in no known state: close it.
+    Cancelled, the transport is in no known state: close it.
     """
-    splitter = LineSplitter(MAX_LINE_BYTES)
     try:
-        await stream.send_all(b"/json " + msgspec.json.encode(hello) + b"\n")
-        while chunk := await stream.receive_some(READ_BYTES):
-            lines = splitter.feed(bytes(chunk))
+        await transport.send(hello_line(hello))
+        while (lines := await transport.receive()) is not None:
             for index, line in enumerate(lines):
                 welcome = _welcome(line)
-                if welcome is not None:
-                    return Entrance(stream, splitter, welcome, lines[index + 1 :])
+                if welcome is not None and _answers(welcome, hello):
+                    return Entered(transport, welcome, lines[index + 1 :])
     except (BadLine, LineTooLong) as error:
         raise Unreachable(f"what answers at {where} is no chatroom server: {error}") from error
     except (trio.BrokenResourceError, OSError) as error:
@@ -94,6 +77,15 @@ def _welcome(line: bytes) -> Welcome | None:
     if isinstance(answer, Bye):
         raise RoomClosed(answer.text, code=answer.reason)
     return answer if isinstance(answer, Welcome) else None
+
+
+def _answers(welcome: Welcome, hello: Hello) -> bool:
+    """Whether a welcome is for this hello. Over a WebSocket a hello that is slow to arrive finds a
+    guest, who has been welcomed already.
+    """
+    if "after" in hello and welcome.resumed is msgspec.UNSET:
+        return False
+    return not ("nick" in hello and welcome.nick.startswith("guest"))
 
 
 #: Refusals of a hello that a later try can overcome; the others would only be repeated.

@@ -22,6 +22,7 @@ class LeftOut:
 
     first: int
     last: int
+    log: int  #: the log that these numbers count in; see `ResumeState.log`
 
 
 class Inbox(Generic[T]):
@@ -53,18 +54,18 @@ class Inbox(Generic[T]):
         self._bytes += ITEM_BYTES
         self._arrived.set()
 
-    def append_event(self, event: Event, *, may_leave_out: bool) -> None:
-        """Add an event, or, if there is no space and it may be, leave it out."""
+    def append_event(self, event: Event, log: int, *, may_leave_out: bool) -> None:
+        """Add an event of a log, or, if there is no space and it may be, leave it out."""
         if self._bytes < self._limit_bytes or not may_leave_out:
             self._items.append(event)
             self._bytes += ITEM_BYTES + len(event.text)
             self._arrived.set()
             return
         newest = self._items[-1]
-        if isinstance(newest, LeftOut):
+        if isinstance(newest, LeftOut) and newest.log == log:
             newest.last = event.seq
         else:
-            self._items.append(LeftOut(event.seq, event.seq))
+            self._items.append(LeftOut(event.seq, event.seq, log))
             self._bytes += ITEM_BYTES
 
     def close(self) -> None:

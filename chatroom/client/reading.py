@@ -8,14 +8,22 @@ from typing import NoReturn
 
 import trio
 
-from chatroom.client.connection import Desk, Item
+from chatroom.client.backoff import delays
 from chatroom.client.errors import RoomClosed, RoomError
 from chatroom.client.inbox import LeftOut
-from chatroom.client.lines import HistoryPage
+from chatroom.client.items import Item
+from chatroom.client.state import ClientState
 from chatroom.event import PRESENCE_KINDS, Event, Gap
+from chatroom.protocol.jsonlines.parse import HistoryPage
 
 #: Events handed out in a row without letting other tasks run: about a tenth of a millisecond.
 IN_A_ROW = 64
+
+#: Refusals that only say "not now": the page is asked for again.
+NOT_NOW = frozenset({"too_fast", "history_unavailable", "unavailable"})
+
+#: But no longer than this: then the reader goes on, and is told of the hole.
+PATIENCE_SECONDS = 60.0
 
 
 class Reading:
@@ -27,11 +35,11 @@ class Reading:
 
     def __init__(
         self,
-        desk: Desk,
+        state: ClientState,
         page_after: Callable[[int], Awaitable[HistoryPage]],
         closed: Callable[[], RoomClosed | None],
     ) -> None:
-        self._desk = desk
+        self._state = state
         self._page_after = page_after
         self._closed = closed
         self._fetched: deque[Event | Gap | LeftOut] = deque()
@@ -39,7 +47,7 @@ class Reading:
         self._in_a_row = 0
 
     def __len__(self) -> int:
-        return len(self._desk.inbox) + len(self._fetched)
+        return len(self._state.inbox) + len(self._fetched)
 
     async def next(self) -> Item:
         """The next item. Raises `StopAsyncIteration` at the end, `RoomClosed` at a bad one.
@@ -67,7 +75,7 @@ class Reading:
                     return first
                 await self._fetch(first)
                 continue
-            item = await self._desk.inbox.pop()
+            item = await self._state.inbox.pop()
             if item is None:
                 self._raise_ending()
             if not isinstance(item, LeftOut):
@@ -81,20 +89,34 @@ class Reading:
         raise closed
 
     async def _fetch(self, left_out: LeftOut) -> None:
-        """Replace events that did not fit by a page of them from the room's history.
+        """Replace events that did not fit by a page of them from the room's history, or by a gap.
 
         Cancelled, they are still to be fetched.
         """
-        try:
-            page = await self._page_after(left_out.first - 1)
-        except RoomError:
-            page = HistoryPage([])
+        page = await self._page(left_out)
         fetched, following = self._chosen(page, left_out)
         self._fetched.popleft()
         if following <= left_out.last:
-            fetched.append(LeftOut(following, left_out.last))
+            fetched.append(LeftOut(following, left_out.last, left_out.log))
         self._fetched.extendleft(reversed(fetched))
-        self._desk.counts.left_out += following - left_out.first
+        self._state.counts.left_out += following - left_out.first
+
+    async def _page(self, left_out: LeftOut) -> HistoryPage:
+        """The page that begins with what was left out; an empty one if that cannot be had."""
+        give_up_at = trio.current_time() + PATIENCE_SECONDS
+        for delay in delays():
+            if left_out.log != self._state.resume.log:
+                break
+            try:
+                page = await self._page_after(left_out.first - 1)
+            except RoomError as error:
+                if error.code not in NOT_NOW or trio.current_time() + delay > give_up_at:
+                    break
+            else:
+                # While it was on its way the room may have begun another log, and answered of that.
+                return page if left_out.log == self._state.resume.log else HistoryPage([])
+            await trio.sleep(delay)
+        return HistoryPage([])
 
     def _chosen(
         self, page: HistoryPage, left_out: LeftOut
@@ -117,7 +139,7 @@ class Reading:
         return chosen, following
 
     def _wanted(self, event: Event) -> bool:
-        wishes = self._desk.wishes
-        if event.kind in PRESENCE_KINDS and not wishes.presence:
+        options = self._state.options
+        if event.kind in PRESENCE_KINDS and not options.presence:
             return False
-        return wishes.echo or event.nick != self._desk.standing.nick
+        return options.echo or event.nick != self._state.resume.nick

@@ -5,21 +5,19 @@ from __future__ import annotations
 import msgspec
 import trio
 
-from chatroom.client.connection import Desk, Item, asked
-from chatroom.client.ledger import Request
-from chatroom.client.lifeline import Lifeline
-from chatroom.client.lines import HistoryPage
+from chatroom.client.items import Item
 from chatroom.client.reading import Reading
+from chatroom.client.reconnecting import Reconnector
+from chatroom.client.request import PendingRequest
+from chatroom.client.state import ClientState
 from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Members
-
-#: Requests without an answer, at most: ten times what fills a fast connection to a near server.
-OUTSTANDING = 4096
+from chatroom.protocol.jsonlines.parse import HistoryPage
 
 PAGE = 1000
 
 
-class Statistics(msgspec.Struct, frozen=True):
+class RoomStatistics(msgspec.Struct, frozen=True):
     """A snapshot of what went over the connections of one `connect`."""
 
     events: int  #: received, each once
@@ -36,7 +34,7 @@ class Statistics(msgspec.Struct, frozen=True):
 class Receipt:
     """A statement on its way; the `seq` of its event once the room has it."""
 
-    def __init__(self, room: Room, request: Request) -> None:
+    def __init__(self, room: Room, request: PendingRequest) -> None:
         self._room = room
         self._request = request
 
@@ -58,67 +56,66 @@ class Room:
     read from, until somebody reads here.
     """
 
-    def __init__(self, desk: Desk, lifeline: Lifeline) -> None:
-        self._desk = desk
-        self._lifeline = lifeline
-        self._eased = trio.Event()
-        self._reading = Reading(desk, self._page_after, lambda: lifeline.closed)
+    def __init__(self, state: ClientState, reconnector: Reconnector) -> None:
+        self._state = state
+        self._reconnector = reconnector
+        self._reading = Reading(state, self._page_after, lambda: reconnector.closed)
 
     # What is true here
 
     @property
     def name(self) -> str:
         """What the server calls the room."""
-        welcome = self._desk.standing.welcome
+        welcome = self._state.resume.welcome
         return welcome.room if welcome is not None else ""
 
     @property
     def nick(self) -> str:
         """One's own nick, as the room knows it."""
-        return self._desk.standing.nick
+        return self._state.resume.nick
 
     @property
     def session(self) -> str:
         """The log that numbers count in; kept with `seq`, it lets a later run resume."""
-        return self._desk.standing.session or ""
+        return self._state.resume.session or ""
 
     @property
     def seq(self) -> int:
         """The newest number that has arrived here, read or not."""
-        return self._desk.standing.after
+        return self._state.resume.after
 
     @property
     def members(self) -> list[str]:
         """At most 100 members at the time of the latest welcome, the latest speakers first."""
-        welcome = self._desk.standing.welcome
+        welcome = self._state.resume.welcome
         return list(welcome.members) if welcome is not None else []
 
     @property
     def member_count(self) -> int:
         """How many were here at the time of the latest welcome."""
-        welcome = self._desk.standing.welcome
+        welcome = self._state.resume.welcome
         return welcome.member_count if welcome is not None else 0
 
     @property
     def text_limit_bytes(self) -> int:
         """The longest text that the room takes, in bytes of UTF-8."""
-        welcome = self._desk.standing.welcome
+        welcome = self._state.resume.welcome
         return welcome.limits.text if welcome is not None else 0
 
     @property
     def connected(self) -> bool:
         """Whether there is a connection at this moment."""
-        return self._lifeline.connected
+        return self._reconnector.connected
 
     @property
     def waiting(self) -> int:
         """Items that can be read without waiting, at least."""
         return len(self._reading)
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> RoomStatistics:
         """What has happened so far. Never blocks."""
-        counts, desk = self._desk.counts, self._desk
-        return Statistics(
+        counts, state = self._state.counts, self._state
+        return RoomStatistics(
             events=counts.events,
             acked=counts.acked,
             refused=counts.refused,
@@ -127,7 +124,7 @@ class Room:
             missed=counts.missed,
             left_out=counts.left_out,
             waiting=self.waiting,
-            outstanding=len(desk.ledger),
+            outstanding=len(state.pending),
         )
 
     # Saying things
@@ -158,8 +155,7 @@ class Room:
         For programs that keep many in flight, in order. Raises `trio.WouldBlock` with 4,096
         requests outstanding, and `RoomClosed`.
         """
-        if len(self._desk.ledger) >= OUTSTANDING:
-            raise trio.WouldBlock
+        self._state.pending.take_place_nowait()
         return Receipt(self, self._queue("message", text=text))
 
     async def rename(self, nick: str) -> int:
@@ -169,7 +165,7 @@ class Room:
         """
         return await self._seq_of(await self._ask("rename", to=nick))
 
-    async def _seq_of(self, request: Request) -> int:
+    async def _seq_of(self, request: PendingRequest) -> int:
         seq = await self._answer(request)
         assert isinstance(seq, int)
         return seq
@@ -210,24 +206,30 @@ class Room:
         await self._answer(await self._ask("ping"))
         return trio.current_time() - began
 
-    async def _ask(self, kind: str, **fields: str | int) -> Request:
-        while len(self._desk.ledger) >= OUTSTANDING:
-            self._eased = trio.Event()
-            await self._eased.wait()
+    async def _ask(self, kind: str, **fields: str | int) -> PendingRequest:
+        await self._state.pending.take_place()
         return self._queue(kind, **fields)
 
-    def _queue(self, kind: str, **fields: str | int) -> Request:
-        if self._lifeline.closed is not None:
-            raise self._lifeline.closed
-        request = self._desk.ledger.add(kind, **fields)
-        self._lifeline.notify()
+    def _queue(self, kind: str, **fields: str | int) -> PendingRequest:
+        """Queue a request that has its place."""
+        if self._reconnector.closed is not None:
+            self._state.pending.return_place()
+            raise self._reconnector.closed
+        request = self._state.pending.add(kind, fields, placed=True)
+        self._reconnector.notify()
         return request
 
-    async def _answer(self, request: Request) -> object:
+    async def _answer(self, request: PendingRequest) -> object:
+        """Wait for the answer of a queued request. Raises its `RoomError`.
+
+        Cancelled: a question is forgotten; a statement that waits in the queue is taken back and
+        nobody hears it; one that was handed to the socket may be heard, and is not said again.
+        """
         try:
-            return await asked(self._desk, request)
-        finally:
-            self._eased.set()
+            return await request.result()
+        except trio.Cancelled:
+            self._state.pending.withdraw(request)
+            raise
 
     # Reading
 

@@ -5,6 +5,7 @@ It keeps every event, replays, answers history, and can be told to misbehave.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ class FakeRoom:
         self.hellos: list[Line] = []
         #: Called with each request before it is carried out; True: it has dealt with it.
         self.before: Callable[[FakeConnection, Line], bool] = lambda connection, request: False
+        self.entered: Callable[[FakeConnection], None] = lambda connection: None
         self.mute = False  #: read nothing and say nothing, as a server that hangs
         self.port = 0
 
@@ -142,6 +144,7 @@ class FakeConnection:
         for item in [welcome, *replay]:
             self.send(item)
         room.connections.append(self)
+        room.entered(self)
 
     def carry_out(self, request: Line) -> None:
         """Do as a good server does."""
@@ -152,9 +155,10 @@ class FakeConnection:
                 event = room.happen(kind, self.nick, text=request["text"])
                 self.send({"kind": "ack", **answer, "seq": event["seq"]})
             case "rename":
-                event = room.happen("rename", self.nick, to=request["to"])
-                self.nick = request["to"]
-                self.send({"kind": "ack", **answer, "seq": event["seq"]})
+                given = unicodedata.normalize("NFKC", request["to"])
+                event = room.happen("rename", self.nick, to=given)
+                self.nick = given
+                self.send({"kind": "ack", **answer, "seq": event["seq"], "nick": given})
             case "history":
                 self.send({"kind": "history", **self._page(request), **answer})
             case "who":

@@ -16,8 +16,8 @@ from chatroom.client.errors import (
     TextTooLong,
     Unreachable,
 )
+from chatroom.client.pending import OUTSTANDING
 from chatroom.client.reading import IN_A_ROW
-from chatroom.client.room import OUTSTANDING
 from chatroom.event import Event
 from tests.client.fake import FakeConnection, FakeRoom, Line
 from tests.client.reading import read, short

@@ -10,10 +10,10 @@ from math import inf
 import trio
 
 from chatroom.client.connecting import open_room
-from chatroom.client.connection import Item
 from chatroom.client.errors import NotStored, RoomError, Unconfirmed
+from chatroom.client.items import Connected, Disconnected, Item
+from chatroom.client.options import ConnectOptions
 from chatroom.client.room import Receipt, Room
-from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.commands import Typed, help_lines, read
 from chatroom.client.terminal.inputs import TypedLines, default_path
@@ -28,13 +28,13 @@ from chatroom.room.visible import visible
 NAMES_A_LINE = 10
 
 
-async def converse(wishes: Wishes, *, colours: Colours, last: int) -> None:
+async def converse(options: ConnectOptions, *, colours: Colours, last: int) -> None:
     """Be in a room on this terminal until its person leaves.
 
     `last` events of the room's history are shown at the beginning. Raises `RoomError` if the room
     can't be entered, and when it is lost for good. SIGINT, SIGTERM and SIGHUP leave the room.
     """
-    async with open_room(wishes) as room:
+    async with open_room(options) as room:
         conversation = Conversation(room, colours)
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             await conversation.run(last, signals)

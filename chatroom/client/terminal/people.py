@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from chatroom.client.connection import Item
-from chatroom.client.standing import Connected
+from chatroom.client.items import Connected, Item
 from chatroom.event import Event
 from chatroom.protocol.answers import Presence
 

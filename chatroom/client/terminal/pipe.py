@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import trio
 
 from chatroom.client.connecting import open_room
-from chatroom.client.errors import RoomError, TooFast
+from chatroom.client.errors import NotStored, RoomError, TooFast, Unconfirmed
+from chatroom.client.items import Connected, Disconnected
+from chatroom.client.options import ConnectOptions
 from chatroom.client.room import Receipt, Room
-from chatroom.client.standing import Connected, Disconnected, Wishes
 from chatroom.client.terminal.printer import Printer
 from chatroom.client.terminal.streams import STDIN, STDOUT, lines_of, wait_reader_gone
 from chatroom.errors import ChatroomError
@@ -38,20 +39,20 @@ class PipeSettings:
     follow: bool | None = None
 
 
-async def converse_on_pipe(wishes: Wishes, settings: PipeSettings) -> int:
+async def converse_on_pipe(options: ConnectOptions, settings: PipeSettings) -> int:
     """Say what stdin says, a line a message, and print what happens in the room.
 
     Returns the exit code: 0, or 1 if the room refused a line, which stderr names. Raises
     `RoomError` if the room can't be entered or is lost for good. SIGINT and SIGTERM leave it.
     """
-    async with open_room(wishes) as room:
+    async with open_room(options) as room:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             return await Pipe(room, settings).run(signals)
 
 
-async def say_once(wishes: Wishes, text: str) -> None:
+async def say_once(options: ConnectOptions, text: str) -> None:
     """Say the lines of a text, and leave when each is acked. Raises `RoomError`."""
-    async with open_room(wishes) as room:
+    async with open_room(options) as room:
         for line in text.rstrip("\n").split("\n"):
             await room.say(line)
 
@@ -150,5 +151,16 @@ class Pipe:
                 continue
             except RoomError as error:
                 self._status = 1
-                print(f"chatroom: line {number} was not said: {error}", file=sys.stderr)
+                print(f"chatroom: line {number} {what_became(error)}", file=sys.stderr)
             return
+
+
+def what_became(error: RoomError) -> str:
+    """What became of a line that was answered by an error, in words that follow its number."""
+    match error:
+        case Unconfirmed():
+            return "may have been said or not: the connection broke before the answer came"
+        case NotStored():
+            return "was said, but not stored: it may be missing in the history"
+        case _:
+            return f"was not said: {visible(str(error))}"

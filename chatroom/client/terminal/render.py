@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 
-from chatroom.client.connection import Item
-from chatroom.client.standing import Connected, Disconnected
+from chatroom.client.items import Connected, Disconnected, Item
 from chatroom.client.terminal.colours import Colours
 from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Error, Presence

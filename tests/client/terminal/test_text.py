@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.client.standing import Connected
+from chatroom.client.errors import NotStored, RoomError, TextTooLong, Unconfirmed
+from chatroom.client.items import Connected
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.commands import COMMANDS, help_lines, read
 from chatroom.client.terminal.completion import Completion, candidates
 from chatroom.client.terminal.people import People
+from chatroom.client.terminal.pipe import what_became
 from chatroom.client.terminal.render import BELL, Renderer, plain
 from chatroom.client.terminal.unread import AWAY_SECONDS, Unread
 from chatroom.event import Event, Gap, encode_event
@@ -199,3 +201,18 @@ def test_a_mark_stands_before_the_first_message_that_nobody_saw() -> None:
     unread.touch(100.0)
     assert (unread.count, unread.came(101.0)) == (0, False)
     assert unread.came(100.0 + AWAY_SECONDS)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            Unconfirmed("the connection broke: not known whether this was said"),
+            "may have been said or not: the connection broke before the answer came",
+        ),
+        (NotStored("…"), "was said, but not stored: it may be missing in the history"),
+        (TextTooLong("2 bytes too long\x1b"), "was not said: 2 bytes too long�"),
+    ],
+)
+def test_what_became_of_a_line_is_said_once(error: RoomError, words: str) -> None:
+    assert what_became(error) == words

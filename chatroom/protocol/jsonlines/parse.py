@@ -1,4 +1,4 @@
-"""What the server's lines say, sans I/O: bytes in, typed items out."""
+"""Events and answers from the lines of a server."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from typing import ClassVar
 
 import msgspec
 
-from chatroom.event import Event, Gap, decode_event
+from chatroom.event import EVENT_KINDS, Event, Gap, decode_event
 from chatroom.protocol.answers import Ack, Bye, Error, Help, Members, Pong, Presence, Welcome
 
 #: A line without an end is given up here. The longest honest one is a page of 1,000 events, each
 #: within a datagram: some 1.5 MB; a server may have been told to allow longer texts.
 MAX_LINE_BYTES = 16 * 1024 * 1024
-
-EVENT_KINDS = frozenset({"message", "action", "join", "leave", "rename"})
 
 _EVENT_START = b'{"seq":'
 

@@ -1,89 +1,88 @@
-"""What a client wants of a room, and what is true of it there."""
+"""What resuming needs: how far this client has come, and as whom."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
-import msgspec
-
+from chatroom.client.items import Connected
+from chatroom.client.options import ConnectOptions
 from chatroom.event import Gap
 from chatroom.protocol.answers import Welcome
-from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wishes:
-    """The arguments of `connect`; see there."""
-
-    host: str = DEFAULT_HOST
-    port: int = DEFAULT_PORT
-    nick: str | None = None
-    resume: bool = False
-    reconnect: bool = True
-    give_up_seconds: float | None = None
-    after: int | None = None
-    session: str | None = None
-    presence: bool = True
-    echo: bool = False
-    receive: bool = True
-    inbox_limit_bytes: int = 8 * 1024 * 1024
-    heartbeat_seconds: float = 15.0
-
 
 #: Own events that are remembered by their acks, at most.
 OWN = 4096
 
 
-class Connected(msgspec.Struct, frozen=True):
-    """The room is there, for the first time or again."""
+class ResumeState:
+    """What a client needs to come back as the same one, missing nothing."""
 
-    kind: ClassVar[str] = "connected"
-
-    welcome: Welcome
-    again: bool  #: there was a connection before
-    missed: int  #: events since then that the server no longer has
-    behind: int  #: events between, told after this
-    new_log: bool  #: the server began a new session: numbers from before mean nothing now
-
-
-class Disconnected(msgspec.Struct, frozen=True):
-    """The connection broke, or a try to come back failed; the next one comes by itself."""
-
-    kind: ClassVar[str] = "disconnected"
-
-    reason: str  #: a word: the `bye`'s reason, `lost`, or the code of the error of the try
-    text: str  #: a sentence for a person
-    tries: int  #: tries to come back so far
-    retry_seconds: float  #: until the next one
-
-
-class Standing:
-    """Where a client stands: what it needs to come back as the same one, missing nothing."""
-
-    def __init__(self, wishes: Wishes) -> None:
-        self.nick = wishes.nick or ""
-        self.nick_chosen = wishes.nick is not None
+    def __init__(self, options: ConnectOptions) -> None:
+        self.nick = options.nick or ""
+        self.nick_chosen = options.nick is not None
         self.token: str | None = None
-        self.session = wishes.session
+        self.session = options.session
         #: Every number up to this one has arrived here, or is known to be missing.
-        self.after = wishes.after or 0
+        self.after = options.after or 0
         # Our own events above that, of which we know by their acks. A resumed connection acks what
         # is said on it while it still replays older events, so an ack does not mean that all
         # before it has arrived; and the replay will have our own event too.
         self._own: set[int] = set()
         self.welcome: Welcome | None = None
-        self._wishes = wishes
+        #: How many logs there were: numbers of an earlier one mean nothing in this one.
+        self.log = 0
+        # Another name and its token, to come back under if the name cannot be had.
+        self._alternative: tuple[str, str | None] | None = None
+        # The token of a connection that broke with a rename on its way: who holds it may still be
+        # in the room, under the new name.
+        self._renamed_token: str | None = None
+        self._options = options
+
+    # The name
+
+    def broke(self, unconfirmed_rename: str | None) -> None:
+        """The connection broke, perhaps with a rename on its way, to this name."""
+        if unconfirmed_rename is not None:
+            self._renamed_token = self._renamed_token or self.token
+            self._alternative = (unconfirmed_rename, self._renamed_token)
+
+    def try_alternative(self) -> bool:
+        """The name is taken: come back under the other one that may be ours. False: there is none.
+
+        It may be somebody else's by now that we have given up by the rename.
+        """
+        if self._alternative is None:
+            return False
+        other, self._alternative = self._alternative, (self.nick, self.token)
+        self.nick, self.token = other
+        return True
+
+    def claim(self, nick: str) -> bool:
+        """Come back once more, as `nick`, which a rename had given us on a connection that is gone.
+        With its token: it may still be in the room. False: this was tried already.
+        """
+        if self._renamed_token is None:
+            return False
+        self._alternative = (self.nick, self.token)
+        self.nick, self.token = nick, self._renamed_token
+        self.nick_chosen = True
+        self._renamed_token = None
+        return True
+
+    def renamed(self, nick: str) -> None:
+        """A rename has been answered: this is our name."""
+        self.nick = nick
+        self.nick_chosen = True
+        self._renamed_token = None
+
+    # The log
 
     def hello(self, lowest_unconfirmed: int | None) -> dict[str, object]:
         """The object behind `/json`; resuming begins where a statement without ack may stand."""
-        wishes = self._wishes
-        hello: dict[str, object] = {"presence": wishes.presence, "echo": wishes.echo}
+        options = self._options
+        hello: dict[str, object] = {"presence": options.presence, "echo": options.echo}
         if self.nick_chosen:
             hello["nick"] = self.nick
         if self.token is not None:
             hello["token"] = self.token
-        resuming = wishes.after is not None if self.welcome is None else wishes.resume
+        resuming = options.after is not None if self.welcome is None else options.resume
         if resuming:
             lowest = self.after if lowest_unconfirmed is None else lowest_unconfirmed
             hello["after"] = min(self.after, lowest)
@@ -115,6 +114,8 @@ class Standing:
             behind = welcome.seq - self.after
         if asked_after is None or new_log:
             self._own.clear()
+        self.log += new_log
+        self._alternative = None
         self.nick, self.token = welcome.nick, welcome.token
         self.session, self.welcome = welcome.session, welcome
         missed = welcome.missed if isinstance(welcome.missed, int) else 0
@@ -122,7 +123,7 @@ class Standing:
 
     def acked(self, seq: int) -> None:
         """The room has a statement of ours under this number."""
-        if self._wishes.echo or seq <= self.after:
+        if self._options.echo or seq <= self.after:
             return  # it will arrive, or has arrived, as any other event
         self._own.add(seq)
         if len(self._own) > OWN:

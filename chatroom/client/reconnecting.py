@@ -1,0 +1,145 @@
+"""Connection after connection: one task that keeps a client in the room."""
+
+from __future__ import annotations
+
+import trio
+
+from chatroom.client.backoff import Outage
+from chatroom.client.connection import Connection, Ending
+from chatroom.client.errors import NickTaken, RoomClosed, RoomError
+from chatroom.client.handshake import Entered, enter, may_pass
+from chatroom.client.items import Disconnected
+from chatroom.client.state import ClientState
+
+#: After these nobody comes back by itself: the server said to stay away, or one's own new
+#: connection has taken over, and two that take the nick from each other would never end.
+FINAL_REASONS = frozenset({"quit", "kicked", "flood", "replaced", "protocol_error"})
+
+
+class Reconnector:
+    """Runs connections one after the other until the room is left or lost for good.
+
+    `closed` is then the error that everybody who still asks for something gets.
+    """
+
+    def __init__(self, state: ClientState) -> None:
+        self._state = state
+        self._outage = Outage(state.options.give_up_seconds)
+        self._connection: Connection | None = None
+        self._leaving = False
+        self.closed: RoomClosed | None = None
+        self.ended = trio.Event()
+
+    @property
+    def connected(self) -> bool:
+        return self._connection is not None
+
+    def notify(self) -> None:
+        """Something is queued: the present connection sends it, or the next one will."""
+        if self._connection is not None:
+            self._connection.notify()
+
+    async def open(self) -> Connection:
+        """Make the first or the next connection. Raises `RoomError` if it can't be made.
+
+        Cancelled, there is none.
+        """
+        try:
+            return await self._enter()
+        except NickTaken:
+            if not self._state.resume.try_alternative():
+                raise
+            return await self._enter()
+
+    async def _enter(self) -> Connection:
+        state = self._state
+        hello = state.resume.hello(state.pending.lowest_unconfirmed())
+        entered = await enter(state.options.address, hello)
+        return self._opened(entered, hello.get("after"))
+
+    def _opened(self, entered: Entered, asked_after: object) -> Connection:
+        state = self._state
+        connected, gap = state.resume.welcomed(
+            entered.welcome, asked_after if isinstance(asked_after, int) else None
+        )
+        if connected.new_log:
+            state.pending.forget_numbers()
+        if state.options.receive:
+            state.inbox.append(connected)
+            if gap is not None:
+                state.inbox.append(gap)
+        if gap is not None:
+            state.counts.missed += gap.last - gap.first + 1
+        self._connection = Connection(state, entered, connected)
+        return self._connection
+
+    async def run(self, connection: Connection) -> None:
+        """Serve `connection` and those that follow it. Returns when the room is left or lost.
+
+        Cancelled, whoever still waits for an answer gets `RoomClosed`.
+        """
+        current: Connection | None = connection
+        try:
+            while current is not None:
+                ending = await self._serve(current)
+                current = await self._next(ending)
+        finally:
+            self._connection = None
+            if self.closed is None:
+                self.closed = RoomClosed("the room was left", code="quit")
+            self._state.pending.fail_all(self.closed)
+            self._state.inbox.close()
+            self.ended.set()
+
+    async def _serve(self, connection: Connection) -> Ending:
+        state = self._state
+        began = trio.current_time()
+        if self._leaving:
+            self.leave()
+        ending = await connection.run()
+        self._connection = None
+        state.pending.disconnected(state.resume.nick)
+        state.resume.broke(state.pending.unconfirmed_rename)
+        now = trio.current_time()
+        self._outage.broke(now, now - began)
+        return ending
+
+    async def _next(self, ending: Ending) -> Connection | None:
+        if self._leaving:
+            return None
+        if not self._state.options.reconnect or ending.reason in FINAL_REASONS:
+            self.closed = RoomClosed(ending.text, code=ending.reason)
+            return None
+        try:
+            return await self._come_back(ending)
+        except RoomError as error:
+            self.closed = RoomClosed(str(error), code=error.code)
+            return None
+
+    async def _come_back(self, ending: Ending) -> Connection | None:
+        """Try until it works. Raises the `RoomError` of a try that must be the last."""
+        reason, text, tries = ending.reason, ending.text, 0
+        while (delay := self._outage.next_delay(trio.current_time())) is not None:
+            if self._state.options.receive:
+                self._state.inbox.append(Disconnected(reason, text, tries, delay))
+            await trio.sleep(delay)
+            if self._leaving:
+                return None
+            try:
+                with trio.move_on_at(self._outage.give_up_at):
+                    connection = await self.open()
+                    self._state.counts.reconnects += 1
+                    return connection
+            except RoomError as error:
+                if not may_pass(error):
+                    raise
+                reason, text = error.code, str(error)
+            tries += 1
+        raise RoomClosed(text, code=ending.reason)
+
+    def leave(self) -> None:
+        """Say that we go; the server then closes the connection, and `ended` is set."""
+        self._leaving = True
+        if self._connection is not None:
+            self._state.pending.add("quit", {}, placed=False)
+            self._connection.notify()
