@@ -23,7 +23,11 @@ def client(
         str | None, typer.Argument(metavar="MESSAGE", help="Say this, and end when it is acked.")
     ] = None,
     host: Annotated[
-        str, typer.Option(envvar="CHATROOM_HOST", help="Address or name of the server.")
+        str,
+        typer.Option(
+            envvar="CHATROOM_HOST",
+            help="Address or name of the server, unix:PATH, or ws://HOST:PORT/ws.",
+        ),
     ] = DEFAULT_HOST,
     port: Annotated[
         int, typer.Option(envvar="CHATROOM_PORT", min=1, max=65535, help="Its TCP port.")

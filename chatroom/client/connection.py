@@ -16,7 +16,12 @@ from chatroom.protocol.answers import Ack, Bye, Error, Help, Members, Pong, Pres
 from chatroom.protocol.framing import LineTooLong
 from chatroom.protocol.jsonlines.parse import BadLine, HistoryPage, Skipped, parse
 
-_ANSWERS: dict[type, str] = {Members: "who", HistoryPage: "history", Pong: "ping"}
+#: The requests that an answer can be of.
+_ANSWERS: dict[type, tuple[str, ...]] = {
+    Members: ("who",),
+    HistoryPage: ("history", "search"),
+    Pong: ("ping",),
+}
 
 #: Looking for statements that got no ack stops after this many pages of history: 100,000 events.
 LOOK_UP_PAGES = 100
@@ -156,7 +161,7 @@ class Connection:
             self._state.inbox.append(item)
 
     def _answer(self, identity: str | None, answer: Members | HistoryPage | Pong) -> None:
-        request = self._state.pending.answered(identity, (_ANSWERS[type(answer)],))
+        request = self._state.pending.answered(identity, _ANSWERS[type(answer)])
         if request is not None:  # else who asked was cancelled meanwhile
             request.resolve(answer)
 

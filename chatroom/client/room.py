@@ -146,7 +146,7 @@ class Room:
         return await self._seq_of(await self._ask("message", text=text))
 
     async def act(self, text: str) -> int:
-        """Do something, as in `* alice waves`. Otherwise as `say`."""
+        """Do something, as in `* alice waves`. Otherwise as `say`, also when it is cancelled."""
         return await self._seq_of(await self._ask("action", text=text))
 
     def say_nowait(self, text: str) -> Receipt:
@@ -161,7 +161,12 @@ class Room:
     async def rename(self, nick: str) -> int:
         """Take another nick and return the `seq` of that event. Raises `NickTaken`, `NickInvalid`.
 
-        Otherwise as `say`.
+        `room.nick` is then the nick as the room has it, which may be written another way. If the
+        connection breaks before the answer comes, and the room has heard of it, the client comes
+        back under the new nick; `NickTaken` if somebody else has taken it meanwhile.
+
+        Otherwise as `say`. Cancelled before it was handed to the socket, it does not happen;
+        cancelled later, it may, and `room.nick` follows.
         """
         return await self._seq_of(await self._ask("rename", to=nick))
 
@@ -200,8 +205,25 @@ class Room:
         assert isinstance(answer, HistoryPage)
         return answer
 
+    async def search(self, text: str, *, before: int | None = None, limit: int = 50) -> HistoryPage:
+        """Messages and actions that were and have the words of `text`: the last below `before`,
+        or the newest, oldest first.
+
+        What can be searched for, such as `deploy*`, the server says. At most `limit`, and at most
+        1,000, of them; `more` says that there are older ones. Raises `RoomError`. Cancelled,
+        nothing has changed.
+        """
+        fields: dict[str, str | int] = {"text": text, "limit": limit}
+        if before is not None:
+            fields["before"] = before
+        answer = await self._answer(await self._ask("search", **fields))
+        assert isinstance(answer, HistoryPage)
+        return answer
+
     async def ping(self) -> float:
-        """The seconds until the server has answered. Raises `RoomClosed`."""
+        """The seconds until the server has answered. Raises `RoomClosed`. Cancelled, nothing has
+        changed.
+        """
         began = trio.current_time()
         await self._answer(await self._ask("ping"))
         return trio.current_time() - began

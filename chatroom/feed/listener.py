@@ -136,7 +136,7 @@ class Listener:
                 return outcomes
 
     async def wait_for_work(self) -> None:
-        """Wait until `receive_nowait` is to be called."""
+        """Wait until `receive_nowait` is to be called. Cancelled, nothing is lost."""
         deadline = self._reassembly.deadline
         if deadline == inf:
             await trio.lowlevel.wait_readable(self._feed)
@@ -157,6 +157,7 @@ class Listener:
         return self
 
     async def __anext__(self) -> Event | Lost | SessionBegan | SessionEnded:
+        """The next of them, in order. Cancelled, nothing is lost: it comes next time."""
         while True:
             while not self._waiting:
                 self._waiting += await self.receive()
@@ -240,7 +241,8 @@ async def listen(
         start: the first number wanted; by default what comes from now on.
 
     Raises `ChatroomError` if the group can't be joined, `ValueError` for a bad argument, `OSError`
-    if the host of `request` is not known.
+    if the host of `request` is not known. Entering waits only to look up that host; cancelled
+    there, nothing is open. Leaving never waits, and leaves the group also when it is cancelled.
     """
     check_group(group)
     where = Group(group, port, interface or default_interface(group))

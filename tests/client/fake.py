@@ -161,6 +161,12 @@ class FakeConnection:
                 self.send({"kind": "ack", **answer, "seq": event["seq"], "nick": given})
             case "history":
                 self.send({"kind": "history", **self._page(request), **answer})
+            case "search":
+                found = [event for event in room.log if request["text"] in event.get("text", "")]
+                found = [event for event in found if event["seq"] < request.get("before", 10**9)]
+                limit = request["limit"]
+                self.send({"kind": "history", "events": found[-limit:],
+                           "more": len(found) > limit, **answer})  # fmt: skip
             case "who":
                 nicks = [connection.nick for connection in room.connections]
                 self.send({"kind": "members", "members": nicks, "member_count": len(nicks),

@@ -45,6 +45,23 @@ async def test_says_and_hears(fake: FakeRoom) -> None:
     assert fake.connections == []  # gone, after a goodbye
 
 
+async def test_searches(fake: FakeRoom) -> None:
+    requests: list[Line] = []
+    fake.before = lambda connection, request: requests.append(request) or False
+    async with chatroom.connect(port=fake.port, nick="alice") as room:
+        for text in ["deploy 1", "lunch", "deploy 2", "deploy 3"]:
+            await room.say(text)
+        page = await room.search("deploy", limit=2)
+        assert ([short(event) for event in page.events], page.more) == (
+            ["3 deploy 2", "4 deploy 3"],
+            True,
+        )
+        page = await room.search("deploy", before=3)
+        assert ([short(event) for event in page.events], page.more) == (["1 deploy 1"], False)
+    sent = {"kind": "search", "text": "deploy", "limit": 50, "before": 3}
+    assert sent.items() <= next(r for r in requests if "before" in r).items()
+
+
 async def test_an_error_has_its_class_and_the_connection_goes_on(fake: FakeRoom) -> None:
     def refuse(connection: FakeConnection, request: Line) -> bool:
         if request.get("text") != "long":

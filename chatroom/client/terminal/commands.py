@@ -10,6 +10,7 @@ COMMANDS = {
     "me": ("ACTION", "say what you do: * you ACTION"),
     "who": ("", "list who is here"),
     "history": ("[N]", "show the last N events, 20 without N"),
+    "search": ("WORDS", "show what was said with these words; deploy* for how they begin"),
     "ping": ("", "measure the time to the server and back"),
     "stats": ("", "show what went over the connection"),
     "help": ("", "show this"),

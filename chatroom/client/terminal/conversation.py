@@ -22,6 +22,7 @@ from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
 from chatroom.client.terminal.unread import Unread
 from chatroom.event import Event, Gap
+from chatroom.protocol.jsonlines.parse import HistoryPage
 from chatroom.room.visible import visible
 
 #: Names that one line of `/who` shows.
@@ -134,7 +135,9 @@ class Conversation:
         return [self._render.rule("unread")]
 
     async def _show_last(self, count: int, before: int | None = None) -> None:
-        page = await self._room.history(limit=count, before=before)
+        await self._show_page(await self._room.history(limit=count, before=before))
+
+    async def _show_page(self, page: HistoryPage) -> None:
         lines: list[str] = []
         for event in page.events:
             lines += self._render.item(event, old=True)
@@ -156,7 +159,14 @@ class Conversation:
         limit = self._room.text_limit_bytes
         for line in text.split("\n"):
             typed = read(line)
-            if typed is None or typed.command not in ("say", "me", "nick", "who", "history"):
+            if typed is None or typed.command not in (
+                "say",
+                "me",
+                "nick",
+                "who",
+                "history",
+                "search",
+            ):
                 continue
             if not self._room.connected:
                 return "not connected: your text stays here, Enter tries again"
@@ -228,8 +238,20 @@ class Conversation:
                     await self._screen.show([self._render.rule("history")])
                     await self._show_last(int(argument or 20))
                     await self._screen.show([self._render.rule("now")])
+                case "search":
+                    await self._search(argument)
         except RoomError as error:
             await self._warn(f"/{typed.command}: {error}")
+
+    async def _search(self, words: str) -> None:
+        page = await self._room.search(words)
+        if not page.events:
+            await self._notices([f"nothing was said with {visible(words)}"])
+            return
+        older = " (the latest)" if page.more else ""
+        await self._screen.show([self._render.rule(f"search: {visible(words)}{older}")])
+        await self._show_page(page)
+        await self._screen.show([self._render.rule("now")])
 
     async def _who(self) -> None:
         nicks = [visible(nick) for nick in await self._room.who()]

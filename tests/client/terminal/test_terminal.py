@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from tests.client.fake import FakeRoom
 from tests.client.terminal.pty_client import PtyClient
 from tests.visiting import House, open_house
 
@@ -29,6 +30,27 @@ async def started(house: House, home: Path, *arguments: str, nick: str = "alice"
     client = PtyClient("--port", str(house.service.port), "--nick", nick, *arguments, home=home)
     await client.until_shown("│ connected")
     return client
+
+
+async def test_a_search_is_shown_as_history_is(nursery: trio.Nursery, tmp_path: Path) -> None:
+    fake = FakeRoom()
+    await nursery.start(fake.serve)
+    for text in ["deploy one", "lunch", "deploy two"]:
+        fake.happen("message", "bob", text=text)
+    with PtyClient(
+        "--port", str(fake.port), "--nick", "alice", "--last", "0", home=tmp_path
+    ) as alice:
+        await alice.until_shown("│ connected")
+        alice.type("/search deploy\r")
+        await alice.until_shown("── now ──")
+        rows = [row for row in alice.shown if "──" in row or "bob: " in row]
+        start = rows.index("── search: deploy ──")
+        words = [row.rpartition("bob: ")[2] for row in rows[start:] if not row.startswith("── S")]
+        assert words == ["── search: deploy ──", "deploy one", "deploy two", "── now ──"]
+        alice.type("/search supper\r/search\r")
+        await alice.until_shown("-- nothing was said with supper")
+        await alice.until_shown("-- /search needs something after it: /search WORDS")
+    nursery.cancel_scope.cancel()
 
 
 async def test_a_conversation(lobby: House, tmp_path: Path) -> None:
