@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -37,9 +38,13 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     receive: bool = True,
     inbox_limit_bytes: int = 8 * 1024 * 1024,
     heartbeat_seconds: float = 15.0,
+    ssl_context: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Room]:
     """Be in a room: `async with chatroom.connect(nick="alice") as room: …`.
 
+    - `host`, `port`: where the server is; or `unix:PATH` for its Unix socket, or the URL of its
+      WebSocket, `ws://HOST:PORT/ws` or `wss://…`, which names its own port.
+    - `ssl_context`: TLS, by these rules. Without it only `wss:` is encrypted, by the usual ones.
     - `nick`: the name wanted; without it the server gives a guest's name.
     - `reconnect`: come back by itself when the connection breaks, after a growing, random delay;
       `give_up_seconds` later at the latest it is lost for good (None: never).
@@ -53,11 +58,12 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
       after as long again the connection counts as lost.
 
     Entering waits for the welcome. It raises `Unreachable` if there is no chatroom server at the
-    address, and `NickTaken`, `NickInvalid`, `RoomFull` or another `RoomError` as the server says.
+    address or it cannot be understood, and `NickTaken`, `NickInvalid`, `RoomFull` or another `RoomError` as the server says.
     Cancelled meanwhile, nobody has come.
 
     Leaving waits for the acks of what was queued with `say_nowait`, `LEAVE_SECONDS` at most, and
-    says goodbye. If the block raises or is cancelled, it says goodbye within `ABANDON_SECONDS`.
+    says goodbye. If the block raises or is cancelled, it says goodbye within `ABANDON_SECONDS`,
+    and what is not acked by then may be heard or not. Both waits are shielded from cancellation.
     What the block raises comes out as it is, not in an exception group.
     """
     options = ConnectOptions(
@@ -74,6 +80,7 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
         receive=receive,
         inbox_limit_bytes=inbox_limit_bytes,
         heartbeat_seconds=heartbeat_seconds,
+        ssl_context=ssl_context,
     )
     async with open_room(options) as room:
         yield room

@@ -56,10 +56,10 @@ class FakeRoom:
         async with trio.open_nursery() as nursery:
             listeners = await trio.open_tcp_listeners(self.port, host="127.0.0.1")
             self.port = listeners[0].socket.getsockname()[1]
-            nursery.start_soon(trio.serve_listeners, self._handle, listeners)
+            nursery.start_soon(trio.serve_listeners, self.handle, listeners)
             task_status.started(self.port)
 
-    async def _handle(self, stream: trio.SocketStream) -> None:
+    async def handle(self, stream: trio.abc.Stream) -> None:
         connection = FakeConnection(self, stream)
         try:
             await connection.run()
@@ -72,7 +72,7 @@ class FakeRoom:
 
 
 class FakeConnection:
-    def __init__(self, room: FakeRoom, stream: trio.SocketStream) -> None:
+    def __init__(self, room: FakeRoom, stream: trio.abc.Stream) -> None:
         self.room = room
         self.stream = stream
         self.nick = ""

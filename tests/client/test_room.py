@@ -47,7 +47,12 @@ async def test_says_and_hears(fake: FakeRoom) -> None:
 
 async def test_searches(fake: FakeRoom) -> None:
     requests: list[Line] = []
-    fake.before = lambda connection, request: requests.append(request) or False
+
+    def note(connection: FakeConnection, request: Line) -> bool:
+        requests.append(request)
+        return False
+
+    fake.before = note
     async with chatroom.connect(port=fake.port, nick="alice") as room:
         for text in ["deploy 1", "lunch", "deploy 2", "deploy 3"]:
             await room.say(text)

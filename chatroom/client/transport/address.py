@@ -43,10 +43,10 @@ async def _connect_web(address: Address) -> Transport:
         prepare,
     )
 
+    socket = prepare(address.host)
     url = urlsplit(address.host)
     secure = url.scheme == "wss"
     context = (address.ssl_context or ssl.create_default_context()) if secure else None
-    socket = prepare(address.host)
     port = url.port or (443 if secure else 80)
     stream = await _dial(address, url.hostname or "", port, context)
     transport = WebSocketTransport(stream, socket)

@@ -21,7 +21,7 @@ def prepare(url: str) -> ClientWebSocket:
     """A WebSocket of which nothing was sent yet. Raises `Unreachable` if `url` is none."""
     try:
         return ClientWebSocket(url)
-    except InvalidURI as error:
+    except (InvalidURI, ValueError) as error:
         raise Unreachable(f"{url} is no address of a WebSocket: {error}") from error
 
 
