@@ -58,8 +58,8 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
       after as long again the connection counts as lost.
 
     Entering waits for the welcome. It raises `Unreachable` if there is no chatroom server at the
-    address or it cannot be understood, and `NickTaken`, `NickInvalid`, `RoomFull` or another `RoomError` as the server says.
-    Cancelled meanwhile, nobody has come.
+    address or that is none, and `NickTaken`, `NickInvalid`, `RoomFull` or another `RoomError` as
+    the server says. Cancelled meanwhile, nobody has come.
 
     Leaving waits for the acks of what was queued with `say_nowait`, `LEAVE_SECONDS` at most, and
     says goodbye. If the block raises or is cancelled, it says goodbye within `ABANDON_SECONDS`,

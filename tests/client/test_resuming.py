@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import chatroom
 from chatroom.client import Room
 from chatroom.event import Event
+from tests.client.web_relay import WebRelay
 from tests.visiting import open_house
 
 if TYPE_CHECKING:
@@ -76,15 +77,26 @@ async def listen(room: Room, until: str) -> list[tuple[int, str, str]]:
 
 
 async def scenario(
-    shares: list[tuple[int, int]], said: list[str], heard: list[str], presence: bool, echo: bool
+    shares: list[tuple[int, int]],
+    said: list[str],
+    heard: list[str],
+    way: tuple[bool, bool],
+    web: bool,
 ) -> None:
+    presence, echo = way
     async with trio.open_nursery() as nursery:
         house = await open_house(nursery, "epoll")
-        relay = CuttingRelay(house.service.port, shares)
+        port = house.service.port
+        if web:
+            before_it = WebRelay(port)
+            await nursery.start(before_it.run)
+            port = before_it.port
+        relay = CuttingRelay(port, shares)
         await nursery.start(relay.run)
+        address = f"ws://127.0.0.1:{relay.port}/ws" if web else f"127.0.0.1:{relay.port}"
         direct = chatroom.connect(port=house.service.port, nick="bob", echo=True, presence=False)
         async with direct as bob:
-            broken = Broken(relay.port, said, presence=presence, echo=echo)
+            broken = Broken(address, said, presence=presence, echo=echo)
             nursery.start_soon(broken.run)
             await broken.entered.wait()
             for text in heard:
@@ -106,8 +118,8 @@ async def scenario(
 class Broken:
     """Talks and listens over connections that break."""
 
-    def __init__(self, port: int, said: list[str], *, presence: bool, echo: bool) -> None:
-        self._port, self._said = port, said
+    def __init__(self, address: str, said: list[str], *, presence: bool, echo: bool) -> None:
+        self._address, self._said = address, said
         self._presence, self._echo = presence, echo
         self.acked: list[int] = []
         self.seen: list[tuple[int, str, str]] = []
@@ -120,8 +132,10 @@ class Broken:
                 return
 
     async def _talk_and_listen(self) -> None:
+        host, _, port = self._address.rpartition(":")
+        host, number = (self._address, 0) if host.startswith("ws") else (host, int(port))
         connection = chatroom.connect(
-            port=self._port, nick="alice", resume=True, presence=self._presence, echo=self._echo
+            host, number, nick="alice", resume=True, presence=self._presence, echo=self._echo
         )
         async with connection as room, trio.open_nursery() as nursery:
             self.entered.set()
@@ -140,9 +154,13 @@ class Broken:
 
 
 @settings(max_examples=40, deadline=None)
-@given(cuts, texts, texts, st.booleans(), st.booleans())
+@given(cuts, texts, texts, st.tuples(st.booleans(), st.booleans()), st.booleans())
 def test_whatever_is_cut_nothing_is_lost_or_doubled(
-    shares: list[tuple[int, int]], said: list[str], heard: list[str], presence: bool, echo: bool
+    shares: list[tuple[int, int]],
+    said: list[str],
+    heard: list[str],
+    way: tuple[bool, bool],
+    web: bool,
 ) -> None:
     clock = trio.testing.MockClock(autojump_threshold=0.005)
-    trio.run(scenario, shares, said, heard, presence, echo, clock=clock)
+    trio.run(scenario, shares, said, heard, way, web, clock=clock)

@@ -96,7 +96,10 @@ class ServerSocket:
         return None if closed is None else int(closed.code)
 
     async def shake_hands(self, status: int) -> bool:
-        request = (await self._receive())[0]
+        events = await self._receive()
+        if not events:
+            return False
+        (request,) = events
         assert isinstance(request, Request)
         self.request = request
         if status == 101:
