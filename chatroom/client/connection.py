@@ -116,9 +116,13 @@ class Connection:
         if not resume.arrived(event.seq) or (ours and not state.options.echo):
             return
         state.counts.events += 1
-        if state.options.receive:
+        if not state.options.receive:
+            return
+        if state.inbox.full and len(state.pending):
+            state.inbox.leave_out(event, resume.log, resume.nick)
+        else:
             # Without a question the reader stops after this chunk, so the inbox is over by one.
-            state.inbox.append_event(event, resume.log, may_leave_out=len(state.pending) > 0)
+            state.inbox.append_event(event)
 
     def _take_other(self, item: object) -> None:
         state = self._state

@@ -23,6 +23,7 @@ class LeftOut:
     first: int
     last: int
     log: int  #: the log that these numbers count in; see `ResumeState.log`
+    nick: str  #: one's own, when the first of them came
 
 
 class Inbox(Generic[T]):
@@ -54,18 +55,19 @@ class Inbox(Generic[T]):
         self._bytes += ITEM_BYTES
         self._arrived.set()
 
-    def append_event(self, event: Event, log: int, *, may_leave_out: bool) -> None:
-        """Add an event of a log, or, if there is no space and it may be, leave it out."""
-        if self._bytes < self._limit_bytes or not may_leave_out:
-            self._items.append(event)
-            self._bytes += ITEM_BYTES + len(event.text)
-            self._arrived.set()
-            return
+    def append_event(self, event: Event) -> None:
+        """Add an event, though it may be the one that is too much."""
+        self._items.append(event)
+        self._bytes += ITEM_BYTES + len(event.text)
+        self._arrived.set()
+
+    def leave_out(self, event: Event, log: int, nick: str) -> None:
+        """Keep only the number of an event, in a full inbox; see `LeftOut`."""
         newest = self._items[-1]
         if isinstance(newest, LeftOut) and newest.log == log:
             newest.last = event.seq
         else:
-            self._items.append(LeftOut(event.seq, event.seq, log))
+            self._items.append(LeftOut(event.seq, event.seq, log, nick))
             self._bytes += ITEM_BYTES
 
     def close(self) -> None:

@@ -94,12 +94,12 @@ class Reading:
         Cancelled, they are still to be fetched.
         """
         page = await self._page(left_out)
-        fetched, following = self._chosen(page, left_out)
+        fetched, rest = self._chosen(page, left_out)
         self._fetched.popleft()
-        if following <= left_out.last:
-            fetched.append(LeftOut(following, left_out.last, left_out.log))
+        if rest.first <= rest.last:
+            fetched.append(rest)
         self._fetched.extendleft(reversed(fetched))
-        self._state.counts.left_out += following - left_out.first
+        self._state.counts.left_out += rest.first - left_out.first
 
     async def _page(self, left_out: LeftOut) -> HistoryPage:
         """The page that begins with what was left out; an empty one if that cannot be had."""
@@ -120,10 +120,10 @@ class Reading:
 
     def _chosen(
         self, page: HistoryPage, left_out: LeftOut
-    ) -> tuple[list[Event | Gap | LeftOut], int]:
-        """What of a page was left out, holes said, and the first number that is still to fetch."""
+    ) -> tuple[list[Event | Gap | LeftOut], LeftOut]:
+        """What of a page was left out, holes said, and what is still to fetch."""
         chosen: list[Event | Gap | LeftOut] = []
-        following = left_out.first
+        following, nick = left_out.first, left_out.nick
         for event in page.events:
             first = event.first if isinstance(event, Gap) else event.seq
             if first > left_out.last:
@@ -131,15 +131,17 @@ class Reading:
             if first > following:
                 chosen.append(Gap(following, first - 1))
             following = (event.last if isinstance(event, Gap) else first) + 1
-            if isinstance(event, Gap) or self._wanted(event):
+            if isinstance(event, Gap) or self._wanted(event, nick):
                 chosen.append(event)
+            if isinstance(event, Event) and event.kind == "rename" and event.nick == nick:
+                nick = event.to
         if following == left_out.first or (not page.more and following <= left_out.last):
             chosen.append(Gap(following, left_out.last))
             following = left_out.last + 1
-        return chosen, following
+        return chosen, LeftOut(following, left_out.last, left_out.log, nick)
 
-    def _wanted(self, event: Event) -> bool:
+    def _wanted(self, event: Event, own_nick: str) -> bool:
         options = self._state.options
         if event.kind in PRESENCE_KINDS and not options.presence:
             return False
-        return options.echo or event.nick != self._state.resume.nick
+        return options.echo or event.nick != own_nick

@@ -9,7 +9,9 @@ import trio
 import trio.testing
 
 import chatroom
-from tests.client.fake import FakeRoom
+from chatroom.client.pending import OUTSTANDING
+from tests.client.fake import FakeConnection, FakeRoom, Line
+from tests.client.web_relay import WebRelay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -56,7 +58,56 @@ async def come_back(fake: FakeRoom) -> None:
         await room.say("hello")
 
 
-@pytest.mark.parametrize("program", [come_and_go, say_something, listen, come_back])
+async def come_by_the_web(fake: FakeRoom) -> None:
+    async with trio.open_nursery() as nursery:
+        relay = WebRelay(fake.port)
+        await nursery.start(relay.run)
+        async with chatroom.connect(relay.url, nick="alice") as room:
+            await room.say("hello")
+            await room.who()
+        nursery.cancel_scope.cancel()
+
+
+async def wait_for_a_place(fake: FakeRoom) -> None:
+    async with chatroom.connect(port=fake.port, nick="alice") as room:
+        for _ in range(OUTSTANDING):  # as if so many were on their way
+            await room._state.pending.take_place()
+        with trio.move_on_after(0.1):
+            await room.say("never")
+        room._state.pending.return_place()
+        await room.say("hello")
+
+
+async def rename_in_vain(fake: FakeRoom) -> None:
+    """The answer is lost, so it comes back under the new name."""
+
+    def lose(connection: FakeConnection, request: Line) -> bool:
+        if request["kind"] != "rename":
+            return False
+        fake.before = lambda connection, request: False
+        fake.happen("rename", "alice", to="al")
+        connection.close()
+        return True
+
+    fake.before = lose
+    async with chatroom.connect(port=fake.port, nick="alice", resume=True) as room:
+        await room.rename("al")
+        await room.rename("alice")
+        await room.say("hello")
+
+
+PROGRAMS = [
+    come_and_go,
+    say_something,
+    listen,
+    come_back,
+    come_by_the_web,
+    wait_for_a_place,
+    rename_in_vain,
+]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_cancelled_at_each_step(program: Callable[[FakeRoom], Awaitable[None]]) -> None:
     """It ends at once, leaves nobody behind, and has said nothing twice."""
 
@@ -73,7 +124,7 @@ def test_cancelled_at_each_step(program: Callable[[FakeRoom], Awaitable[None]]) 
             with trio.fail_after(5):
                 while fake.connections:
                     await trio.testing.wait_all_tasks_blocked()
-            said = [event["text"] for event in fake.log if event["nick"] == "alice"]
+            said = [e["text"] for e in fake.log if e["nick"] == "alice" and "text" in e]
             assert said == ["hello", "again"][: len(said)]
             async with chatroom.connect(port=fake.port, nick="alice") as room:
                 assert await room.say("after") == len(fake.log)

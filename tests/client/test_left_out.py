@@ -128,6 +128,19 @@ async def test_a_refusal_that_stays_is_told_as_a_hole(
     assert items[kept + 1 :] == [f"gap {kept + 1}-300", "the end"]
 
 
+async def test_ones_own_words_are_not_fetched_whatever_one_was_called(fake: FakeRoom) -> None:
+    connection = chatroom.connect(port=fake.port, nick="alice", inbox_limit_bytes=10_000)
+    async with connection as room:
+        await fill(fake, room)
+        await room.say("as alice")
+        await room.rename("al")
+        await room.say("as al")
+        await room.rename("alan")
+        fake.happen("message", "bob", text="the end")
+        items = await read_until(room, "the end")
+    assert items == ["connected", *(f"old {number}" for number in range(300)), "the end"]
+
+
 async def test_cancelled_while_it_waits_for_a_page_it_is_fetched_later(
     quick_clock: trio.testing.MockClock, fake: FakeRoom
 ) -> None:
