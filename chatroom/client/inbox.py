@@ -64,7 +64,7 @@ class Inbox(Generic[T]):
     def leave_out(self, event: Event, log: int, nick: str) -> None:
         """Keep only the number of an event, in a full inbox; see `LeftOut`."""
         newest = self._items[-1]
-        if isinstance(newest, LeftOut) and newest.log == log:
+        if isinstance(newest, LeftOut):  # of the same log: there is a `Connected` between two
             newest.last = event.seq
         else:
             self._items.append(LeftOut(event.seq, event.seq, log, nick))

@@ -105,8 +105,6 @@ class Reading:
         """The page that begins with what was left out; an empty one if that cannot be had."""
         give_up_at = trio.current_time() + PATIENCE_SECONDS
         for delay in delays():
-            if left_out.log != self._state.resume.log:
-                break
             try:
                 page = await self._page_after(left_out.first - 1)
             except RoomError as error:

@@ -54,6 +54,7 @@ class LosingRelay:
         self._to = port
         self.port = 0
         self.lost = False
+        self._unheard: set[trio.SocketStream] = set()  # servers whose client is gone
         self._pairs: list[tuple[trio.SocketStream, trio.SocketStream]] = []
 
     def lose(self) -> None:
@@ -63,6 +64,7 @@ class LosingRelay:
         """The client's connection breaks; the server may not notice."""
         self.lost = False
         client, server = self._pairs[-1]
+        self._unheard.add(server)
         await trio.aclose_forcefully(client)
         if server_too:
             await trio.aclose_forcefully(server)
@@ -89,7 +91,7 @@ class LosingRelay:
     async def _down(self, server: trio.SocketStream, client: trio.SocketStream) -> None:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async for chunk in server:
-                if not self.lost:
+                if not self.lost and server not in self._unheard:
                     await client.send_all(chunk)
 
 
