@@ -2,7 +2,7 @@
 // while one reads above.
 
 import { many } from "./row.js";
-import { KEEP, Rows } from "./rows.js";
+import { Rows } from "./rows.js";
 import { compare, isSpeech, lastSeq } from "./order.js";
 
 /**
@@ -14,7 +14,7 @@ import { compare, isSpeech, lastSeq } from "./order.js";
 const PAGE = 100;
 const NEAR = 1.5;
 
-/** Rows that are drawn when one returns to the end. */
+/** Rows that are drawn when one returns to the end, or more came in one frame. */
 const AT_END = 200;
 
 /** Events on either side of a place that is jumped to. */
@@ -56,7 +56,7 @@ export class Log {
       this.#showAside(items);
       return;
     }
-    if (items.length > KEEP) this.#showEnd();
+    if (items.length > AT_END) this.#showEnd();
     else for (const item of items) this.rows.add(item);
     if (this.rows.trimAbove()) this.#begins = false;
     this.#stick();
@@ -71,7 +71,7 @@ export class Log {
 
   /** Go to the end, and stay there. */
   follow() {
-    const { tail } = this.room;
+    const { tail } = this.room.chronicle;
     const { last } = this.rows;
     if (!last || !tail.reaches(last) || tail.behind(last, PAGE + 1).length > PAGE) this.#showEnd();
     else for (const item of tail.behind(last, PAGE)) this.rows.add(item);
@@ -123,7 +123,7 @@ export class Log {
   #showEnd() {
     this.rows.clear();
     this.#begins = false;
-    for (const item of this.room.tail.newest(AT_END)) this.rows.add(item);
+    for (const item of this.room.chronicle.tail.newest(AT_END)) this.rows.add(item);
   }
 
   /**
@@ -166,7 +166,7 @@ export class Log {
   /** Whether there is nothing behind the last row. */
   #atEnd() {
     const { last } = this.rows;
-    const { tail } = this.room;
+    const { tail } = this.room.chronicle;
     return !last || (tail.reaches(last) && tail.behind(last, 1).length === 0);
   }
 
@@ -180,18 +180,18 @@ export class Log {
 
   #older() {
     const { first } = this.rows;
-    const kept = this.room.tail.before(first, PAGE);
+    const kept = this.room.chronicle.tail.before(first, PAGE);
     if (kept.length) this.#addAbove(kept);
-    else if (this.room.hasBefore(first)) this.#ask({ before: first.seq + (first.sub > 0 ? 1 : 0) });
+    else if (this.room.chronicle.hasBefore(first)) this.#ask({ before: first.seq + (first.sub > 0 ? 1 : 0) });
     else this.#begins = true;
     this.#tellBeginning();
   }
 
   #newer() {
     const { last } = this.rows;
-    const { tail } = this.room;
+    const { tail } = this.room.chronicle;
     if (tail.reaches(last)) this.#addBelow(tail.behind(last, PAGE));
-    else this.#ask({ after: this.room.hasBefore(last) ? lastSeq(last) : 0 });
+    else this.#ask({ after: this.room.chronicle.hasBefore(last) ? lastSeq(last) : 0 });
   }
 
   /** @param {{before?: number, after?: number}} range */

@@ -169,8 +169,8 @@ function entered() {
 /** @param {Item} item */
 function heard(item) {
   if (attention.away && !unreadStands) {
-    if (unread) room.takeBack(unread);
-    unread = room.tell({ kind: "unread", epoch: item.epoch, seq: item.seq, sub: -1, time: item.time });
+    if (unread) room.chronicle.takeBack(unread);
+    unread = room.chronicle.tell({ kind: "unread", epoch: item.epoch, seq: item.seq, sub: -1, time: item.time });
   }
   unreadStands = attention.away;
   attention.heard(item, mention !== null && item.text.search(mention) >= 0);
@@ -178,7 +178,7 @@ function heard(item) {
 
 /** @param {string} text */
 function notice(text) {
-  room.tell({ kind: "notice", text });
+  room.chronicle.tell({ kind: "notice", text });
 }
 
 /** @param {import("./commands.js").Typed} typed */
@@ -226,7 +226,7 @@ byId("rows").addEventListener("click", (event) => {
   const { action } = event.target.dataset;
   const item = action && log.rows.of(event.target)?.item;
   if (!item) return;
-  room.takeBack(item);
+  room.chronicle.takeBack(item);
   write();
   if (action === "again") composer.edit(item.by === "action" ? `/me ${item.text}` : said(item.text));
 });
@@ -250,7 +250,7 @@ addEventListener("hashchange", () => {
   const nick = wishes().get("nick");
   if (nick && nick !== room.nick) room.rename(nick).catch((error) => notice(error.message));
 });
-addEventListener("pagehide", () => leaveToken(room.token));
+addEventListener("pagehide", () => leaveToken(room.wishes.token));
 
 if (WIDE.matches) panels.open(byId("people"));
 listen();

@@ -161,7 +161,12 @@ const news = (...children) => element("span", { className: "text" }, ...children
 /** @type {Record<string, (item: Item) => string>} */
 const DIVIDERS = {
   unread: () => "New",
-  gap: (item) => `${many(item.to - item.from + 1, "event")} missing here`,
+  gap: (item) => {
+    const numbers = item.to - item.from + 1;
+    // After a crash numbers are left out on suspicion, a million of them.
+    if (numbers >= 100_000) return "What was said last may be missing here";
+    return `${many(numbers, "event")} missing here`;
+  },
   missed: (item) => `${many(item.from, "event")} missed: not kept any more`,
   session: (item) =>
     item.code

@@ -42,8 +42,10 @@ function detailOf({ phase, roundTrip, retryAt, text }) {
   switch (phase) {
     case "live":
       return roundTrip === null ? "" : `${milliseconds(roundTrip)} ms`;
-    case "offline":
-      return `next try in ${Math.max(0, Math.ceil((retryAt - Date.now()) / 1000))} s`;
+    case "offline": {
+      const seconds = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+      return `${text && `${text}, `}next try in ${seconds} s`;
+    }
     case "gone":
       return text;
     default:

@@ -1,0 +1,46 @@
+"""A real browser, and rooms to look at."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.cli.running import ServerProcess
+from tests.web.page.screen import Screen, new_screen
+
+Open = Callable[..., Screen]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium is not None, "the page is tested in Chromium: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProcess]:
+    """A room for all tests of a module: each has names and words of its own."""
+    with ServerProcess() as server:
+        yield server
+
+
+@pytest.fixture
+def open_page(browser: Browser, server: ServerProcess) -> Iterator[Open]:
+    """Opens pages of the room; `path` and options of a browser context may be given."""
+    with ExitStack() as stack:
+
+        def open_one(path: str = "/", **options: Any) -> Screen:
+            screen = stack.enter_context(new_screen(browser, **options))
+            screen.open(server.port, path)
+            return screen
+
+        yield open_one

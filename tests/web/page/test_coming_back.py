@@ -1,0 +1,189 @@
+"""The server goes away and comes back: nothing is lost, nothing is said twice."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, WebSocketRoute, expect
+
+from tests.cli.running import ServerProcess
+from tests.web.page.screen import Screen, new_screen
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port, for servers that follow each other on it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        number: int = taken.getsockname()[1]
+        return number
+
+
+@pytest.fixture
+def anna(browser: Browser) -> Iterator[Screen]:
+    with new_screen(browser) as screen:
+        yield screen
+
+
+@contextmanager
+def room(port: int, journal: Path | str) -> Iterator[ServerProcess]:
+    with ServerProcess("--port", str(port), "--journal", str(journal)) as server:
+        yield server
+
+
+def said(server: ServerProcess) -> list[str]:
+    """All that was said, as the room remembers it."""
+    with server.knock() as caller:
+        caller.say("/json {}", '{"kind":"history","limit":1000}')
+        while (answer := json.loads(caller.line()))["kind"] != "history":
+            pass
+    return [event["text"] for event in answer["events"] if event["kind"] == "message"]
+
+
+def come_back(screen: Screen) -> None:
+    """Not to wait for the next try."""
+    screen.evaluate("() => dispatchEvent(new Event('online'))")
+    screen.wait_live()
+
+
+def test_a_server_in_good_order(port: int, anna: Screen, browser: Browser, tmp_path: Path) -> None:
+    with room(port, tmp_path / "room.db") as server, new_screen(browser) as ben:
+        anna.open(port, "/#nick=anna")
+        ben.open(port, "/#nick=ben")
+        anna.say("before")
+        ben.hears("before")
+        server.signal(signal.SIGTERM)
+        server.wait()
+        expect(anna.phase).to_have_text("offline")
+        expect(anna.page.locator("#detail")).to_have_text(re.compile("next try in [0-9]+ s"))
+        anna.say("while away")
+        waiting = anna.page.locator("#pending .state")
+        expect(waiting).to_have_attribute("data-state", "waiting")
+        with room(port, tmp_path / "room.db") as again:
+            with again.enter("carl") as carl:
+                carl.say("meanwhile")
+                assert said(again) == ["before", "meanwhile"]
+                come_back(anna)
+                come_back(ben)
+                for screen in (anna, ben):
+                    for text in ("before", "meanwhile", "while away"):
+                        screen.hears(text)
+            assert anna.nick() == "anna"
+            assert said(again) == ["before", "meanwhile", "while away"]
+            expect(anna.page.locator(".divider")).to_have_count(0)
+
+
+def test_a_killed_server_with_its_journal(port: int, anna: Screen, tmp_path: Path) -> None:
+    with room(port, tmp_path / "room.db") as server:
+        anna.open(port, "/#nick=anna")
+        anna.say("stored")
+        expect(anna.rows.last.locator(".state")).to_have_attribute("data-state", "stored")
+        server.signal(signal.SIGSTOP)
+        anna.say("never read")
+        expect(anna.page.locator("#pending .state")).to_have_attribute("data-state", "sent")
+        server.signal(signal.SIGKILL)
+        server.wait()
+        expect(anna.phase).to_have_text("offline")
+        anna.say("while away")
+    with room(port, tmp_path / "room.db") as again:
+        come_back(anna)
+        anna.hears("stored")
+        anna.hears("while away")
+        # After a crash nobody can say what was lost: the page says so, and leaves it to the person.
+        expect(anna.page.locator(".divider.session")).to_have_text("The room was started again")
+        expect(anna.page.locator(".divider.gap")).to_have_text(re.compile("missing here"))
+        doubtful = anna.page.locator(".refused")
+        expect(doubtful).to_contain_text("not known whether this was said")
+        assert said(again) == ["stored", "while away"]
+        doubtful.get_by_role("button", name="Edit and say again").click()
+        anna.input.press("Enter")
+        anna.hears("never read")
+        expect(doubtful).to_have_count(0)
+        assert said(again) == ["stored", "while away", "never read"]
+
+
+def test_a_room_without_a_disk_begins_anew(port: int, anna: Screen) -> None:
+    with room(port, ":memory:") as server:
+        anna.open(port, "/#nick=anna")
+        anna.say("in the old log")
+        anna.hears("in the old log")
+        server.signal(signal.SIGKILL)
+        server.wait()
+        expect(anna.phase).to_have_text("offline")
+    with room(port, ":memory:") as again, again.enter("carl") as carl:
+        carl.say("in the new log")
+        come_back(anna)
+        anna.hears("in the old log")
+        anna.hears("in the new log")
+        expect(anna.page.locator(".divider.session")).to_contain_text("began anew")
+
+
+class Cut:
+    """Stands between a page and its room; lets through what a test allows."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.hold_answers = False
+        self.routes: list[WebSocketRoute] = []
+        screen.page.route_web_socket(re.compile("/ws$"), self._route)
+
+    def _route(self, route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+        self.routes.append(route)
+        route.on_message(server.send)
+
+        def down(message: str | bytes) -> None:
+            if not self.hold_answers:
+                route.send(message)
+
+        server.on_message(down)
+
+    def cut(self) -> None:
+        self.hold_answers = False
+        self.routes[-1].close(code=4000)
+
+
+def test_what_lost_its_ack_is_found_in_the_replay(port: int, anna: Screen, tmp_path: Path) -> None:
+    cut = Cut(anna)
+    with room(port, tmp_path / "room.db") as server, server.enter("carl") as carl:
+        anna.open(port, "/#nick=anna")
+        anna.say("twice the same")
+        anna.hears("twice the same")
+        cut.hold_answers = True
+        anna.say("twice the same")
+        anna.say("and another")
+        while carl.line() != "anna: and another":
+            pass
+        carl.say("not seen live")
+        cut.cut()
+        come_back(anna)
+        anna.hears("not seen live")
+        anna.hears("and another")
+        anna.hears("twice the same", times=2)
+        expect(anna.page.locator("#pending .row")).to_have_count(0)
+        assert said(server) == ["twice the same"] * 2 + ["and another", "not seen live"]
+        assert anna.nick() == "anna"
+
+
+def test_missed_events_are_counted(port: int, anna: Screen) -> None:
+    cut = Cut(anna)
+    options = ("--keep-events", "1000", "--port", str(port))
+    with ServerProcess(*options) as server, server.enter("carl") as carl:
+        anna.open(port, "/#nick=anna")
+        cut.hold_answers = True
+        carl.say(*(f"number {number}" for number in range(1200)), "/ping")
+        while carl.line() != "-- pong":
+            pass
+        carl.say("the last")
+        cut.cut()
+        come_back(anna)
+        anna.hears("the last")
+        missed = anna.page.locator(".divider.gap")
+        anna.press_until("Home", missed.is_visible)
+        expect(missed).to_have_text(re.compile("^2[0-9][0-9] events missing here$"))

@@ -1,0 +1,189 @@
+"""Reading: history above, the end below, what is unread, and what is found."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.cli.running import Caller, ServerProcess
+from tests.web.page.conftest import Open
+from tests.web.page.screen import Screen
+
+#: How far the log is from its end, in pixels.
+BELOW = "() => { const l = document.querySelector('#log'); return l.scrollHeight - l.scrollTop - l.clientHeight }"
+
+#: Where the row is whose text is asked for, on the screen.
+TOP = "text => [...document.querySelectorAll('.entry .text')].find(e => e.textContent === text).getBoundingClientRect().top"
+
+AWAY = "() => dispatchEvent(new Event('blur'))"
+BACK = "() => dispatchEvent(new Event('focus'))"
+
+SAID = 700
+
+
+@pytest.fixture(scope="module")
+def herald(server: ServerProcess) -> Iterator[Caller]:
+    """Somebody who has said much."""
+    with server.enter("herald") as herald:
+        herald.say(*(f"line {number} of the herald" for number in range(SAID)), "/ping")
+        while herald.line() != "-- pong":
+            pass
+        yield herald
+
+
+def scroll_to(screen: Screen, top: int) -> None:
+    screen.evaluate("top => { document.querySelector('#log').scrollTop = top }", top)
+
+
+@pytest.mark.usefixtures("herald")
+def test_older_history_comes_without_a_jump(open_page: Open) -> None:
+    page = open_page("/#nick=olga")
+    page.hears(f"line {SAID - 1} of the herald")
+    assert page.evaluate(BELOW) <= 2
+    before = page.rows.count()
+    scroll_to(page, 900)
+    mark = page.evaluate(
+        "() => [...document.querySelectorAll('.entry .text')]"
+        ".find(e => e.getBoundingClientRect().top > 60).textContent"
+    )
+    top = page.evaluate(TOP, mark)
+    expect(page.rows).not_to_have_count(before)
+    assert abs(page.evaluate(TOP, mark) - top) <= 1
+    # All the way up; what is in the page stays bounded.
+    page.press_until("Home", page.page.locator("#beginning").is_visible)
+    page.hears("line 0 of the herald")
+    assert page.rows.count() <= 500
+    # And down again to the end, by the same way.
+    page.press_until("End", page.page.locator("#latest").is_hidden)
+    page.hears(f"line {SAID - 1} of the herald")
+    assert page.rows.count() <= 500
+    assert page.evaluate(BELOW) <= 2
+
+
+def test_stays_where_one_reads(open_page: Open, herald: Caller) -> None:
+    page = open_page("/#nick=piet")
+    scroll_to(page, 1000)
+    latest = page.page.locator("#latest")
+    expect(latest).to_have_text("To the latest ↓")
+    top = page.evaluate("() => document.querySelector('#log').scrollTop")
+    herald.say("one while reading", "two while reading")
+    expect(latest).to_have_text("2 new messages ↓")
+    assert page.evaluate("() => document.querySelector('#log').scrollTop") >= top
+    latest.click()
+    page.hears("two while reading")
+    assert page.evaluate(BELOW) <= 2
+    expect(latest).to_be_hidden()
+    herald.say("three, followed")
+    page.hears("three, followed")
+    assert page.evaluate(BELOW) <= 2
+
+
+def test_what_came_while_away_is_counted(open_page: Open, herald: Caller) -> None:
+    page = open_page("/#nick=rosa")
+    icon = page.page.locator("#icon")
+    page.evaluate(AWAY)
+    herald.say("unread one", "unread two")
+    page.until("() => document.title === '(2) lobby'")
+    assert icon.get_attribute("href", timeout=1000).startswith("data:image/svg+xml")  # type: ignore[union-attr]
+    divider = page.page.locator(".entry[data-kind=unread]")
+    expect(divider).to_have_count(1)
+    assert "unread one" in page.rows.locator("nth=-2").inner_text()
+    page.evaluate(BACK)
+    page.until("() => document.title === 'lobby'")
+    assert icon.get_attribute("href") == "icon.svg"
+    expect(divider).to_have_count(1)
+    page.evaluate(AWAY)
+    herald.say("unread three")
+    page.until("() => document.title === '(1) lobby'")
+    expect(divider).to_have_count(1)
+
+
+def test_a_hidden_page_goes_on(open_page: Open, herald: Caller) -> None:
+    page = open_page("/#nick=sven")
+    page.evaluate(
+        """() => {
+          Object.defineProperty(document, "hidden", { get: () => true, configurable: true });
+          window.requestAnimationFrame = () => 0;
+          document.dispatchEvent(new Event("visibilitychange"));
+        }"""
+    )
+    herald.say("said to a hidden page")
+    page.hears("said to a hidden page")
+    page.until("() => document.title.startsWith('(1)')")
+
+
+def test_is_called_only_if_allowed(open_page: Open, herald: Caller) -> None:
+    page = open_page("/#nick=tilda", permissions=["notifications"])
+    page.evaluate(
+        """() => {
+          window.notes = [];
+          window.Notification = class {
+            static permission = "granted";
+            static async requestPermission() { return "granted"; }
+            constructor(title, options) { window.notes.push([title, options.body]); }
+          };
+        }"""
+    )
+    page.evaluate(AWAY)
+    herald.say("tilda: are you there?")
+    page.hears("tilda: are you there?")
+    expect(page.page.locator(".calls").last).to_contain_text("are you there?")
+    assert page.evaluate("() => window.notes") == []
+    page.page.get_by_role("button", name="Notify me when I am called").click()
+    page.evaluate(AWAY)
+    herald.say("no call for tildas", "TILDA, again")
+    page.until("() => window.notes.length === 1")
+    assert page.evaluate("() => window.notes") == [["herald", "TILDA, again"]]
+
+
+@pytest.mark.usefixtures("herald")
+def test_finds_and_goes_to_the_place(open_page: Open) -> None:
+    page = open_page("/#nick=ulla")
+    page.page.get_by_role("button", name="Search").click()
+    page.page.get_by_label("Words to find").fill("herald")
+    page.page.keyboard.press("Enter")
+    results = page.page.locator("#found button")
+    expect(results.nth(10)).to_be_visible()
+    expect(results.first.locator("mark").first).to_have_text("herald")
+    count = results.count()
+    page.page.get_by_role("button", name="Older results").click()
+    expect(results).not_to_have_count(count)
+    oldest = results.last
+    text = oldest.locator(".text").inner_text()
+    oldest.click()
+    found = page.page.locator(".found")
+    expect(found).to_contain_text(text)
+    expect(found).to_be_focused()
+    expect(found).to_be_in_viewport()
+    expect(page.page.locator("#latest")).to_be_visible()
+    page.page.get_by_role("button", name="Close search").click()
+    page.input.press("Escape")
+    expect(page.page.locator("#latest")).to_be_hidden()
+
+
+@pytest.mark.usefixtures("herald")
+def test_slash_search_opens_the_panel(open_page: Open) -> None:
+    page = open_page("/#nick=vito")
+    page.say("/search her*")
+    expect(page.page.get_by_label("Words to find")).to_have_value("her*")
+    expect(page.page.locator("#found mark").first).to_have_text("herald")
+
+
+@pytest.mark.usefixtures("herald")
+def test_goes_back_some_events(open_page: Open) -> None:
+    page = open_page("/#nick=wanda")
+    page.say("/history 300")
+    expect(page.page.locator(".found")).to_be_focused()
+    expect(page.page.locator("#latest")).to_be_visible()
+
+
+@pytest.mark.usefixtures("herald")
+def test_days_are_parted(open_page: Open) -> None:
+    page = open_page("/#nick=xenia", timezone_id="Pacific/Auckland", locale="de-DE")
+    expect(page.page.locator(".day")).to_have_count(1)
+    time = page.rows.last.locator("time")
+    assert re.fullmatch(r"\d\d:\d\d", time.inner_text())
+    assert re.fullmatch(r"\w+, \d+\. \w+ \d{4} um \d\d:\d\d:\d\d", time.get_attribute("title") or "")
