@@ -28,6 +28,6 @@ export function hue(nick) {
  * @returns {RegExp}
  */
 export function mentionOf(nick) {
-  const word = nick.replace(/[\\^$.*+?()[\]{}|\-/]/g, "\\$&");
+  const word = nick.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
   return new RegExp(`(?<![\\p{L}\\p{N}_])${word}(?![\\p{L}\\p{N}_])`, "giu");
 }

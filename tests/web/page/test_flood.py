@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.cli.running import Caller, ServerProcess
@@ -40,13 +39,13 @@ def flooding(server: ServerProcess) -> Iterator[Caller]:
 
         thread = threading.Thread(target=talk)
         thread.start()
-        yield caller
-        thread.join()
+        try:
+            yield caller
+        finally:
+            thread.join()
 
 
-def test_a_flood_is_bounded(
-    open_page: Open, server: ServerProcess, record_property: pytest.FixtureRequest
-) -> None:
+def test_a_flood_is_bounded(open_page: Open, server: ServerProcess) -> None:
     page = open_page("/#nick=calm")
     expect(page.log).to_have_attribute("aria-live", "polite")
     page.evaluate(WATCH)
@@ -64,10 +63,13 @@ def test_a_flood_is_bounded(
 
 
 def test_one_reads_on_in_a_flood(open_page: Open, server: ServerProcess) -> None:
+    with server.enter("early") as early:
+        early.say(*(f"early {number}" for number in range(100)), "/ping")
+        while early.line() != "-- pong":
+            pass
     page = open_page("/#nick=reader")
     page.evaluate(WATCH)
-    page.log.press("PageUp")
-    page.log.press("PageUp")
+    page.press_until("Home", page.page.locator("#beginning").is_visible)
     latest = page.page.locator("#latest")
     expect(latest).to_be_visible()
     first = "() => document.querySelector('.entry .text').textContent"

@@ -50,9 +50,8 @@ def violations(screen: Screen) -> list[str]:
     ]
 
 
-@pytest.mark.usefixtures("crowd")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_has_nothing_against_it(open_page: Open, scheme: str) -> None:
+def test_axe_has_nothing_against_it(open_page: Open, crowd: list[Caller], scheme: str) -> None:
     page = open_page(f"/#nick={scheme}", color_scheme=scheme, reduced_motion="reduce")
     page.hears("a word for looks", times=len(NAMES))
     page.say(f"/me is in the {scheme}")
@@ -60,11 +59,8 @@ def test_axe_has_nothing_against_it(open_page: Open, scheme: str) -> None:
     expect(page.page.locator(".refused")).to_be_visible()
     page.say("/help")
     page.evaluate("() => dispatchEvent(new Event('blur'))")
-    with_name = page.texts(f"{scheme}: hello")
-    with Caller(int(page.page.url.split(":")[2].split("/")[0])) as caller:
-        caller.say(f"{scheme}: hello")
-        expect(page.page.locator(".calls")).to_be_visible()
-    assert with_name.count() == 0  # the name in it is marked
+    crowd[0].say(f"{scheme}: hello")
+    expect(page.page.locator(".calls mark")).to_be_visible()
     page.say("x" * 2000)
     page.page.locator("#nick").click()
     assert violations(page) == []
@@ -81,7 +77,8 @@ def test_every_hue_can_be_read(open_page: Open, scheme: str) -> None:
     page = open_page(color_scheme=scheme)
     contrast = page.evaluate(
         """() => {
-          const paint = document.createElement("canvas").getContext("2d");
+          const canvas = document.createElement("canvas");
+          const paint = canvas.getContext("2d", { willReadFrequently: true });
           const luminance = (colour) => {
             paint.fillStyle = colour;
             paint.fillRect(0, 0, 1, 1);

@@ -127,7 +127,10 @@ def test_resume_asks_for_what_it_lacks(page: Page) -> None:
     ("welcome", "outcome"),
     [
         ('{session: "A", seq: 50, resumed: "complete", after: 45}', [False, False, 0, 45, 0]),
-        ('{session: "A", seq: 90, resumed: "partial", missed: 9, after: 45}', [False, False, 9, 45, 0]),
+        (
+            '{session: "A", seq: 90, resumed: "partial", missed: 9, after: 45}',
+            [False, False, 9, 45, 0],
+        ),
         ('{session: "B", seq: 90, resumed: "complete", after: 45}', [True, False, 0, 45, 0]),
         ('{session: "B", seq: 3, resumed: "partial", missed: 0, after: 0}', [True, True, 0, 0, 1]),
     ],
@@ -175,7 +178,10 @@ def test_delays_grow_and_differ(page: Page) -> None:
         ("/history 9999", {"kind": "history", "limit": 1000}),
         ("/history x", {"kind": "problem", "text": "say /history or /history N, N a number"}),
         ("/me", {"kind": "problem", "text": "say /me ACTION"}),
-        ("/constructor", {"kind": "problem", "text": "unknown command /constructor, /help lists them"}),
+        (
+            "/constructor",
+            {"kind": "problem", "text": "unknown command /constructor, /help lists them"},
+        ),
     ],
 )
 def test_commands_are_those_of_plain_text(page: Page, line: str, typed: dict[str, object]) -> None:

@@ -13,10 +13,14 @@ from tests.web.page.conftest import Open
 from tests.web.page.screen import Screen
 
 #: How far the log is from its end, in pixels.
-BELOW = "() => { const l = document.querySelector('#log'); return l.scrollHeight - l.scrollTop - l.clientHeight }"
+BELOW = """() => {
+  const log = document.querySelector("#log");
+  return log.scrollHeight - log.scrollTop - log.clientHeight;
+}"""
 
 #: Where the row is whose text is asked for, on the screen.
-TOP = "text => [...document.querySelectorAll('.entry .text')].find(e => e.textContent === text).getBoundingClientRect().top"
+TOP = """(text) => [...document.querySelectorAll(".entry .text")]
+  .find((one) => one.textContent === text).getBoundingClientRect().top"""
 
 AWAY = "() => dispatchEvent(new Event('blur'))"
 BACK = "() => dispatchEvent(new Event('focus'))"
@@ -147,7 +151,7 @@ def test_finds_and_goes_to_the_place(open_page: Open) -> None:
     page.page.keyboard.press("Enter")
     results = page.page.locator("#found button")
     expect(results.nth(10)).to_be_visible()
-    expect(results.first.locator("mark").first).to_have_text("herald")
+    expect(page.page.locator("#found mark").first).to_have_text("herald")
     count = results.count()
     page.page.get_by_role("button", name="Older results").click()
     expect(results).not_to_have_count(count)
@@ -186,4 +190,6 @@ def test_days_are_parted(open_page: Open) -> None:
     expect(page.page.locator(".day")).to_have_count(1)
     time = page.rows.last.locator("time")
     assert re.fullmatch(r"\d\d:\d\d", time.inner_text())
-    assert re.fullmatch(r"\w+, \d+\. \w+ \d{4} um \d\d:\d\d:\d\d", time.get_attribute("title") or "")
+    assert re.fullmatch(
+        r"\w+, \d+\. \w+ \d{4} um \d\d:\d\d:\d\d", time.get_attribute("title") or ""
+    )
