@@ -51,10 +51,11 @@ export class Attention {
    */
   heard(item, calls) {
     if (this.#away) this.count += 1;
-    if (!calls || !this.#allowed || performance.now() - this.#calledAt < QUIET_MILLISECONDS) return;
+    const wanted = calls && this.#away && this.#allowed;
+    if (!wanted || performance.now() - this.#calledAt < QUIET_MILLISECONDS) return;
     this.#calledAt = performance.now();
     this.#ring();
-    if (this.#away) this.#notify(item);
+    this.#notify(item);
   }
 
   /** @param {string} name of the room */

@@ -7,14 +7,14 @@
  */
 
 export const HELP = `A line is a message. Commands:
-/nick NAME   take another name
-/me ACTION   say what you do
-/who   who is here
-/history N   go back to the last N events
-/search WORDS   find what was said; a word may end in *
-/ping   the round trip to the room
-/quit   leave the room
-//text   say /text
+/nick NAME\ttake another name
+/me ACTION\tsay what you do
+/who\twho is here
+/history N\tgo back to the last N events
+/search WORDS\tfind what was said; a word may end in *
+/ping\tthe round trip to the room
+/quit\tleave the room
+//text\tsay /text
 Tab completes a name; ↑ and ↓ bring back what you said; Shift+Enter begins a new line; PageUp and \
 PageDown scroll; Esc returns to the latest.`;
 

@@ -11,6 +11,9 @@ import { makeSafe, sizeBytes } from "./text.js";
 /** Lines that are sent at once: more than that is a file. */
 const MOST_LINES = 50;
 
+/** Characters that fill all the height that there is. */
+const COPIED = 10_000;
+
 /** From here on it is said how much may follow. */
 const ROOM_LEFT_BYTES = 100;
 
@@ -111,7 +114,7 @@ export class Composer {
   #changed() {
     const { input } = this.parts;
     // The input is as high as its text: the style sheet has a copy of it beneath.
-    input.parentElement.dataset.text = input.value;
+    input.parentElement.dataset.text = input.value.slice(0, COPIED);
     const lines = linesOf(input.value);
     const left = this.owner.limitBytes() - Math.max(0, ...lines.map(sizeBytes));
     if (lines.length > 1) this.hint(`${lines.length} lines: Enter sends each as a message`);

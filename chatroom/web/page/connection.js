@@ -23,6 +23,9 @@ const HIDDEN_PING_MILLISECONDS = 30_000;
 const SILENCE_MILLISECONDS = 8_000;
 const CONNECT_MILLISECONDS = 10_000;
 
+/** A try that has not got through in this time is not worth waiting for when the network returns. */
+const STUCK_MILLISECONDS = 2_000;
+
 /** A connection that held for so long has done well: the next delay is the first one again. */
 const STEADY_MILLISECONDS = 10_000;
 
@@ -38,6 +41,7 @@ export class Connection {
   /** @type {WebSocket | null} */
   #socket = null;
   #tries = 0;
+  #openedAt = 0;
   #liveSince = 0;
   #heardAt = 0;
   #pings = 0;
@@ -62,6 +66,8 @@ export class Connection {
   /** Connect now, whatever was waited for. */
   open() {
     clearTimeout(this.#timer);
+    this.#abandon();
+    this.#openedAt = performance.now();
     this.#bye = { reason: "", text: "" };
     this.#change({ phase: "connecting", roundTrip: null, text: "" });
     const socket = new WebSocket(this.url, PROTOCOL);
@@ -84,8 +90,10 @@ export class Connection {
 
   /** Something may have changed: come back at once, or see whether the connection still is one. */
   look() {
-    if (this.state.phase === "offline") this.open();
-    else if (this.state.phase === "live" && !this.#pingedAt) this.#ping();
+    const { phase } = this.state;
+    const stuck = phase === "connecting" && performance.now() - this.#openedAt > STUCK_MILLISECONDS;
+    if (phase === "offline" || stuck) this.open();
+    else if (phase === "live" && !this.#pingedAt) this.#ping();
   }
 
   /** Leave, and stay away until `open`. */
@@ -147,14 +155,18 @@ export class Connection {
     this.#timer = setTimeout(() => this.#ping(), interval);
   }
 
-  /** Give a socket up; a dead one would take its time to close. */
   #drop() {
-    const socket = this.#socket;
-    if (socket) {
-      socket.onopen = socket.onmessage = socket.onclose = null;
-      socket.close();
-    }
+    this.#abandon();
     this.#lost(0);
+  }
+
+  /** Give a socket up; a dead one would take its time to close. */
+  #abandon() {
+    const socket = this.#socket;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+    this.#socket = null;
   }
 
   /** @param {number} code of the close frame */
@@ -173,9 +185,16 @@ export class Connection {
       this.#change({ phase: "gone", roundTrip: null, text });
       return;
     }
-    let delay = delayMilliseconds(this.#tries);
-    if (code === TRY_AGAIN_LATER) delay = Math.max(delay, LATER_MILLISECONDS);
+    if (code === TRY_AGAIN_LATER) this.#wait(LATER_MILLISECONDS, "the room is full");
+    else this.#wait(delayMilliseconds(this.#tries), text);
     this.#tries += 1;
+  }
+
+  /**
+   * @param {number} delay in milliseconds
+   * @param {string} text why there is no connection
+   */
+  #wait(delay, text) {
     this.#change({ phase: "offline", roundTrip: null, retryAt: Date.now() + delay, text });
     this.#timer = setTimeout(() => this.open(), delay);
   }

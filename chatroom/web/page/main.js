@@ -27,6 +27,9 @@ import { Status, milliseconds } from "./status.js";
 const NICK = "chatroom.nick";
 const WIDE = matchMedia("(min-width: 60rem)");
 
+/** A page that gets no time to draw, as hidden ones, does not gather more than this. */
+const MOST_FRESH = 5000;
+
 /** `#nick=bob`, `#listen`, or both with `&`. */
 const wishes = () => new URLSearchParams(location.hash.slice(1));
 
@@ -52,7 +55,8 @@ const room = new Room(
     added(item, live) {
       fresh.push(item);
       if (live && isSpeech(item)) heard(item);
-      draw();
+      if (fresh.length < MOST_FRESH) draw();
+      else drawNow();
     },
     removed(item) {
       fresh = fresh.filter((one) => one !== item);
@@ -144,7 +148,7 @@ new Naming(
   write,
 );
 
-const draw = oncePerFrame(() => {
+function drawNow() {
   const items = fresh;
   fresh = [];
   quiet.before(items.length);
@@ -155,7 +159,9 @@ const draw = oncePerFrame(() => {
   attention.show(room.name || "Chatroom");
   silent &&= !items.some(isSpeech) && !room.statements.open.length;
   byId("empty").hidden = !silent || !room.live;
-});
+}
+
+const draw = oncePerFrame(drawNow);
 
 function entered() {
   mention = mentionOf(room.nick);
@@ -244,6 +250,12 @@ function listen() {
   byId("listening").hidden = !only;
   if (!only) write();
 }
+
+// Who begins to type means to write, wherever the focus is.
+addEventListener("keydown", ({ key, ctrlKey, altKey, metaKey }) => {
+  const elsewhere = !document.activeElement?.matches("input, textarea");
+  if (key.length === 1 && key !== " " && elsewhere && !ctrlKey && !altKey && !metaKey) write();
+});
 
 addEventListener("hashchange", () => {
   listen();

@@ -43,9 +43,15 @@ export class PeopleList {
     this.parts.note.hidden = people.announced;
   }
 
+  /** What the rows show: nothing is done where that has not changed. @type {unknown[]} */
+  #shown = [];
+
   /** Rows stay in the page as long as their names are here: the focus is not lost. */
   #showRows() {
     const { list } = this.parts;
+    const shown = [this.room.people.names, this.room.nick];
+    if (shown.every((one, at) => one === this.#shown[at])) return;
+    this.#shown = shown;
     const rows = new Map();
     let next = list.firstElementChild;
     for (const nick of this.room.people.names) {
