@@ -44,3 +44,20 @@ def open_page(browser: Browser, server: ServerProcess) -> Iterator[Open]:
             return screen
 
         yield open_one
+
+
+@pytest.fixture(scope="module")
+def shared_page(browser: Browser, server: ServerProcess) -> Iterator[Screen]:
+    with new_screen(browser) as screen:
+        screen.open(server.port, "/#nick=mia")
+        yield screen
+
+
+@pytest.fixture
+def mia(shared_page: Screen) -> Screen:
+    """A page that the tests of a module share, since opening one is slow: at the end of the log,
+    with nothing written.
+    """
+    shared_page.input.fill("")
+    shared_page.input.press("Escape")
+    return shared_page

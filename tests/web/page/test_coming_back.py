@@ -59,6 +59,7 @@ def test_a_server_in_good_order(port: int, anna: Screen, browser: Browser, tmp_p
         ben.open(port, "/#nick=ben")
         anna.say("before")
         ben.hears("before")
+        anna.hears("before")  # the room has it
         server.signal(signal.SIGTERM)
         server.wait()
         expect(anna.phase).to_have_text("offline")

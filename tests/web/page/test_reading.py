@@ -67,22 +67,21 @@ def test_older_history_comes_without_a_jump(open_page: Open) -> None:
     assert page.evaluate(BELOW) <= 2
 
 
-def test_stays_where_one_reads(open_page: Open, herald: Caller) -> None:
-    page = open_page("/#nick=piet")
-    scroll_to(page, 1000)
-    latest = page.page.locator("#latest")
+def test_stays_where_one_reads(mia: Screen, herald: Caller) -> None:
+    scroll_to(mia, 1000)
+    latest = mia.page.locator("#latest")
     expect(latest).to_have_text("To the latest ↓")
-    top = page.evaluate("() => document.querySelector('#log').scrollTop")
+    top = mia.evaluate("() => document.querySelector('#log').scrollTop")
     herald.say("one while reading", "two while reading")
     expect(latest).to_have_text("2 new messages ↓")
-    assert page.evaluate("() => document.querySelector('#log').scrollTop") >= top
+    assert mia.evaluate("() => document.querySelector('#log').scrollTop") >= top
     latest.click()
-    page.hears("two while reading")
-    assert page.evaluate(BELOW) <= 2
+    mia.hears("two while reading")
+    assert mia.evaluate(BELOW) <= 2
     expect(latest).to_be_hidden()
     herald.say("three, followed")
-    page.hears("three, followed")
-    assert page.evaluate(BELOW) <= 2
+    mia.hears("three, followed")
+    assert mia.evaluate(BELOW) <= 2
 
 
 def test_what_came_while_away_is_counted(open_page: Open, herald: Caller) -> None:
@@ -144,44 +143,41 @@ def test_is_called_only_if_allowed(open_page: Open, herald: Caller) -> None:
 
 
 @pytest.mark.usefixtures("herald")
-def test_finds_and_goes_to_the_place(open_page: Open) -> None:
-    page = open_page("/#nick=ulla")
-    page.page.get_by_role("button", name="Search").click()
-    page.page.get_by_label("Words to find").fill("herald")
-    page.page.keyboard.press("Enter")
-    results = page.page.locator("#found button")
+def test_finds_and_goes_to_the_place(mia: Screen) -> None:
+    mia.page.get_by_role("button", name="Search").click()
+    mia.page.get_by_label("Words to find").fill("herald")
+    mia.page.keyboard.press("Enter")
+    results = mia.page.locator("#found button")
     expect(results.nth(10)).to_be_visible()
-    expect(page.page.locator("#found mark").first).to_have_text("herald")
+    expect(mia.page.locator("#found mark").first).to_have_text("herald")
     count = results.count()
-    page.page.get_by_role("button", name="Older results").click()
+    mia.page.get_by_role("button", name="Older results").click()
     expect(results).not_to_have_count(count)
     oldest = results.last
     text = oldest.locator(".text").inner_text()
     oldest.click()
-    found = page.page.locator(".found")
+    found = mia.page.locator(".found")
     expect(found).to_contain_text(text)
     expect(found).to_be_focused()
     expect(found).to_be_in_viewport()
-    expect(page.page.locator("#latest")).to_be_visible()
-    page.page.get_by_role("button", name="Close search").click()
-    page.input.press("Escape")
-    expect(page.page.locator("#latest")).to_be_hidden()
+    expect(mia.page.locator("#latest")).to_be_visible()
+    mia.page.get_by_role("button", name="Close search").click()
+    mia.input.press("Escape")
+    expect(mia.page.locator("#latest")).to_be_hidden()
 
 
 @pytest.mark.usefixtures("herald")
-def test_slash_search_opens_the_panel(open_page: Open) -> None:
-    page = open_page("/#nick=vito")
-    page.say("/search her*")
-    expect(page.page.get_by_label("Words to find")).to_have_value("her*")
-    expect(page.page.locator("#found mark").first).to_have_text("herald")
+def test_slash_search_opens_the_panel(mia: Screen) -> None:
+    mia.say("/search her*")
+    expect(mia.page.get_by_label("Words to find")).to_have_value("her*")
+    expect(mia.page.locator("#found mark").first).to_have_text("herald")
 
 
 @pytest.mark.usefixtures("herald")
-def test_goes_back_some_events(open_page: Open) -> None:
-    page = open_page("/#nick=wanda")
-    page.say("/history 300")
-    expect(page.page.locator(".found")).to_be_focused()
-    expect(page.page.locator("#latest")).to_be_visible()
+def test_goes_back_some_events(mia: Screen) -> None:
+    mia.say("/history 300")
+    expect(mia.page.locator(".found")).to_be_focused()
+    expect(mia.page.locator("#latest")).to_be_visible()
 
 
 @pytest.mark.usefixtures("herald")

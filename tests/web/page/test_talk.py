@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.cli.running import Caller, ServerProcess, clean_environment
 from tests.web.page.conftest import Open
-from tests.web.page.screen import PATIENCE_MILLISECONDS, new_screen
+from tests.web.page.screen import PATIENCE_MILLISECONDS, Screen, new_screen
 
 
 def hear(caller: Caller, line: str) -> None:
@@ -90,31 +90,29 @@ def test_a_taken_name_makes_a_guest(open_page: Open) -> None:
     expect(second.log).to_contain_text("theo is taken: you are guest")
 
 
-def test_completes_the_latest_speaker_first(open_page: Open, server: ServerProcess) -> None:
-    page = open_page("/#nick=uma")
+def test_completes_the_latest_speaker_first(mia: Screen, server: ServerProcess) -> None:
     with server.enter("silvia") as silvia, server.enter("silas") as silas:
         silas.say("first word of silas")
-        page.hears("first word of silas")
+        mia.hears("first word of silas")
         silvia.say("last word of silvia")
-        page.hears("last word of silvia")
-        page.input.press_sequentially("si")
-        page.input.press("Tab")
-        expect(page.input).to_have_value("silvia: ")
-        page.input.press("Tab")
-        expect(page.input).to_have_value("silas: ")
-        page.input.press_sequentially("and SIL")
-        page.input.press("Tab")
-        expect(page.input).to_have_value("silas: and silvia ")
-        page.input.fill("")
-        page.input.press("Tab")  # nothing to complete: the focus goes on
-        expect(page.input).not_to_be_focused()
+        mia.hears("last word of silvia")
+        mia.input.press_sequentially("si")
+        mia.input.press("Tab")
+        expect(mia.input).to_have_value("silvia: ")
+        mia.input.press("Tab")
+        expect(mia.input).to_have_value("silas: ")
+        mia.input.press_sequentially("and SIL")
+        mia.input.press("Tab")
+        expect(mia.input).to_have_value("silas: and silvia ")
+        mia.input.fill("")
+        mia.input.press("Tab")  # nothing to complete: the focus goes on
+        expect(mia.input).not_to_be_focused()
 
 
-def test_brings_back_what_was_said(open_page: Open) -> None:
-    page = open_page("/#nick=vera")
-    page.say("older words")
-    page.say("newer words")
-    page.input.press_sequentially("begun")
+def test_brings_back_what_was_said(mia: Screen) -> None:
+    mia.say("older words")
+    mia.say("newer words")
+    mia.input.press_sequentially("begun")
     for key, value in [
         ("ArrowUp", "newer words"),
         ("ArrowUp", "older words"),
@@ -122,42 +120,39 @@ def test_brings_back_what_was_said(open_page: Open) -> None:
         ("ArrowDown", "newer words"),
         ("ArrowDown", "begun"),
     ]:
-        page.input.press(key)
-        expect(page.input).to_have_value(value)
+        mia.input.press(key)
+        expect(mia.input).to_have_value(value)
 
 
-def test_shows_many_lines_before_they_are_sent(open_page: Open) -> None:
-    page = open_page("/#nick=wilma")
-    page.input.fill("pasted one\n\npasted two")
-    expect(page.hint).to_contain_text("2 lines")
-    assert page.input.bounding_box()["height"] > 55  # type: ignore[index]  # it is visible
-    page.input.press("Enter")
-    page.hears("pasted one")
-    page.hears("pasted two")
-    page.input.fill("pasted three\n/unknown")
-    page.input.press("Enter")
-    expect(page.hint).to_contain_text("Line 2: unknown command /unknown")
-    expect(page.input).to_have_value("pasted three\n/unknown")
-    expect(page.texts("pasted three")).to_have_count(0)
+def test_shows_many_lines_before_they_are_sent(mia: Screen) -> None:
+    mia.input.fill("pasted one\n\npasted two")
+    expect(mia.hint).to_contain_text("2 lines")
+    assert mia.input.bounding_box()["height"] > 55  # type: ignore[index]  # it is visible
+    mia.input.press("Enter")
+    mia.hears("pasted one")
+    mia.hears("pasted two")
+    mia.input.fill("pasted three\n/unknown")
+    mia.input.press("Enter")
+    expect(mia.hint).to_contain_text("Line 2: unknown command /unknown")
+    expect(mia.input).to_have_value("pasted three\n/unknown")
+    expect(mia.texts("pasted three")).to_have_count(0)
 
 
-def test_a_long_text_is_refused_before_it_is_sent(open_page: Open) -> None:
-    page = open_page("/#nick=xaver")
-    page.say("ä" * 513)
-    expect(page.hint).to_have_text("Too long by 2 bytes: a message has at most 1,024.")
-    expect(page.input).to_have_value("ä" * 513)
-    expect(page.page.locator("#pending .row")).to_have_count(0)
+def test_a_long_text_is_refused_before_it_is_sent(mia: Screen) -> None:
+    mia.say("ä" * 513)
+    expect(mia.hint).to_have_text("Too long by 2 bytes: a message has at most 1,024.")
+    expect(mia.input).to_have_value("ä" * 513)
+    expect(mia.page.locator("#pending .row")).to_have_count(0)
 
 
-def test_a_refusal_stands_beside_its_message(open_page: Open) -> None:
-    page = open_page("/#nick=yves")
+def test_a_refusal_stands_beside_its_message(mia: Screen) -> None:
     text = '"' * 900  # within the limit, but not once it is escaped for the feed
-    page.say(text)
-    refused = page.page.locator(".refused")
+    mia.say(text)
+    refused = mia.page.locator(".refused")
     expect(refused).to_contain_text("not said: the text takes")
     refused.get_by_role("button", name="Edit and say again").click()
-    expect(page.input).to_have_value(text)
-    expect(page.input).to_be_focused()
+    expect(mia.input).to_have_value(text)
+    expect(mia.input).to_be_focused()
     expect(refused).to_have_count(0)
 
 
@@ -178,16 +173,15 @@ def test_commands_are_answered(open_page: Open) -> None:
     assert page.nick() == "zeno"
 
 
-def test_who_comes_and_goes(open_page: Open, server: ServerProcess) -> None:
-    page = open_page("/#nick=amos")
-    names = page.page.locator("#names")
+def test_who_comes_and_goes(mia: Screen, server: ServerProcess) -> None:
+    names = mia.page.locator("#names")
     with server.enter("brief"):
         expect(names.get_by_role("button", name="brief")).to_be_visible()
-        expect(page.rows.last).to_contain_text("brief joined")
+        expect(mia.rows.last).to_contain_text("brief joined")
         names.get_by_role("button", name="brief").click()
-        expect(page.input).to_have_value("brief: ")
+        expect(mia.input).to_have_value("brief: ")
     expect(names.get_by_role("button", name="brief")).to_have_count(0)
-    expect(page.rows.last).to_contain_text("brief left")
+    expect(mia.rows.last).to_contain_text("brief left")
 
 
 def test_by_keyboard_alone(open_page: Open) -> None:
@@ -232,7 +226,6 @@ def test_names_in_a_long_room_come_in_pages(browser: Browser) -> None:
         expect(names).to_have_count(231)
 
 
-def test_the_state_shows_the_round_trip(open_page: Open) -> None:
-    page = open_page("/#nick=rita")
-    detail = page.page.locator("#detail")
+def test_the_state_shows_the_round_trip(mia: Screen) -> None:
+    detail = mia.page.locator("#detail")
     expect(detail).to_have_text(re.compile(r"^[\d.,]+ ms$"), timeout=PATIENCE_MILLISECONDS)
