@@ -87,7 +87,10 @@ export class Attention {
     this.#ring();
     // Browsers give notifications to pages from this machine or over TLS only.
     const answer = "Notification" in window ? await Notification.requestPermission() : "denied";
-    const how = answer === "granted" ? "a notification and a sound" : "a sound (no notification: the browser allows none here)";
+    const how =
+      answer === "granted"
+        ? "a notification and a sound"
+        : "a sound (no notification: the browser allows none here)";
     this.owner.told(`When somebody calls you by name: ${how}`);
   }
 
@@ -101,7 +104,11 @@ export class Attention {
   #notify(item) {
     if (!("Notification" in window) || Notification.permission !== "granted") return;
     try {
-      const note = new Notification(item.nick, { body: item.text, tag: "chatroom", icon: "icon.svg" });
+      const note = new Notification(item.nick, {
+        body: item.text,
+        tag: "chatroom",
+        icon: "icon.svg",
+      });
       note.onclick = () => {
         window.focus();
         note.close();
@@ -120,7 +127,10 @@ export class Attention {
   #ring() {
     const audio = this.#audio;
     if (!audio) return;
-    for (const [at, frequency] of [[0, 660], [0.12, 880]]) {
+    for (const [at, frequency] of [
+      [0, 660],
+      [0.12, 880],
+    ]) {
       const note = audio.createOscillator();
       const volume = audio.createGain();
       const start = audio.currentTime + at;

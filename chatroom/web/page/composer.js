@@ -57,7 +57,12 @@ export class Composer {
     const { input } = this.parts;
     const before = input.value.slice(0, input.selectionStart);
     const space = before && !/\s$/.test(before) ? " " : "";
-    input.setRangeText(`${space}${nick}${before ? " " : ": "}`, before.length, input.selectionEnd, "end");
+    input.setRangeText(
+      `${space}${nick}${before ? " " : ": "}`,
+      before.length,
+      input.selectionEnd,
+      "end",
+    );
     this.#changed();
     input.focus();
   }

@@ -36,10 +36,12 @@ export class Log {
    *   latest: HTMLButtonElement}} parts
    * @param {Room} room
    * @param {(item: Item) => import("./row.js").Row} make
+   * @param {import("./quiet.js").Quiet} quiet
    */
-  constructor(parts, room, make) {
+  constructor(parts, room, make, quiet) {
     this.parts = parts;
     this.room = room;
+    this.quiet = quiet;
     this.rows = new Rows(parts.rows, make);
     parts.log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     parts.latest.addEventListener("click", () => this.follow());
@@ -56,6 +58,7 @@ export class Log {
       this.#showAside(items);
       return;
     }
+    this.quiet.before(items.length);
     if (items.length > AT_END) this.#showEnd();
     else for (const item of items) this.rows.add(item);
     if (this.rows.trimAbove()) this.#begins = false;
@@ -89,8 +92,8 @@ export class Log {
     if (!this.rows.withSeq(seq)) await this.#load(seq);
     const row = this.rows.withSeq(seq);
     if (!row) return;
-    this.following = false;
     row.element.scrollIntoView({ block: "center" });
+    this.following = this.#atEnd() && this.#below() <= 2;
     row.element.tabIndex = -1;
     row.element.focus({ preventScroll: true });
     row.element.classList.remove("found");
@@ -114,6 +117,7 @@ export class Log {
       this.room.history({ before: seq + 1, limit: AROUND }),
       this.room.history({ after: seq, limit: AROUND }),
     ]);
+    this.quiet.hush();
     this.rows.clear();
     this.#begins = !before.more;
     for (const item of [...before.items, ...after.items]) this.rows.add(item);
@@ -121,6 +125,7 @@ export class Log {
   }
 
   #showEnd() {
+    this.quiet.hush();
     this.rows.clear();
     this.#begins = false;
     for (const item of this.room.chronicle.tail.newest(AT_END)) this.rows.add(item);
@@ -182,7 +187,8 @@ export class Log {
     const { first } = this.rows;
     const kept = this.room.chronicle.tail.before(first, PAGE);
     if (kept.length) this.#addAbove(kept);
-    else if (this.room.chronicle.hasBefore(first)) this.#ask({ before: first.seq + (first.sub > 0 ? 1 : 0) });
+    else if (this.room.chronicle.hasBefore(first))
+      this.#ask({ before: first.seq + (first.sub > 0 ? 1 : 0) });
     else this.#begins = true;
     this.#tellBeginning();
   }
@@ -218,6 +224,7 @@ export class Log {
   /** @param {Item[]} items */
   #addAbove(items) {
     if (!items.length) return;
+    this.quiet.hush();
     this.#held(() => {
       this.rows.addBefore(items);
       if (!this.following) this.rows.trimBelow();
@@ -227,6 +234,7 @@ export class Log {
   /** @param {Item[]} items */
   #addBelow(items) {
     if (!items.length) return;
+    this.quiet.before(items.length);
     this.#held(() => {
       for (const item of items) this.rows.add(item);
       this.rows.trimAbove();

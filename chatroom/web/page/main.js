@@ -69,7 +69,6 @@ const room = new Room(
   },
 );
 
-const quiet = new Quiet(byId("log"));
 const log = new Log(
   {
     log: byId("log"),
@@ -80,20 +79,19 @@ const log = new Log(
   },
   room,
   (item) => makeRow(item, mention),
+  new Quiet(byId("log")),
 );
 const pending = new Pending(byId("pending"));
 const status = new Status(
   { state: byId("state"), phase: byId("phase"), detail: byId("detail"), retry: byId("retry") },
   () => room.connection.open(),
 );
-const attention = new Attention(
-  { icon: byId("icon"), bell: byId("bell") },
-  { back: () => draw(), told: notice },
-);
+const attention = new Attention({ icon: byId("icon"), bell: byId("bell") }, { back, told: notice });
 const composer = new Composer(
   { form: byId("composer"), input: byId("say"), hint: byId("hint") },
   {
-    namesFor: (beginning) => room.people.beginningWith(beginning).filter((nick) => nick !== room.nick),
+    namesFor: (beginning) =>
+      room.people.beginningWith(beginning).filter((nick) => nick !== room.nick),
     limitBytes: () => room.textLimitBytes,
     carryOut: (typed) => void carryOut(typed),
     scroll: (screens) => log.scroll(screens),
@@ -132,7 +130,11 @@ const search = new Search(
 const panels = new Panels(
   [
     { panel: byId("people"), button: byId("show-people"), opened: () => people.show() },
-    { panel: byId("search"), button: byId("show-search"), opened: () => search.parts.input.focus() },
+    {
+      panel: byId("search"),
+      button: byId("show-search"),
+      opened: () => search.parts.input.focus(),
+    },
   ],
   write,
 );
@@ -151,7 +153,6 @@ new Naming(
 function drawNow() {
   const items = fresh;
   fresh = [];
-  quiet.before(items.length);
   // One's own words first: a row takes the place of the one that was on its way.
   pending.show(room.statements.open, room.nick);
   log.show(items);
@@ -176,10 +177,17 @@ function entered() {
 function heard(item) {
   if (attention.away && !unreadStands) {
     if (unread) room.chronicle.takeBack(unread);
-    unread = room.chronicle.tell({ kind: "unread", epoch: item.epoch, seq: item.seq, sub: -1, time: item.time });
+    const { epoch, seq, time } = item;
+    unread = room.chronicle.tell({ kind: "unread", epoch, seq, sub: -1, time });
+    unreadStands = true;
   }
-  unreadStands = attention.away;
   attention.heard(item, mention !== null && item.text.search(mention) >= 0);
+}
+
+/** One looks at the page again. */
+function back() {
+  unreadStands = false;
+  draw();
 }
 
 /** @param {string} text */
@@ -234,7 +242,8 @@ byId("rows").addEventListener("click", (event) => {
   if (!item) return;
   room.chronicle.takeBack(item);
   write();
-  if (action === "again") composer.edit(item.by === "action" ? `/me ${item.text}` : said(item.text));
+  if (action === "again")
+    composer.edit(item.by === "action" ? `/me ${item.text}` : said(item.text));
 });
 
 /**

@@ -62,7 +62,11 @@ function speech(item, date, mention) {
     timeOf(date),
     nickOf(item.nick),
     " ",
-    element("span", { className: "text", dir: "auto" }, ...shown(item.text, calls ? mention : null)),
+    element(
+      "span",
+      { className: "text", dir: "auto" },
+      ...shown(item.text, calls ? mention : null),
+    ),
   );
   if (calls) body.classList.add("calls");
   if (item.mine) body.append(stateOf("stored"));
@@ -119,7 +123,8 @@ const HEARD = { not_stored: "heard, but not stored: it may be missing in the his
  */
 function refusal(item, date) {
   const unknown = "the connection broke: not known whether this was said";
-  const reason = HEARD[item.code] ?? (item.code === "unknown" ? unknown : `not said: ${item.reason}`);
+  const reason =
+    HEARD[item.code] ?? (item.code === "unknown" ? unknown : `not said: ${item.reason}`);
   const actions = element("span", { className: "actions" });
   if (!HEARD[item.code]) actions.append(button("again", "Edit and say again"));
   actions.append(button("dismiss", "Dismiss"));

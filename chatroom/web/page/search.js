@@ -83,7 +83,11 @@ export class Search {
  */
 function resultOf(item, words) {
   const date = moment(item.time);
-  const time = element("time", { dateTime: date.toISOString(), title: fullTime(date) }, dayAndClock(date));
+  const time = element(
+    "time",
+    { dateTime: date.toISOString(), title: fullTime(date) },
+    dayAndClock(date),
+  );
   const text = element("span", { className: "text", dir: "auto" }, ...marked(item.text, words));
   const head = element("span", { className: "head" }, nickOf(item.nick), time);
   const button = element("button", { type: "button" }, head, text);

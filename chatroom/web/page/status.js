@@ -2,7 +2,12 @@
 
 /** @typedef {import("./connection.js").State} State */
 
-const PHASES = { connecting: "connecting", live: "live", offline: "offline", gone: "not connected" };
+const PHASES = {
+  connecting: "connecting",
+  live: "live",
+  offline: "offline",
+  gone: "not connected",
+};
 
 export class Status {
   #timer = 0;

@@ -89,4 +89,4 @@ def new_screen(browser: Browser, **options: Any) -> Iterator[Screen]:
         yield screen
     finally:
         context.close()
-    assert screen.faults == []
+    assert not screen.faults, screen.faults

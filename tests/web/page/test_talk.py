@@ -127,7 +127,9 @@ def test_brings_back_what_was_said(mia: Screen) -> None:
 def test_shows_many_lines_before_they_are_sent(mia: Screen) -> None:
     mia.input.fill("pasted one\n\npasted two")
     expect(mia.hint).to_contain_text("2 lines")
-    assert mia.input.bounding_box()["height"] > 55  # type: ignore[index]  # it is visible
+    box = mia.input.bounding_box()
+    assert box is not None
+    assert box["height"] > 55  # all of it is seen
     mia.input.press("Enter")
     mia.hears("pasted one")
     mia.hears("pasted two")
