@@ -14,7 +14,7 @@ import { compare, isSpeech, lastSeq } from "./order.js";
 const PAGE = 100;
 const NEAR = 1.5;
 
-/** Rows that are drawn when one returns to the end, or more came in one frame. */
+/** Rows while one follows: what is above is at hand, and drawing these takes half the time. */
 const AT_END = 200;
 
 /** Events on either side of a place that is jumped to. */
@@ -61,7 +61,7 @@ export class Log {
     this.quiet.before(items.length);
     if (items.length > AT_END) this.#showEnd();
     else for (const item of items) this.rows.add(item);
-    if (this.rows.trimAbove()) this.#begins = false;
+    if (this.rows.trimAbove(AT_END)) this.#begins = false;
     this.#stick();
     this.#tellBeginning();
     this.#fill();
@@ -78,7 +78,7 @@ export class Log {
     const { last } = this.rows;
     if (!last || !tail.reaches(last) || tail.behind(last, PAGE + 1).length > PAGE) this.#showEnd();
     else for (const item of tail.behind(last, PAGE)) this.rows.add(item);
-    this.rows.trimAbove();
+    if (this.rows.trimAbove(AT_END)) this.#begins = false;
     this.following = true;
     this.#stick();
     this.#tellNews(0);

@@ -77,9 +77,12 @@ export class Rows {
     this.#dress(at);
   }
 
-  /** Drop rows above until no more than `KEEP` are left; whether there were more. */
-  trimAbove() {
-    const over = this.#rows.length - KEEP;
+  /**
+   * Drop rows above until no more than `keep` are left; whether there were more.
+   * @param {number} keep
+   */
+  trimAbove(keep = KEEP) {
+    const over = this.#rows.length - keep;
     if (over <= 0) return false;
     for (const row of this.#rows.splice(0, over)) row.element.remove();
     this.#dress(0);
