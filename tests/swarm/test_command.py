@@ -44,13 +44,20 @@ def swarm(port: str, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("kind", ["plain", "json"])
-def test_a_run_ends_with_a_verdict_and_every_delivery(port: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "delivered"),
+    [("plain", 700), ("json", 700), ("ws", 700), ("mixed", None)],  # a process's talkers are heard
+)
+def test_a_run_ends_with_a_verdict_and_every_delivery(
+    port: str, kind: str, delivered: int | None
+) -> None:
     done = swarm(port, "--format", kind, "--json", "--talkers", "3")
     assert done.returncode in (0, 4), done.stderr
     result = json.loads(done.stdout)
     assert (result["schema"], result["sent"]) == (1, 100)
-    assert result["delivered"] == result["expected"] == 700
+    assert result["delivered"] == result["expected"]
+    assert result["expected"] == (delivered or result["expected"])
+    assert result["expected"] >= 500
     assert result["audit"]["faults"] == dict.fromkeys(result["audit"]["faults"], 0)
     assert result["settings"]["dialect"] == kind
 
