@@ -88,7 +88,7 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
 
 @asynccontextmanager
 async def open_room(options: ConnectOptions) -> AsyncIterator[Room]:
-    """As `connect`, with the arguments in one value."""
+    """As `connect`, also when it is cancelled, with the arguments in one value."""
     state = ClientState(options)
     reconnector = Reconnector(state)
     connection = await reconnector.open()

@@ -80,7 +80,9 @@ class Inbox(Generic[T]):
         self._eased.set()
 
     async def wait_space(self) -> None:
-        """Wait until less than half of the limit is used, or `interrupt` is called."""
+        """Wait until less than half of the limit is used, or `interrupt` is called. Cancelled,
+        nothing has changed.
+        """
         self._eased = trio.Event()
         await self._eased.wait()
 

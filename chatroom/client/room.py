@@ -295,4 +295,5 @@ class Items:
         return self
 
     async def __anext__(self) -> Item:
+        """As `Room.next_item`. Cancelled, nothing is lost: it comes next time."""
         return await self._room.next_item()

@@ -17,7 +17,8 @@ from chatroom.feed.reassembly import Outcome, SessionBegan
 
 async def listen_on_pipe(options: ListenOptions, *, json: bool) -> None:
     """Print the feed on stdout until SIGINT, SIGTERM or the end of its reader; then the counts on
-    stderr. Raises `ChatroomError` if the group can't be joined.
+    stderr. Raises `ChatroomError` if the group can't be joined. Cancelled, it leaves the group, and
+    a line may have been written in part.
     """
     async with listen(**options) as feed:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

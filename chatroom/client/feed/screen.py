@@ -31,6 +31,7 @@ async def listen_at_terminal(options: ListenOptions, *, colours: Colours) -> Non
     """Show the feed on this terminal until its person leaves; then the counts on stderr.
 
     Raises `ChatroomError` if the group can't be joined. SIGINT, SIGTERM and SIGHUP leave.
+    Cancelled, it leaves the group and restores the terminal.
     """
     where = join_host_port(options["group"], options["port"])
     async with listen(**options) as feed:
@@ -59,7 +60,7 @@ class ListeningScreen:
         )
 
     async def run(self, signals: AsyncIterator[int]) -> None:
-        """Until the screen is left."""
+        """Until the screen is left. Cancelled, the terminal is restored."""
         async with trio.open_nursery() as nursery:
             scope = nursery.cancel_scope
             nursery.start_soon(self._watch_signals, signals, scope)

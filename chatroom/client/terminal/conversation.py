@@ -34,6 +34,7 @@ async def converse(options: ConnectOptions, *, colours: Colours, last: int) -> N
 
     `last` events of the room's history are shown at the beginning. Raises `RoomError` if the room
     can't be entered, and when it is lost for good. SIGINT, SIGTERM and SIGHUP leave the room.
+    Cancelled, it leaves too, and restores the terminal.
     """
     async with open_room(options) as room:
         conversation = Conversation(room, colours)
@@ -64,7 +65,9 @@ class Conversation:
         )
 
     async def run(self, last: int, signals: object) -> None:
-        """Until the screen is left. Raises `RoomError` if the room was lost."""
+        """Until the screen is left. Raises `RoomError` if the room was lost. Cancelled, the
+        terminal is restored.
+        """
         async with trio.open_nursery() as nursery:
             scope = nursery.cancel_scope
             nursery.start_soon(self._watch_signals, signals, scope)

@@ -44,6 +44,7 @@ async def converse_on_pipe(options: ConnectOptions, settings: PipeSettings) -> i
 
     Returns the exit code: 0, or 1 if the room refused a line, which stderr names. Raises
     `RoomError` if the room can't be entered or is lost for good. SIGINT and SIGTERM leave it.
+    Cancelled, lines that have no ack yet may be said or not, and one may be written in part.
     """
     async with open_room(options) as room:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -51,7 +52,9 @@ async def converse_on_pipe(options: ConnectOptions, settings: PipeSettings) -> i
 
 
 async def say_once(options: ConnectOptions, text: str) -> None:
-    """Say the lines of a text, and leave when each is acked. Raises `RoomError`."""
+    """Say the lines of a text, and leave when each is acked. Raises `RoomError`. Cancelled, the
+    line that has no ack yet may be said or not, and those behind it are not.
+    """
     async with open_room(options) as room:
         for line in text.rstrip("\n").split("\n"):
             await room.say(line)
@@ -67,7 +70,9 @@ class Pipe:
         self._only_listening = False
 
     async def run(self, signals: AsyncIterator[int]) -> int:
-        """Until the input or the room has ended; see `PipeSettings.follow`."""
+        """Until the input or the room has ended; see `PipeSettings.follow`. Cancelled as
+        `converse_on_pipe` is.
+        """
         async with trio.open_nursery() as nursery:
             scope = nursery.cancel_scope
             nursery.start_soon(self._watch_signals, signals, scope)

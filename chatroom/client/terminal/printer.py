@@ -44,12 +44,16 @@ class Printer:
         return self._size >= JOINED_BYTES
 
     async def flush(self) -> None:
-        """Write what was added. Raises `BrokenPipeError` when nobody reads any more."""
+        """Write what was added. Raises `BrokenPipeError` when nobody reads any more. Cancelled, a
+        part may have been written, and the rest is gone.
+        """
         output, self._lines, self._size = b"".join(self._lines), [], 0
         await write(self._fd, output)
 
     async def print_all(self, source: Source) -> None:
-        """Print until the source ends. Raises what the source and `flush` raise."""
+        """Print until the source ends. Raises what the source and `flush` raise, and is
+        cancelled as they are.
+        """
         async for item in source:
             self.add(item)
             if self.full or not source.waiting:

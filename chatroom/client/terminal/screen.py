@@ -86,7 +86,7 @@ class Screen:
             nursery.cancel_scope.cancel()
 
     async def wait_drawn(self) -> None:
-        """Wait until the input line is there for the first time."""
+        """Wait until the input line is there for the first time. Cancelled, nothing changes."""
         await self._drawn.wait()
 
     async def show(self, lines: list[str]) -> None:

@@ -41,6 +41,7 @@ async def lines_of(fd: int) -> AsyncIterator[str]:
     What is not UTF-8 becomes U+FFFD. Raises `ChatroomError` for a line of more than `LINE_BYTES`,
     and for what can't be read, as a directory.
     The descriptor is left in the mode in which it is: others may have it open too.
+    Cancelled while it waits, nothing that could be read is lost to others.
     """
     splitter = LineSplitter(LINE_BYTES)
     while True:
@@ -68,6 +69,7 @@ async def wait_reader_gone(fd: int) -> None:
     """Wait until nobody can read any more what is written to a pipe; for ever on a file.
 
     Without it a program behind which `head` has ended would notice with its next line only.
+    Cancelled, nothing has changed.
     """
     with select.epoll() as errors:
         try:

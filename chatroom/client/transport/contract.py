@@ -38,4 +38,6 @@ class Transport(Protocol):
         """
 
     async def aclose(self) -> None:
-        """Close at once, without a word. Never waits, though it is a checkpoint."""
+        """Close at once, without a word. Never waits, though it is a checkpoint; cancelled, it is
+        closed all the same.
+        """

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.client.web_relay import WebRelay
 from tests.visiting import House, Visitor, open_house
 
 CLIENT = [sys.executable, "-m", "chatroom", "client"]
@@ -180,3 +181,23 @@ async def test_strange_streams_are_no_traceback(
     assert done.returncode == code
     assert done.stderr.decode().startswith(complaint)
     assert "Traceback" not in done.stderr.decode()
+
+
+@pytest.mark.parametrize("way", ["web", "unix"])
+async def test_other_ways_in(nursery: trio.Nursery, tmp_path: Path, way: str) -> None:
+    house = await open_house(nursery, "epoll", unix_path=str(tmp_path / "room.sock"))
+    relay = WebRelay(house.service.port)
+    await nursery.start(relay.run)
+    address = relay.url if way == "web" else f"unix:{tmp_path / 'room.sock'}"
+    bob = await house.enter("bob")
+    with trio.fail_after(20):
+        done = await trio.run_process(
+            [*CLIENT, "--host", address, "--nick", "al"],
+            stdin=b"one\ntwo\n",
+            capture_stderr=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert await heard(bob, 2) == ["al: one", "al: two"]
+    house.close()
+    nursery.cancel_scope.cancel()
