@@ -30,6 +30,7 @@ WELCOME = msgspec.json.encode(
         "member_count": 1,
         "limits": {"text": 10},
         "multicast": None,
+        "resumed": "partial",
     }
 )
 
