@@ -30,7 +30,7 @@ class CloseReason(StrEnum):
 
 
 #: What can happen in a room.
-EVENT_KINDS = frozenset({"message", "action", "join", "leave", "rename"})
+EVENT_KINDS = frozenset({"message", "action", "join", "leave", "rename", "topic", "redaction"})
 
 #: Kinds that tell who is here; a client that says `"presence":false` does not get them.
 PRESENCE_KINDS = frozenset({"join", "leave", "rename"})
@@ -46,11 +46,15 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     seq: int  #: 1, 2, 3, … without a hole within a session
     time: str  #: the server's clock, UTC, microseconds, as `Clock` writes it
-    kind: str  #: message, action, join, leave or rename
+    kind: str  #: one of `EVENT_KINDS`
     nick: str
-    text: str = ""  #: of a message or an action
+    #: Of a message, an action or a topic; empty where it was redacted (or where the room has no
+    #: topic any more). Of a leave: what the operator said who ended it.
+    text: str = ""
     to: str = ""  #: of a rename: the new nick
     reason: str = ""  #: of a leave: a `CloseReason`
+    by: str = ""  #: of a leave: the operator who ended it
+    of: int = 0  #: of a redaction: the number of the event whose text is no longer given out
 
 
 class Gap(
@@ -84,6 +88,11 @@ encode_event = msgspec.json.Encoder().encode
 
 #: An event from its JSON; keys that it does not know are ignored. Raises `msgspec.MsgspecError`.
 decode_event = msgspec.json.Decoder(Event).decode
+
+
+def without_text(event: Event) -> Event:
+    """The event as it stands in the history after its redaction."""
+    return msgspec.structs.replace(event, text="")
 
 
 class Clock:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import trio
 
 from chatroom.errors import ChatroomError
-from chatroom.event import Event, encode_event
+from chatroom.event import Event, decode_event, encode_event, without_text
 from chatroom.feed.answering import Answering, Fate
 from chatroom.feed.group import (
     Group,
@@ -138,6 +138,12 @@ class Feed:
                 task_status.started()
         finally:
             self.close()
+
+    def redact(self, seq: int) -> None:
+        """Send that event without its text when it is asked for again. Never blocks or raises."""
+        for block in self._store.get(seq, 1):
+            event = without_text(decode_event(block[mold.LENGTH_BYTES :]))
+            self._store.replace(seq, mold.block(encode_event(event)))
 
     def close(self) -> None:
         """Close the sockets."""

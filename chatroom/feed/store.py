@@ -51,6 +51,12 @@ class BlockStore:
         self._ring[slot] = b""
         self.first_sequence += 1
 
+    def replace(self, sequence: int, block: bytes) -> None:
+        """Put another block in the place of one that is kept."""
+        slot = sequence % len(self._ring)
+        self._bytes += len(block) - len(self._ring[slot])
+        self._ring[slot] = block
+
     def get(self, sequence: int, limit: int) -> list[bytes]:
         """At most `limit` blocks from `sequence` on; none if that one is not kept."""
         if sequence < self.first_sequence:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import msgspec
 
-from chatroom.event import Event, Gap
+from chatroom.event import Event, Gap, without_text
 from chatroom.journal.statistics import JournalStatistics
 
 SESSION_ALPHABET = string.ascii_uppercase + string.digits
@@ -55,6 +55,12 @@ class Recent:
         self._events.extend(events)
         if events:
             self.last_seq = events[-1].seq
+
+    def redact(self, seq: int) -> None:
+        """Forget what one event said, if it is kept."""
+        place = seq - self.first_seq
+        if 0 <= place < len(self._events):
+            self._events[place] = without_text(self._events[place])
 
     @property
     def first_seq(self) -> int:
@@ -107,6 +113,11 @@ class Journal(Protocol):
 
     def statistics(self) -> JournalStatistics:
         """What has become of what was said since the start. Never blocks; from any thread."""
+
+    def redact(self, seq: int) -> None:
+        """Give the event out without its text from now on, and take the text from the disk soon.
+        Never blocks; a number that has no event is passed over.
+        """
 
     async def after(self, seq: int, limit: int) -> Page:
         """The first `limit` events above `seq`, and the gaps among them; may wait for the disk.

@@ -44,6 +44,9 @@ class MemoryJournal:
     def statistics(self) -> JournalStatistics:
         return JournalStatistics()
 
+    def redact(self, seq: int) -> None:
+        self.recent.redact(seq)
+
     async def after(self, seq: int, limit: int) -> Page:
         await trio.lowlevel.checkpoint()
         newest = self.recent.after(seq, limit + 1)

@@ -15,7 +15,7 @@ import msgspec
 import trio
 
 from chatroom.errors import ChatroomError
-from chatroom.event import Event
+from chatroom.event import Event, without_text
 from chatroom.journal import Page, Recent
 from chatroom.journal.chores import AgeClock, Chores
 from chatroom.journal.limits import (
@@ -129,6 +129,7 @@ class SqliteJournal:
         self.refused_events = 0
         self._taken_events = self._taken_bytes = 0  # given to the writer since the start
         self._closed = False
+        self._redacted: set[int] = set()
         chores = Chores(store, settings, clock)
         self._writer = Writer(store, chores, opened.sessions, opened.last_seq, self._report)
         self._writer.start()
@@ -165,6 +166,14 @@ class SqliteJournal:
         removed = max(0, first_kept - 1 - seq)
         return removed + self._gaps.count(max(seq + 1, first_kept), self.recent.first_seq - 1)
 
+    def redact(self, seq: int) -> None:
+        """See `Journal.redact`. The disk follows with the next batch, of which the redaction's own
+        event is to be a part.
+        """
+        self.recent.redact(seq)
+        self._redacted.add(seq)
+        self._writer.redact(seq)
+
     async def after(self, seq: int, limit: int) -> Page:
         """See `Journal.after`."""
         if seq + 1 >= self.recent.first_seq:
@@ -174,7 +183,7 @@ class SqliteJournal:
         # and leave memory, meanwhile.
         memory = list(islice((event for event in self._in_memory() if event.seq > seq), limit + 1))
         last_seq = self.recent.last_seq
-        disk = await self._reader.after(seq, limit + 1)
+        disk = self._without_redacted(await self._reader.after(seq, limit + 1))
         return page_after(seq, limit, [disk, memory], last_seq)
 
     async def before(self, seq: int, limit: int) -> Page:
@@ -186,7 +195,7 @@ class SqliteJournal:
             await trio.lowlevel.checkpoint()
             return Page(newest, more=bool(newest) and newest[0].seq > first_kept)
         memory = deque((event for event in self._in_memory() if event.seq < seq), limit + 1)
-        disk = await self._reader.before(seq, limit + 1)
+        disk = self._without_redacted(await self._reader.before(seq, limit + 1))
         return page_before(seq, limit, [disk, memory], first_kept)
 
     async def search(self, text: str, before: int, limit: int) -> Page:
@@ -197,7 +206,8 @@ class SqliteJournal:
             return Page([], more=False)
         before = min(before, self.recent.last_seq + 1)
         events = await self._reader.search(found, before, limit + 1, list(self._in_memory()))
-        return page_of_found(limit, events)
+        # What the disk has found may be from before the redaction.
+        return page_of_found(limit, [event for event in events if event.seq not in self._redacted])
 
     async def aclose(self) -> None:
         """See `Journal.aclose`. The second time it does nothing."""
@@ -272,8 +282,15 @@ class SqliteJournal:
         for batch in self._pending:
             if batch.events[0].seq >= first_recent:
                 break
-            yield from (event for event in batch.events if event.seq < first_recent)
+            older = [event for event in batch.events if event.seq < first_recent]
+            yield from self._without_redacted(older)
         yield from self.recent
+
+    def _without_redacted(self, events: Sequence[Event]) -> Sequence[Event]:
+        """What was read may be from before the redaction, however long ago that was."""
+        if not self._redacted:
+            return events
+        return [without_text(event) if event.seq in self._redacted else event for event in events]
 
     def _report(self, group: Sequence[Batch], written: bool) -> None:
         """In the writer's thread: what has become of these batches."""

@@ -14,6 +14,7 @@ from chatroom.journal import new_session
 from chatroom.journal.limits import RESERVE_EVENTS, RESERVE_SECONDS
 from chatroom.journal.opening import FileLock, file_id, open_database
 from chatroom.journal.ranges import Ranges
+from chatroom.journal.redaction import redact
 from chatroom.journal.rows import last_accounted_for, newest, sessions
 from chatroom.journal.seal import FileGoneError, Seal
 from chatroom.settings import Durability
@@ -136,6 +137,15 @@ class Store:
     def mode(self) -> int:
         """The rights of the file when it was opened, such as 0o600."""
         return self._lock.mode
+
+    def redact(self, seq: int) -> None:
+        """Take the text of an event away, synced, and overwrite it in the file."""
+        self.connection.execute("PRAGMA secure_delete = ON")
+        try:
+            with self.transaction(sync=True):
+                redact(self.connection, seq)
+        finally:
+            self.connection.execute("PRAGMA secure_delete = FAST")
 
     def reserve_ahead(self) -> None:
         """Reserve more numbers when half of those reserved are used. Synced in any case."""

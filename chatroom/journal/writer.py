@@ -7,6 +7,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,6 +73,7 @@ class Writer:
         self._sessions = sessions
         self._report = report
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
+        self._redactions: deque[int] = deque()
         self._ending = threading.Event()
         self._nothing_to_come = False
         self._clean = False
@@ -92,6 +94,12 @@ class Writer:
     def put(self, batch: Batch) -> None:
         """Give it a batch; never blocks."""
         self._queue.put(batch)
+
+    def redact(self, seq: int) -> None:
+        """Take the text of an event from the disk when the next batch has been written, before
+        that is reported; never blocks. What the disk refuses is tried again with the one after.
+        """
+        self._redactions.append(seq)
 
     def end(self, last_seq: int) -> None:
         """Write what waits, say on the disk that numbers up to `last_seq` were given out, and let
@@ -118,6 +126,7 @@ class Writer:
                 elif group:
                     self._ending.wait(self._retry_seconds)
                     self._retry_seconds = min(self._retry_seconds * 2, RETRY_MAX_SECONDS)
+            self._redact()
             if self._clean:
                 self._store.end(self._last_seq)
         except DISK_ERRORS as error:
@@ -208,6 +217,7 @@ class Writer:
             self._failed("a fault in the server", group)
             return False
         self._succeeded()
+        self._redact()
         self._done(group, written=True)
         self._look_ahead()
         return True
@@ -221,6 +231,16 @@ class Writer:
             if time.monotonic() >= self._quiet_until:
                 self._quiet_until = time.monotonic() + FAILURE_NOTICE_SECONDS
                 log.warning("the journal cannot reserve numbers or copy its log: %s", error)
+
+    def _redact(self) -> None:
+        redactions = self._redactions
+        while redactions and redactions[0] <= self._store.written_to:
+            try:
+                self._store.redact(redactions[0])
+            except DISK_ERRORS as error:
+                log.error("the text of #%d is on the disk still: %s", redactions[0], error)  # noqa: TRY400 (no fault of ours, so no traceback)
+                return
+            redactions.popleft()
 
     def _failed(self, reason: str, group: Sequence[Batch]) -> None:
         self.failure = " ".join(reason.split())

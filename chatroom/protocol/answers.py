@@ -38,6 +38,9 @@ class Welcome(Answer, frozen=True):
     member_count: int
     limits: Limits
     multicast: Multicast | None
+    topic: str = ""  #: empty: there is none
+    account: str | None = None  #: the name of the account that was logged in to
+    role: str = "member"  #: what one may do: member, listener or operator
     resumed: str | msgspec.UnsetType = (
         msgspec.UNSET
     )  #: complete or partial, where resuming was asked
@@ -57,6 +60,35 @@ class Renamed(Answer, frozen=True):
     """A person has another name now; programs get an ack."""
 
     nick: str
+
+
+class Done(Answer, frozen=True, omit_defaults=True):
+    """What an operator asked for is done, and is no event; or, for people, it is one."""
+
+    text: str = msgspec.field()
+    id: str | None = None
+
+
+class Topic(Answer, frozen=True):
+    """What the room is about, to a person who asked."""
+
+    text: str
+
+
+class Banned(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One of the bans."""
+
+    mask: str = msgspec.field()
+    by: str = msgspec.field()
+    time: str = msgspec.field()
+    until: str = ""  #: empty: for ever
+    text: str = ""
+
+
+class Bans(Answer, frozen=True, omit_defaults=True):
+    bans: Sequence[Banned] = msgspec.field()
+    more: bool = msgspec.field()
+    id: str | None = None
 
 
 class Members(Answer, frozen=True, omit_defaults=True):
@@ -103,4 +135,18 @@ class Bye(Answer, frozen=True, omit_defaults=True):
     code: str = ""  #: of the error that it follows from, if it does; for formats that have numbers
 
 
-AnyAnswer = Welcome | Ack | Members | History | Help | Pong | Error | Presence | Bye | Renamed
+AnyAnswer = (
+    Welcome
+    | Ack
+    | Members
+    | History
+    | Help
+    | Pong
+    | Error
+    | Presence
+    | Bye
+    | Renamed
+    | Done
+    | Topic
+    | Bans
+)

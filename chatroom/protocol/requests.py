@@ -13,12 +13,26 @@ from chatroom.settings import MAX_ID_CHARS
 RequestId = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
+#: Of a ban or a mute: ten years are for ever.
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=10 * 366 * 86_400)]
+
 
 class Speaks(msgspec.Struct, frozen=True, gc=False):
     """From here on the client is spoken to in this format. It may be in the room already."""
 
     format: Format
     own: frozenset[str] = frozenset()  #: kinds of its own events that it wants back
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """By which somebody proves to be allowed in. It stands in no log: its `repr` says nothing."""
+
+    secret: str = ""  #: the room's
+    account: str = ""  #: a name, with its password
+    password: str = ""
+
+    def __repr__(self) -> str:
+        return "Credentials(…)"
 
 
 class Hello(msgspec.Struct, frozen=True):
@@ -31,6 +45,7 @@ class Hello(msgspec.Struct, frozen=True):
     #: A program must know whether it has the name it wanted: it is not let in otherwise. A person
     #: is told, and is a guest.
     strict: bool = True
+    credentials: Credentials | None = None
 
 
 class BadHello(msgspec.Struct, frozen=True):
@@ -51,14 +66,19 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One request, with the fields that its kind needs; the rest is left at the default."""
 
-    kind: str  #: message, action, rename, ping, quit, and the `QUERY_KINDS`
+    #: message, action, rename, topic, ping, quit, the `QUERY_KINDS` and the `OPERATOR_KINDS`
+    kind: str
     text: str = ""
     to: str = ""
     id: RequestId | None = None
     after: Number | None = None  #: of a history: events above this number
     before: Number | None = None  #: of a history: events below it
     limit: Number | None = None  #: of a history: how many events; of a who: how many names
-    offset: Number = 0  #: of a who: how many names to pass over
+    offset: Number = 0  #: of a who or bans: how many to pass over
+    nick: str = ""  #: of a kick, a mute or an unmute: whose
+    mask: str = ""  #: of a ban or an unban: see `chatroom.room.bans`
+    seconds: Seconds | None = None  #: of a ban or a mute: for how long; None: for ever
+    of: Number = 0  #: of a redact: the number of the event
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -80,11 +100,14 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 Draft = Speaks | Hello | BadHello | Request | Refusal | Reply | Ending
 
 #: Requests whose answers can be long: one at a time, the next is read when it has been answered.
-QUERY_KINDS = frozenset({"who", "history", "search", "help"})
+QUERY_KINDS = frozenset({"who", "history", "search", "help", "bans"})
+
+#: Requests that only operators may make, beside `bans`.
+OPERATOR_KINDS = frozenset({"kick", "ban", "unban", "mute", "unmute", "redact"})
 
 
 def is_query(draft: Draft) -> bool:
     """Whether what comes after `draft` waits until it has been answered."""
     if type(draft) is Request:
         return draft.kind in QUERY_KINDS
-    return type(draft) is Hello and draft.after is not None
+    return type(draft) is Hello and (draft.after is not None or draft.credentials is not None)

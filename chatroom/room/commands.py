@@ -11,6 +11,7 @@ import msgspec
 
 from chatroom.event import CloseReason, Event
 from chatroom.room.refused import Refused
+from chatroom.room.role import Role
 
 
 class Join(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
@@ -18,9 +19,12 @@ class Join(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
 
     who: int  #: the newcomer: a number that no one else has, ever
     time: str  #: as `chatroom.event.Clock` writes it, in every command
-    nick: str | None  #: None: a guest's name
+    nick: str | None  #: None: the account's, or a guest's name
     token: str  #: by which the newcomer can prove later that the name is its own
     claim: str | None = None  #: the token of an earlier join, which entitles to that nick
+    account: str = ""  #: the name of the account that it has proven to be its own
+    role: Role = Role.MEMBER
+    address: str = ""  #: where it comes from; empty: from this machine, or not to be told
 
 
 class Say(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
@@ -41,6 +45,15 @@ class Rename(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     claim: str | None = None
 
 
+class LogIn(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """A member has proven that an account is its own, and gets its nick."""
+
+    who: int
+    time: str
+    account: str
+    role: Role
+
+
 class Leave(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     """A member is gone."""
 
@@ -55,7 +68,98 @@ class Close(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     time: str
 
 
-Command = Join | Say | Rename | Leave | Close
+class Topic(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """What the room is about; `text` as in `Say`, or empty: it has no topic any more."""
+
+    who: int | None  #: in this and all that follow None is the administrator of the machine
+    time: str
+    text: str
+
+
+class Kick(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """A member is to go."""
+
+    who: int | None
+    time: str
+    nick: str
+    text: str = ""  #: the reason
+
+
+class Impose(msgspec.Struct, frozen=True, gc=False, tag="ban"):
+    """Whoever it concerns is to go, and to stay away: a ban."""
+
+    who: int | None
+    time: str
+    mask: str
+    until: str = ""  #: a time; empty: for ever
+    text: str = ""
+
+
+class Lift(msgspec.Struct, frozen=True, gc=False, tag="unban"):
+    """A ban is over."""
+
+    who: int | None
+    time: str
+    mask: str
+
+
+class Mute(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """A name, and whoever has it, may not talk."""
+
+    who: int | None
+    time: str
+    nick: str
+    until: str = ""
+
+
+class Unmute(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """A name may talk again."""
+
+    who: int | None
+    time: str
+    nick: str
+
+
+class Redact(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """What an event said is not to be given out any more."""
+
+    who: int | None
+    time: str
+    of: int
+
+
+class Own(msgspec.Struct, frozen=True, tag=str.lower):
+    """These nicks, and no others, belong to accounts."""
+
+    time: str
+    nicks: tuple[str, ...]
+
+
+Command = (
+    Join
+    | Say
+    | Rename
+    | LogIn
+    | Leave
+    | Close
+    | Topic
+    | Kick
+    | Impose
+    | Lift
+    | Mute
+    | Unmute
+    | Redact
+    | Own
+)
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """Somebody who had to go."""
+
+    who: int
+    reason: CloseReason
+    event: Event | None = None  #: the leave, numbered before the outcome's own event
+    text: str = ""  #: why, for the last line
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -63,5 +167,5 @@ class Outcome(msgspec.Struct, frozen=True):
 
     event: Event | None = None  #: None: nothing that is announced
     refused: Refused | None = None  #: then nothing has changed
-    replaced: int | None = None  #: who had to leave for it, being the same person
-    replaced_event: Event | None = None  #: that leave, numbered before `event`
+    removed: tuple[Removed, ...] = ()
+    concerns: tuple[int, ...] = ()  #: members that are to be told of it, beside all others

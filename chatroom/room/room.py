@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any
 
 from chatroom.event import CloseReason, Event
-from chatroom.room.commands import Close, Command, Join, Leave, Outcome, Rename, Say
+from chatroom.room.bans import Ban, Newcomer
+from chatroom.room.charter import Charter
+from chatroom.room.commands import (
+    Close,
+    Command,
+    Join,
+    Leave,
+    LogIn,
+    Outcome,
+    Removed,
+    Rename,
+    Say,
+)
+from chatroom.room.members import Member
 from chatroom.room.nick import NickInvalid, is_reserved, parse_nick
+from chatroom.room.operators import Operators
 from chatroom.room.refused import Refused
+from chatroom.room.role import Role
+from chatroom.room.state import Leaving, State
 
-
-class Member:
-    """Somebody in the room: a name, and the token that proves it is theirs."""
-
-    __slots__ = ("key", "nick", "token", "who")
-
-    def __init__(self, who: int, nick: str, key: str, token: str) -> None:
-        self.who = who
-        self.nick = nick
-        self.key = key
-        self.token = token
+#: Nothing outlives such a room.
+_NO_CHARTER = Charter()
 
 
 class Room:
@@ -32,136 +36,202 @@ class Room:
     """
 
     def __init__(
-        self, name: str, *, max_members: int, presence_limit: int, last_seq: int = 0
+        self,
+        name: str,
+        *,
+        max_members: int,
+        presence_limit: int,
+        last_seq: int = 0,
+        charter: Charter = _NO_CHARTER,
     ) -> None:
         self.name = name
-        self.seq = last_seq  #: the last number given out
-        self.announced = True  #: joins and leaves are events
-        self.closing = False
         self._max_members = max_members
-        self._presence_limit = presence_limit
-        self._by_who: dict[int, Member] = {}
-        # The latest speaker is last; who has not spoken is in front.
-        self._members: OrderedDict[str, Member] = OrderedDict()
-        self._keys: list[str] = []  # sorted, to page through
-        self._tokens: dict[str, Member] = {}
+        self._state = State(charter, last_seq, presence_limit)
+        self._members = self._state.members
         self._guests = 0
+        self._operators = Operators(self._state)
         self._apply: dict[type, Callable[[Any], Outcome]] = {
             Join: self._join,
             Say: lambda say: Outcome(self.say(say)),
             Rename: self._rename,
+            LogIn: self._log_in,
             Leave: self._leave,
             Close: self._close,
+            **self._operators.commands,
         }
 
     def __len__(self) -> int:
         return len(self._members)
 
     def apply(self, command: Command) -> Outcome:
-        """Do what `command` asks. A refusal is an outcome: room_full, nick_invalid, nick_taken.
+        """Do what `command` asks. A refusal is an outcome: room_full, nick_invalid, nick_taken,
+        banned, muted, not_operator, bad_request.
 
-        `who` has to be a member, but for a `Join`, where it must not be one: anything else is a
-        fault of the caller, and raises `KeyError`.
+        `who` has to be a member (or None, where that is allowed), but for a `Join`, where it must
+        not be one: anything else is a fault of the caller, and raises `KeyError`.
         """
-        return self._apply[type(command)](command)
+        try:
+            return self._apply[type(command)](command)
+        except Refused as refused:
+            return Outcome(refused=refused)
 
     def say(self, command: Say) -> Event:
-        """`apply` for a message or an action, which is never refused: what a room does most."""
-        member = self._by_who[command.who]
-        self._members.move_to_end(member.key)
-        self.seq = seq = self.seq + 1
+        """`apply` for a message or an action: what a room does most. Raises `Refused` if the
+        member may not talk.
+        """
+        state = self._state
+        member = self._members.by_who[command.who]
+        if member.silenced:
+            state.check_may_talk(member, command.time)
+        self._members.has_spoken(member.key)
+        state.seq = seq = state.seq + 1
         return Event(seq, command.time, command.kind, member.nick, command.text)
 
     # Looking
 
+    @property
+    def seq(self) -> int:
+        """The last number given out."""
+        return self._state.seq
+
+    @property
+    def announced(self) -> bool:
+        """Joins and leaves are events."""
+        return self._state.announced
+
+    @property
+    def closing(self) -> bool:
+        """It goes down."""
+        return self._state.closing
+
+    @property
+    def topic(self) -> str:
+        """What the room is about; empty: it has no topic."""
+        return self._state.topic
+
     def nick(self, who: int) -> str:
         """The name of a member. Raises `KeyError`."""
-        return self._by_who[who].nick
+        return self._members.by_who[who].nick
 
     def token(self, who: int) -> str:
         """The token of a member. Raises `KeyError`."""
-        return self._by_who[who].token
+        return self._members.by_who[who].token
+
+    def account(self, who: int) -> str | None:
+        """The key of the account that a member has logged in to. Raises `KeyError`."""
+        return self._members.by_who[who].account or None
+
+    def role(self, who: int) -> Role:
+        """What a member may do. Raises `KeyError`."""
+        return self._members.by_who[who].role
 
     def latest_speakers(self, limit: int) -> list[str]:
         """At most `limit` nicks, the latest speakers first."""
-        return [member.nick for member in islice(reversed(self._members.values()), limit)]
+        return self._members.latest_speakers(limit)
 
     def nicks(self, offset: int, limit: int) -> Sequence[str]:
         """A page of all nicks, in the order of their keys."""
-        return [self._members[key].nick for key in self._keys[offset : offset + limit]]
+        return self._members.nicks(offset, limit)
+
+    def bans(self, who: int | None, now: str) -> Sequence[Ban]:
+        """All bans, for an operator (None: the administrator). Raises `Refused` for others."""
+        self._operators.check(who)
+        return self._state.bans.all(now)
+
+    def charter(self, now: str) -> Charter:
+        """What outlives this room, but for the accounts' nicks."""
+        state = self._state
+        bans = tuple(state.bans.all(now))
+        return Charter(state.governed, (), bans, state.topic, state.topic_seq)
+
+    def ban_of_address(self, address: str, now: str) -> Ban | None:
+        """Why nobody from there gets in."""
+        return self._state.bans.of_address(address, now)
 
     # What commands do
 
     def _join(self, join: Join) -> Outcome:
-        if join.who in self._by_who:
+        if join.who in self._members.by_who:
             raise KeyError(join.who)
+        state = self._state
+        account = _key_of_account(join.account)
+        wanted = join.account if join.nick is None and account else join.nick
         claimed = self._claimed(join.claim, join.nick)
-        full = len(self._members) - (claimed is not None) >= self._max_members
-        try:
-            if full:
-                raise Refused("room_full", f"the room is full ({self._max_members} members)")
-            if claimed is not None:
-                nick, key = claimed.nick, claimed.key
-            elif join.nick is None:
-                nick, key = self._guest()
-            else:
-                nick, key = self._free_nick(join.nick)
-        except Refused as refused:
-            return Outcome(refused=refused)
-        replaced_event = self._replace(claimed, join.time)
+        holder = claimed or self._holder_of_own(account, wanted)
+        if len(self._members) - (holder is not None) >= self._max_members:
+            raise Refused("room_full", f"the room is full ({self._max_members} members)")
+        nick = key = ""  # of a guest
+        if claimed is not None:
+            nick, key = claimed.nick, claimed.key
+        elif wanted is not None:
+            nick, key = self._free_nick(wanted, account=account)
+        self._check_ban(Newcomer(key, account, join.address), join.time)
+        removed = self._replace(holder, join.time)
+        if not key:
+            nick, key = self._guest()
         member = Member(join.who, nick, key, join.token)
-        self._by_who[join.who] = self._tokens[join.token] = member
-        self._take_name(member)
-        self._members.move_to_end(key, last=False)
-        if len(self._members) > self._presence_limit:
-            self.announced = False
-        event = self._event(join.time, "join", nick) if self.announced else None
-        return Outcome(
-            event,
-            replaced=None if claimed is None else claimed.who,
-            replaced_event=replaced_event,
-        )
+        member.account, member.role, member.address = account, join.role, join.address
+        state.look_whether_silenced(member)
+        self._members.add(member)
+        self._own(account)
+        if len(self._members) > state.presence_limit:
+            state.announced = False
+        event = state.event(join.time, "join", nick) if state.announced else None
+        return Outcome(event, removed=removed)
 
     def _rename(self, rename: Rename) -> Outcome:
-        member = self._by_who[rename.who]
-        claimed = self._claimed(rename.claim, rename.nick)
-        if claimed is member:
-            claimed = None
-        try:
-            if claimed is not None:
-                nick, key = claimed.nick, claimed.key
-            elif rename.nick is None:
-                return Outcome()
-            else:
-                nick, key = self._free_nick(rename.nick, besides=member)
-            if nick == member.nick:  # nothing happens, so there is no event; a new spelling is one
-                raise Refused("nick_taken", f"you are {nick} already")
-        except Refused as refused:
-            return Outcome(refused=refused)
-        replaced_event = self._replace(claimed, rename.time)
-        was = member.nick
-        self._forget_name(member)
-        member.nick, member.key = nick, key
-        self._take_name(member)
-        self.seq += 1
-        return Outcome(
-            Event(self.seq, rename.time, "rename", was, to=nick),
-            replaced=None if claimed is None else claimed.who,
-            replaced_event=replaced_event,
-        )
+        member = self._members.by_who[rename.who]
+        holder = self._claimed(rename.claim, rename.nick)
+        if holder is not None and holder is not member:
+            nick, key = holder.nick, holder.key
+        elif rename.nick is None:
+            return Outcome()
+        else:
+            nick, key = self._free_nick(rename.nick, account=member.account, besides=member)
+            holder = self._members.of_key(key)
+        self._check_ban(Newcomer(key, member.account, member.address), rename.time)
+        if nick == member.nick:  # nothing happens, so there is no event; a new spelling is one
+            raise Refused("nick_taken", f"you are {nick} already")
+        return self._name(member, holder, (nick, key), rename.time)
+
+    def _log_in(self, log_in: LogIn) -> Outcome:
+        member = self._members.by_who[log_in.who]
+        account = _key_of_account(log_in.account)
+        nick, key = self._free_nick(log_in.account, account=account, besides=member)
+        self._check_ban(Newcomer(key, account, member.address), log_in.time)
+        member.account, member.role = account, log_in.role
+        self._own(account)
+        self._state.look_whether_silenced(member)
+        if nick == member.nick:
+            return Outcome()
+        return self._name(member, self._members.of_key(key), (nick, key), log_in.time)
+
+    def _name(
+        self, member: Member, holder: Member | None, name: tuple[str, str], time: str
+    ) -> Outcome:
+        removed = () if holder is member else self._replace(holder, time)
+        muted_until = self._state.mutes.get(member.key)
+        was, (nick, key) = member.nick, name
+        if muted_until is not None:  # a mute goes with whoever takes another name
+            self._state.mutes[key] = muted_until
+        self._members.rename(member, nick, key)
+        self._state.look_whether_silenced(member)
+        self._state.seq += 1
+        return Outcome(Event(self._state.seq, time, "rename", was, to=nick), removed=removed)
 
     def _leave(self, leave: Leave) -> Outcome:
-        return Outcome(self._remove(self._by_who[leave.who], leave.reason, leave.time))
+        member = self._members.by_who[leave.who]
+        return Outcome(self._state.remove(member, Leaving(leave.time, leave.reason)))
 
     def _close(self, close: Close) -> Outcome:
-        self.closing = True
+        self._state.closing = True
         return Outcome()
 
     # Names
 
     def _claimed(self, claim: str | None, wanted: str | None) -> Member | None:
         """The member that has to go, because who holds its token comes back under its name."""
-        holder = None if claim is None else self._tokens.get(claim)
+        holder = None if claim is None else self._members.of_token(claim)
         if holder is None or wanted is None:
             return holder
         try:
@@ -169,43 +239,53 @@ class Room:
         except NickInvalid:
             return None
 
-    def _replace(self, member: Member | None, time: str) -> Event | None:
-        return None if member is None else self._remove(member, CloseReason.REPLACED, time)
-
-    def _remove(self, member: Member, reason: CloseReason, time: str) -> Event | None:
-        announced = self.announced and not self.closing
-        event = self._event(time, "leave", member.nick, reason=reason) if announced else None
-        self._forget_name(member)
-        del self._by_who[member.who]
-        del self._tokens[member.token]
-        if not self.closing and len(self._members) * 2 < self._presence_limit:
-            self.announced = True
-        return event
-
-    def _event(self, time: str, kind: str, nick: str, *, reason: str = "") -> Event:
-        self.seq += 1
-        return Event(self.seq, time, kind, nick, reason=reason)
+    def _replace(self, member: Member | None, time: str) -> tuple[Removed, ...]:
+        if member is None:
+            return ()
+        event = self._state.remove(member, Leaving(time, CloseReason.REPLACED))
+        return (Removed(member.who, CloseReason.REPLACED, event),)
 
     def _guest(self) -> tuple[str, str]:
         self._guests += 1
         name = f"guest{self._guests}"
         return name, name
 
-    def _free_nick(self, wanted: str, *, besides: Member | None = None) -> tuple[str, str]:
+    def _free_nick(
+        self, wanted: str, *, account: str, besides: Member | None = None
+    ) -> tuple[str, str]:
+        """A nick that can be had, and its key. Whoever owns it takes it also from somebody."""
         try:
             nick, key = parse_nick(wanted)
         except NickInvalid as error:
             raise Refused("nick_invalid", str(error)) from None
         if is_reserved(key):
             raise Refused("nick_invalid", f"the nick {nick} is not to be chosen")
-        if self._members.get(key, besides) is not besides:
-            raise Refused("nick_taken", f"the nick {nick} is taken")
+        if key != account:
+            holder = self._members.of_key(key)
+            if key in self._state.owned or holder not in (None, besides):
+                raise Refused("nick_taken", f"the nick {nick} is taken")
         return nick, key
 
-    def _take_name(self, member: Member) -> None:
-        self._members[member.key] = member
-        insort(self._keys, member.key)
+    def _holder_of_own(self, account: str, wanted: str | None) -> Member | None:
+        """Who has to go because the name belongs to the account of whoever wants it."""
+        try:
+            own = account and wanted is not None and parse_nick(wanted)[1] == account
+        except NickInvalid:
+            return None
+        return self._members.of_key(account) if own else None
 
-    def _forget_name(self, member: Member) -> None:
-        del self._members[member.key]
-        del self._keys[bisect_left(self._keys, member.key)]
+    def _own(self, account: str) -> None:
+        """The nick of an account is its own from its first coming on at the latest."""
+        if account:
+            self._state.owned |= {account}
+
+    def _check_ban(self, newcomer: Newcomer, now: str) -> None:
+        ban = self._state.bans.of(newcomer, now)
+        if ban is not None:
+            until = f" until {ban.until}" if ban.until else ""
+            reason = f": {ban.text}" if ban.text else ""
+            raise Refused("banned", f"you are banned{until}{reason}")
+
+
+def _key_of_account(name: str) -> str:
+    return parse_nick(name)[1] if name else ""

@@ -40,6 +40,12 @@ class TextRules:
         len('{"seq":,"time":"","kind":"message","nick":"","text":""}') + 20 + 27 + 32 * 4
     )
 
+    #: What a kick's leave has beside: the reason's word, and who it was.
+    LEAVE_BYTES = len(',"reason":"kicked","by":""') + 32 * 4
+
+    #: A reason is a line on a terminal, or two.
+    NOTE_BYTES = 200
+
     def __init__(self, max_bytes: int, max_event_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._event_room = max_event_bytes - self.ENVELOPE_BYTES
@@ -59,6 +65,17 @@ class TextRules:
         size = len(text) if text.isascii() else len(text.encode())
         if size > self._surely_fits:
             self._check_long(text, size)
+        return text
+
+    def check_note(self, text: str) -> str:
+        """As `check`, for what an operator says besides: shorter, and it may be empty."""
+        if not text:
+            return text
+        text = self.check(text)
+        size = len(text.translate(_ESCAPED).encode())
+        longest = min(self.NOTE_BYTES, self._event_room - self.LEAVE_BYTES)
+        if size > longest:
+            raise Refused("text_too_long", f"the reason has {size} bytes, {longest} are allowed")
         return text
 
     def _check_long(self, text: str, size: int) -> None:

@@ -83,7 +83,7 @@ class Admission:
         outcome = self._room.apply(Join(connection.id, self._announcer.time, nick, token, claim))
         if outcome.refused is None:
             self._presence.enter(connection)
-            self._replace(outcome)
+            self._endings.remove(outcome.removed)
             self._announcer.publish(outcome.event)
             self._presence.follow()
         return outcome
@@ -93,15 +93,10 @@ class Admission:
         rename = Rename(connection.id, self._announcer.time, hello.nick, hello.token)
         outcome = self._room.apply(rename)
         if outcome.refused is None:
-            self._replace(outcome)
+            self._endings.remove(outcome.removed)
             self._announcer.publish(outcome.event)
             self._presence.follow()
         return outcome
-
-    def _replace(self, outcome: Outcome) -> None:
-        if outcome.replaced is not None:
-            replaced = self._presence.connection(outcome.replaced)
-            self._endings.replace(replaced, outcome.replaced_event)
 
     def _refuse(self, connection: Connection, refused: Refused) -> None:
         self._announcer.tell(connection, answers.Error(refused.code, refused.text))
@@ -123,4 +118,7 @@ class Admission:
             member_count=len(room),
             limits=self._offer.limits,
             multicast=self._offer.multicast,
+            topic=room.topic,
+            account=room.account(connection.id),
+            role=room.role(connection.id),
         )

@@ -76,6 +76,14 @@ class Announcer:
             stored = (lambda stored: self._ack(acks, stored)) if acks else None
             self._journal.append(events, blocks, stored)
 
+    def redact(self, seq: int) -> None:
+        """What the event said is not given out any more: by history, search, and the feed's
+        answers. The event may be of this turn.
+        """
+        self.remember()
+        self._journal.redact(seq)
+        self._fanout.redact(seq)
+
     def flush(self) -> None:
         """Hand everybody what has been said so far."""
         self._fanout.flush()

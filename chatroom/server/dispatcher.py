@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatroom.event import CloseReason
 from chatroom.protocol import answers
-from chatroom.protocol.plain.render import HELP
+from chatroom.protocol.plain.render import HELP, OPERATOR_HELP
 from chatroom.protocol.requests import (
     BadHello,
     Ending,
@@ -20,12 +20,15 @@ from chatroom.protocol.requests import (
     Speaks,
 )
 from chatroom.room.commands import Close, Rename, Say
+from chatroom.room.refused import Refused
+from chatroom.room.role import Role
 
 if TYPE_CHECKING:
     from chatroom.server.admission import Admission
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
     from chatroom.server.inlet import Said
+    from chatroom.server.operators import Operators
     from chatroom.server.queries import Queries
 
 log = logging.getLogger("chatroom.server")
@@ -34,7 +37,9 @@ log = logging.getLogger("chatroom.server")
 class Dispatcher:
     """Deals with batches of drafts: the room decides, the announcer tells."""
 
-    def __init__(self, hall: Hall, admission: Admission, queries: Queries) -> None:
+    def __init__(
+        self, hall: Hall, admission: Admission, queries: Queries, operators: Operators
+    ) -> None:
         self._counters = hall.counters
         self._room = hall.room
         self._announcer = hall.announcer
@@ -56,6 +61,7 @@ class Dispatcher:
             "ping": self._ping,
             "help": self._help,
             "quit": self._quit,
+            **operators.requests,
             # Answered outside the turn: they may wait for the disk.
             "history": _answered_later,
             "search": _answered_later,
@@ -106,7 +112,12 @@ class Dispatcher:
 
     def _say(self, connection: Connection, request: Request) -> None:
         say = Say(connection.id, self._announcer.time, request.kind, request.text)
-        event = self._room.say(say)
+        try:
+            event = self._room.say(say)
+        except Refused as refused:
+            answer = answers.Error(refused.code, refused.text, request.id)
+            self._announcer.tell(connection, answer)
+            return
         self._announcer.publish(event, connection)
         if request.id is not None:
             self._announcer.promise_ack(connection, answers.Ack(request.id, event.seq))
@@ -131,6 +142,8 @@ class Dispatcher:
 
     def _help(self, connection: Connection, request: Request) -> None:
         self._announcer.tell(connection, answers.Help(HELP))
+        if self._room.role(connection.id) is Role.OPERATOR:
+            self._announcer.tell(connection, answers.Help(OPERATOR_HELP))
 
     def _quit(self, connection: Connection, request: Request) -> None:
         self._endings.end(connection, CloseReason.QUIT)

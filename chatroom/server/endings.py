@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chatroom.event import CloseReason
@@ -12,7 +12,7 @@ from chatroom.protocol import answers
 from chatroom.room.commands import Leave
 
 if TYPE_CHECKING:
-    from chatroom.event import Event
+    from chatroom.room.commands import Removed
     from chatroom.room.room import Room
     from chatroom.server.announcer import Announcer
     from chatroom.server.connection import Connection
@@ -83,13 +83,17 @@ class Endings:
             connection, reason, answers.Bye(reason, text or BYE_TEXTS.get(reason, ""), code)
         )
 
-    def replace(self, connection: Connection, event: Event | None) -> None:
-        """As `end`, for somebody whom the room has taken out already: `event` is its leave."""
-        self._part(connection, CloseReason.REPLACED, "")
-        self._presence.leave(connection)
-        self._announcer.publish(event)
-        reason = CloseReason.REPLACED
-        self._close(connection, reason, answers.Bye(reason, BYE_TEXTS[reason]))
+    def remove(self, removed: Sequence[Removed]) -> None:
+        """As `end`, for those whom the room has taken out already."""
+        for gone in removed:
+            connection = self._presence.connection(gone.who)
+            self._part(connection, gone.reason, gone.text)
+            self._presence.leave(connection)
+            self._announcer.publish(gone.event)
+            text = gone.text or BYE_TEXTS.get(gone.reason, "")
+            self._close(connection, gone.reason, answers.Bye(gone.reason, text))
+        if removed:
+            self._presence.follow()
 
     def _part(self, connection: Connection, reason: CloseReason, text: str) -> None:
         connection.close_reason = reason

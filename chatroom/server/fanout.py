@@ -32,6 +32,9 @@ class Feed(Protocol):
     def send(self, first_seq: int, messages: Sequence[bytes], /) -> None:
         """The JSON of the events from `first_seq` on. Never blocks, never raises."""
 
+    def redact(self, seq: int, /) -> None:
+        """What that event said is not to be sent again."""
+
 
 class Fanout:
     """Everyone who hears the room, by what they hear. Synchronous: nothing here waits."""
@@ -100,6 +103,12 @@ class Fanout:
         taken = self._events, self._blocks
         self._events, self._blocks = [], []
         return taken
+
+    def redact(self, seq: int) -> None:
+        """See `Feed.redact`; also of an event that the feed was to get with this batch."""
+        if self._feed is not None:
+            self._flush_feed()
+            self._feed.redact(seq)
 
     def flush(self) -> None:
         """Send the batch: the feed first, as it is one send for all its listeners; but where hardly

@@ -16,6 +16,7 @@ from chatroom.server.endings import Endings
 from chatroom.server.fanout import Fanout
 from chatroom.server.hall import Hall
 from chatroom.server.inlet import Inlet
+from chatroom.server.operators import Operators
 from chatroom.server.presence import Presence
 from chatroom.server.queries import Queries
 from chatroom.server.replay import Replay
@@ -57,7 +58,8 @@ def assemble(
     replay = Replay(hall, answering)
     queries = Queries(hall, replay, answering)
     admission = Admission(hall, replay, offer)
-    dispatcher = Dispatcher(hall, admission, queries)
+    operators = Operators(hall, answering)
+    dispatcher = Dispatcher(hall, admission, queries, operators)
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
     intake = Intake(broadcaster, queries, congestion)

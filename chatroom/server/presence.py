@@ -37,6 +37,10 @@ class Presence:
         """That of a member."""
         return self._connections[who]
 
+    def connection_or_none(self, who: int) -> Connection | None:
+        """That of a member; None if it has gone."""
+        return self._connections.get(who)
+
     def follow(self) -> None:
         """Tell everybody when joins and leaves stop, or begin, to be announced."""
         if self._room.announced is not self._announced:

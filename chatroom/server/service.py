@@ -76,7 +76,8 @@ class Service:
         if settings.feed is not None:
             most_event_bytes = largest_message(settings.feed.datagram_bytes)
         self._rules = TextRules(settings.max_text_bytes, most_event_bytes)
-        self._room = Room(
+        #: What is said and who is here; to be changed by commands in a turn only.
+        self.room = Room(
             settings.room,
             max_members=settings.max_clients,
             presence_limit=settings.presence_limit,
@@ -93,8 +94,8 @@ class Service:
         """What is true now. Never blocks."""
         return Statistics(
             connections=len(self._connections),
-            members=len(self._room),
-            seq=self._room.seq,
+            members=len(self.room),
+            seq=self.room.seq,
             not_stored=self._journal.refused_events,
             ended=dict(self._ended),
         )
@@ -159,7 +160,7 @@ class Service:
         with trio.move_on_after(self.settings.grace_seconds, shield=True):
             await self._journal.aclose()
         ended = {str(reason): count for reason, count in self._ended.items()}
-        self._log("ended", seq=self._room.seq, not_stored=self._journal.refused_events, **ended)
+        self._log("ended", seq=self.room.seq, not_stored=self._journal.refused_events, **ended)
 
     def _assemble(self, feed: Feed | None) -> Parts:
         multicast = None
@@ -169,7 +170,7 @@ class Service:
         offer = Offer(answers.Limits(self._rules.longest_text_bytes), multicast)
         # Half an outbox at the most: an answer of the greatest length makes nobody a slow reader.
         limit_bytes = min(MAX_ANSWER_BYTES, self.settings.outbox_limit_bytes // 2)
-        parts = assemble(self._room, self._journal, feed, offer, answer_limit_bytes=limit_bytes)
+        parts = assemble(self.room, self._journal, feed, offer, answer_limit_bytes=limit_bytes)
         self._ended = parts.endings.counts
         self._connections = parts.connections
         return parts
@@ -181,7 +182,7 @@ class Service:
         if self.settings.port == 0:
             settings = replace(settings, any_request_port=True)
         try:
-            return Feed(settings, listeners[0].getsockname()[1], self._journal, self._room.seq)
+            return Feed(settings, listeners[0].getsockname()[1], self._journal, self.room.seq)
         except BaseException:
             for listener in listeners:
                 listener.close()
@@ -206,7 +207,7 @@ class Service:
     def _sources(self, parts: Parts, feed: Feed | None) -> list[Source]:
         sources: list[Source] = [
             lambda: families.of_connections(parts),
-            lambda: families.of_the_room(self._room, parts),
+            lambda: families.of_the_room(self.room, parts),
             lambda: families.of_the_journal(self._journal.statistics()),
         ]
         if feed is not None:

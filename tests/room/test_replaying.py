@@ -14,7 +14,25 @@ import msgspec
 import pytest
 
 from chatroom.event import CloseReason, Event, encode_event
-from chatroom.room.commands import Close, Command, Join, Leave, Outcome, Rename, Say
+from chatroom.room.commands import (
+    Close,
+    Command,
+    Impose,
+    Join,
+    Kick,
+    Leave,
+    Lift,
+    LogIn,
+    Mute,
+    Outcome,
+    Own,
+    Redact,
+    Rename,
+    Say,
+    Topic,
+    Unmute,
+)
+from chatroom.room.role import Role
 from chatroom.room.room import Room
 
 if TYPE_CHECKING:
@@ -33,7 +51,7 @@ room = Room("lobby", max_members=12, presence_limit=8)
 encode = msgspec.json.encode
 for command in msgspec.json.decode(sys.stdin.buffer.read(), type=list[Command]):
     outcome = room.apply(command)
-    for event in (outcome.replaced_event, outcome.event):
+    for event in (*(gone.event for gone in outcome.removed), outcome.event):
         if event is not None:
             sys.stdout.buffer.write(encode_event(event) + b"\\n")
     if outcome.refused is not None:
@@ -56,8 +74,8 @@ def _a_days_commands(rng: random.Random, commands: int) -> list[Command]:
         if outcome.refused is None and isinstance(command, Join):
             inside.append(command.who)
             tokens.append(command.token)
-        if outcome.replaced is not None:
-            inside.remove(outcome.replaced)
+        for gone in outcome.removed:
+            inside.remove(gone.who)
         if isinstance(command, Leave):
             inside.remove(command.who)
     return [*day, Close("2026-11-26T00:00:00.000000Z")]
@@ -70,8 +88,13 @@ def _command(
     name = rng.choice(_NAMES)
     if not inside or rng.random() < 0.1:
         who = next(newcomers)
-        return Join(who, time, rng.choice([None, name]), f"token{who}", claim)
+        account, role = ("olga", Role.OPERATOR) if rng.random() < 0.1 else ("", Role.MEMBER)
+        address = rng.choice(["192.0.2.1", "2001:db8::1", ""])
+        nick = rng.choice([None, name])
+        return Join(who, time, nick, f"token{who}", claim, account, role, address)
     who = rng.choice(inside)
+    if rng.random() < 0.1:
+        return _ruling(rng, time, rng.choice([None, who]), name)
     match rng.randrange(10):
         case 0:
             return Rename(who, time, rng.choice([None, name]) if claim else name, claim)
@@ -81,11 +104,30 @@ def _command(
             return Say(who, time, "action" if kind == 2 else "message", f"{kind} {name}")
 
 
+def _ruling(rng: random.Random, time: str, who: int | None, name: str) -> Command:
+    until = rng.choice(["", f"{time[:17]}59.000000Z"])
+    mask = rng.choice([name, "account:olga", "192.0.2.0/30", "2001:db8::/32"])
+    return rng.choice(
+        [
+            Topic(who, time, rng.choice(["", f"about {name}"])),
+            Kick(who, time, name, "enough"),
+            Impose(who, time, mask, until, "enough"),
+            Lift(who, time, mask),
+            Lift(who, time, mask),
+            Mute(who, time, name, until),
+            Unmute(who, time, name),
+            Redact(who, time, rng.randrange(3000)),
+            Own(time, (name, "olga")),
+            LogIn(who or 0, time, "olga", Role.LISTENER) if who else Own(time, ()),
+        ]
+    )
+
+
 def _said(room: Room, commands: list[Command]) -> bytes:
-    lines = []
+    lines: list[bytes] = []
     for command in commands:
         outcome: Outcome = room.apply(command)
-        lines += [encode_event(e) for e in (outcome.replaced_event, outcome.event) if e is not None]
+        lines += map(encode_event, _events(outcome))
         if outcome.refused is not None:
             lines.append(outcome.refused.code.encode())
     return b"".join(line + b"\n" for line in lines)
@@ -96,7 +138,10 @@ def test_a_days_commands_make_the_same_events_in_another_process(hash_seed: str)
     commands = _a_days_commands(random.Random(20261125), 20_000)
     here = _said(Room("lobby", max_members=12, presence_limit=8), commands)
     assert here.count(b"\n") > 15_000
-    assert {b"nick_taken", b"room_full", b"nick_invalid"} <= set(here.splitlines())
+    refused = {b"nick_taken", b"room_full", b"nick_invalid", b"banned", b"muted", b"not_operator"}
+    assert refused <= set(here.splitlines())
+    for kind in (b"topic", b"redaction", b"leave"):
+        assert b'"kind":"%b"' % kind in here
     there = subprocess.run(
         [sys.executable, "-c", _REPLAY],
         input=msgspec.json.encode(commands),
@@ -143,4 +188,5 @@ async def test_what_a_live_room_did_can_be_done_again(
 
 
 def _events(outcome: Outcome) -> list[Event]:
-    return [e for e in (outcome.replaced_event, outcome.event) if e is not None]
+    events = [*(gone.event for gone in outcome.removed), outcome.event]
+    return [event for event in events if event is not None]

@@ -64,7 +64,7 @@ class RoomMachine(RuleBasedStateMachine):
     def _refused(self, outcome: Outcome, code: str) -> None:
         assert outcome.refused is not None
         assert outcome.refused.code == code
-        assert (outcome.event, outcome.replaced, outcome.replaced_event) == (None, None, None)
+        assert (outcome.event, outcome.removed) == (None, ())
 
     @rule(target=members, wanted=st.none() | names)
     def join(self, wanted: str | None) -> object:
@@ -145,8 +145,8 @@ class RoomMachine(RuleBasedStateMachine):
         wanted = nick.upper() if spelled else None
         outcome = self.room.apply(Join(who, "T", wanted, f"token {who}", self.room.token(old)))
         assert outcome.refused is None
-        assert outcome.replaced == old
-        self._expect(outcome.replaced_event, announced=self.announced, kind="leave")
+        assert [gone.who for gone in outcome.removed] == [old]
+        self._expect(outcome.removed[0].event, announced=self.announced, kind="leave")
         self._gone(old)
         self.keys[who] = key
         self.silent.append(who)
@@ -165,8 +165,8 @@ class RoomMachine(RuleBasedStateMachine):
         assert old is not None
         nick, key = self.room.nick(old), self.keys[old]
         outcome = self.room.apply(Rename(who, "T", None, self.room.token(old)))
-        assert outcome.replaced == old
-        self._expect(outcome.replaced_event, announced=self.announced, kind="leave")
+        assert [gone.who for gone in outcome.removed] == [old]
+        self._expect(outcome.removed[0].event, announced=self.announced, kind="leave")
         self._gone(old)
         self._expect(outcome.event, announced=True, kind="rename")
         self.keys[who] = key
@@ -182,7 +182,7 @@ class RoomMachine(RuleBasedStateMachine):
         newcomer = self._newcomers
         join = Join(newcomer, "T", wanted, f"token {newcomer}", self.room.token(who))
         outcome = self.room.apply(join)
-        assert outcome.replaced is None
+        assert outcome.removed == ()
         if outcome.refused is None:
             self.keys[newcomer] = wanted
             if len(self.keys) > PRESENCE_LIMIT:
@@ -211,8 +211,8 @@ RoomMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40
 TestRoom = RoomMachine.TestCase
 
 
-def _room(**limits: int) -> Room:
-    return Room("lobby", **{"max_members": 10, "presence_limit": 100, **limits})
+def _room(*, max_members: int = 10, presence_limit: int = 100, last_seq: int = 0) -> Room:
+    return Room("lobby", max_members=max_members, presence_limit=presence_limit, last_seq=last_seq)
 
 
 def test_guests_get_names_that_nobody_has_had() -> None:
@@ -230,7 +230,7 @@ def test_the_owner_of_a_reserved_name_gets_it_back() -> None:
     assert refused is not None
     assert refused.code == "nick_invalid"
     room.apply(Join(2, "T", None, "b"))
-    assert room.apply(Join(3, "T", "guest1", "c", "b")).replaced == 2
+    assert room.apply(Join(3, "T", "guest1", "c", "b")).removed[0].who == 2
     assert room.nick(3) == "guest1"
 
 
@@ -244,14 +244,14 @@ def test_a_token_ends_with_its_member() -> None:
     room = _room()
     room.apply(Join(1, "T", "alice", "a"))
     room.apply(Leave(1, "T", CloseReason.LOST))
-    assert room.apply(Join(2, "T", None, "b", "a")).replaced is None
+    assert room.apply(Join(2, "T", None, "b", "a")).removed == ()
     assert room.nick(2) == "guest1"
 
 
 def test_who_comes_back_needs_no_place_in_a_full_room() -> None:
     room = _room(max_members=1)
     room.apply(Join(1, "T", "alice", "a"))
-    assert room.apply(Join(2, "T", "alice", "b", "a")).replaced == 1
+    assert room.apply(Join(2, "T", "alice", "b", "a")).removed[0].who == 1
     refused = room.apply(Join(3, "T", "bob", "c", "a")).refused  # that token is gone
     assert refused is not None
     assert refused.code == "room_full"

@@ -33,7 +33,7 @@ async def test_the_welcome_word_for_word(house: House) -> None:
     assert line == (
         f'{{"kind":"welcome","protocol":1,"room":"lobby","session":"{session}","nick":"alice",'
         f'"token":"{token}","seq":2,"members":["zoe","alice"],"member_count":2,'
-        '"limits":{"text":1024},"multicast":null}'
+        '"limits":{"text":1024},"multicast":null,"topic":"","account":null,"role":"member"}'
     )
 
 

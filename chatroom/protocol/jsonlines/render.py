@@ -32,6 +32,8 @@ class JsonLines:
     def answer(self, answer: answers.AnyAnswer) -> bytes:
         if type(answer) is answers.Renamed:  # for people; a program learns it from its ack
             return b""
+        if type(answer) is answers.Done and answer.id is None:
+            return b""
         if type(answer) is answers.Presence and not self.presence:
             return b""
         return _encode(answer) + b"\n"

@@ -8,11 +8,13 @@ from typing import TypeVar
 import msgspec
 
 from chatroom.event import EVENT_KINDS
+from chatroom.protocol.checking import checked
 from chatroom.protocol.format import Format
 from chatroom.protocol.jsonlines.render import JsonLines
 from chatroom.protocol.lines import LineSession
 from chatroom.protocol.requests import (
     BadHello,
+    Credentials,
     Draft,
     Hello,
     Number,
@@ -22,14 +24,12 @@ from chatroom.protocol.requests import (
 )
 from chatroom.protocol.session import Visit
 from chatroom.room.refused import Refused
-from chatroom.room.text import TextRules, make_safe
-from chatroom.settings import MAX_ID_CHARS, MAX_WORD_CHARS
+from chatroom.room.text import TextRules
+from chatroom.settings import MAX_ID_CHARS
 
 T = TypeVar("T")
 
 HELLO_WORD = b"/json"
-
-_KINDS = frozenset({"message", "action", "rename", "who", "history", "search", "ping", "quit"})
 
 
 class _OnlyId(msgspec.Struct):
@@ -45,6 +45,19 @@ class WireHello(msgspec.Struct, frozen=True):
     token: str | None = None  #: proves that a nick held by a dead connection is one's own
     presence: bool = True  #: joins, leaves and renames are wanted
     echo: bool = False  #: one's own messages are wanted back
+    secret: str = ""  #: the room's
+    account: str = ""  #: whose account it is, with its password
+    password: str = ""
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """What was given to be let in."""
+        if self.secret or self.account:
+            return Credentials(self.secret, self.account, self.password)
+        return None
+
+    def __repr__(self) -> str:  # which a log may get to see
+        return f"WireHello(nick={self.nick!r})"
 
 
 class JsonSession(LineSession):
@@ -89,7 +102,13 @@ def hello_drafts(argument: bytes, format_of: Callable[[bool], Format]) -> tuple[
     own = EVENT_KINDS if hello.echo else frozenset[str]()
     return (
         Speaks(format_of(hello.presence), own),
-        Hello(hello.nick, hello.after, hello.session, hello.token),
+        Hello(
+            hello.nick,
+            hello.after,
+            hello.session,
+            hello.token,
+            credentials=hello.credentials,
+        ),
     )
 
 
@@ -114,12 +133,8 @@ def parse_request(line: bytes, rules: TextRules) -> Request | Refusal:
             text = rules.check(request.text)
             if text is not request.text:
                 request = Request(request.kind, text, id=request.id)
-        elif request.kind not in _KINDS:
-            raise Refused("unknown_kind", f"there is no request {_shortened(request.kind)}")
-        elif request.kind == "rename" and not request.to:
-            raise Refused("bad_request", 'a rename needs "to", the new nick')
-        elif request.kind == "search" and not request.text:
-            raise Refused("bad_request", 'a search needs "text", the words')
+        else:
+            request = checked(request, rules)
     except Refused as refused:
         return Refusal(refused.code, refused.text, _id_of(line))
     return request
@@ -143,7 +158,3 @@ def _id_of(line: bytes) -> str | None:
     except Refused:
         return None
     return wanted if wanted is not None and len(wanted) <= MAX_ID_CHARS else None
-
-
-def _shortened(word: str) -> str:
-    return make_safe(word if len(word) <= MAX_WORD_CHARS else word[:MAX_WORD_CHARS] + "…")

@@ -14,8 +14,18 @@ from chatroom.protocol.format import end_of_line
 
 HELP = (
     "a line is a message; commands: /nick NAME, /me ACTION, /who, /history [N], /search WORDS,"
-    " /ping, /help, /quit; //text says /text; /json {…} as the first line switches to JSON Lines"
+    " /topic [TEXT], /login SECRET or NAME PASSWORD, /ping, /help, /quit; //text says /text;"
+    " /json {…} as the first line switches to JSON Lines"
 )
+
+#: What operators are told besides.
+OPERATOR_HELP = (
+    "for operators: /kick NICK [REASON], /ban NICK|ADDRESS[/BITS]|account:NAME [10m|2h|7d]"
+    " [REASON], /unban MASK, /bans, /mute NICK [TIME], /unmute NICK, /delete SEQ"
+)
+
+#: Stands where a text was redacted.
+REMOVED = "(removed)"
 
 #: Names on one line of an answer to /who.
 _NAMES_A_LINE = 16
@@ -30,7 +40,7 @@ class Plain:
 
     def event(self, event: Event | Gap, block: bytes) -> bytes:
         if event.kind == "message":
-            return f"{event.nick}: {event.text}\n".encode()
+            return f"{event.nick}: {event.text or REMOVED}\n".encode()
         if isinstance(event, Gap):
             return f"-- {event.text}\n".encode()
         return f"{_EVENTS[event.kind](event)}\n".encode()
@@ -53,12 +63,24 @@ PLAIN = Plain()
 
 
 _EVENTS: dict[str, Callable[[Event], str]] = {
-    "message": lambda event: f"{event.nick}: {event.text}",
-    "action": lambda event: f"* {event.nick} {event.text}",
+    "message": lambda event: f"{event.nick}: {event.text or REMOVED}",
+    "action": lambda event: f"* {event.nick} {event.text or REMOVED}",
     "join": lambda event: f"-- {event.nick} joined",
-    "leave": lambda event: f"-- {event.nick} left ({event.reason})",
+    "leave": lambda event: f"-- {event.nick} left ({_reason(event)})",
     "rename": lambda event: f"-- {event.nick} is now {event.to}",
+    "topic": lambda event: (
+        f"-- {event.nick} set the topic: {event.text}"
+        if event.text
+        else f"-- {event.nick} removed the topic"
+    ),
+    "redaction": lambda event: f"-- {event.nick} removed what was said in #{event.of}",
 }
+
+
+def _reason(event: Event) -> str:
+    by = f" by {event.by}" if event.by else ""
+    text = f": {event.text}" if event.text else ""
+    return f"{event.reason}{by}{text}"
 
 
 def _answer_lines(answer: answers.AnyAnswer) -> Iterator[str]:
@@ -68,26 +90,40 @@ def _answer_lines(answer: answers.AnyAnswer) -> Iterator[str]:
                 f"welcome to {answer.room}, you are {answer.nick}"
                 f" ({answer.member_count} here, /help lists the commands)"
             )
-        case answers.Error():
-            yield f"{answer.text} ({answer.code})"
-        case answers.Bye():
-            yield f"bye ({answer.reason}): {answer.text}"
+            if answer.topic:
+                yield f"topic: {answer.topic}"
         case answers.Members():
             yield from _member_lines(answer)
         case answers.History():
             yield from _history_lines(answer.events)
-        case answers.Presence(announced=True):
-            yield f"{answer.member_count} here: joins and leaves are announced again"
+        case answers.Bans():
+            yield from _ban_lines(answer)
+        case _:
+            yield _answer_line(answer)
+
+
+def _answer_line(answer: answers.AnyAnswer) -> str:
+    line = ""
+    match answer:
+        case answers.Error():
+            line = f"{answer.text} ({answer.code})"
+        case answers.Bye():
+            line = f"bye ({answer.reason}): {answer.text}"
         case answers.Presence():
-            yield f"{answer.member_count} here: joins and leaves are not announced any more"
-        case answers.Help():
-            yield answer.text
+            which = "again" if answer.announced else "any more"
+            are = "are" if answer.announced else "are not"
+            line = f"{answer.member_count} here: joins and leaves {are} announced {which}"
+        case answers.Help() | answers.Done():
+            line = answer.text
+        case answers.Topic():
+            line = f"topic: {answer.text}" if answer.text else "there is no topic"
         case answers.Pong():
-            yield "pong"
+            line = "pong"
         case answers.Ack():
-            yield f"said (#{answer.seq})"
+            line = f"said (#{answer.seq})"
         case answers.Renamed():
-            yield f"you are now {answer.nick}"
+            line = f"you are now {answer.nick}"
+    return line
 
 
 def _member_lines(answer: answers.Members) -> Iterator[str]:
@@ -97,6 +133,16 @@ def _member_lines(answer: answers.Members) -> Iterator[str]:
         yield "  " + ", ".join(names[start : start + _NAMES_A_LINE])
     if answer.more:
         yield f"  and {answer.member_count - len(names)} more"
+
+
+def _ban_lines(answer: answers.Bans) -> Iterator[str]:
+    yield "the bans:" if answer.bans else "nobody is banned"
+    for ban in answer.bans:
+        until = f" until {ban.until}" if ban.until else ""
+        text = f": {ban.text}" if ban.text else ""
+        yield f"  {ban.mask}{until}, by {ban.by}{text}"
+    if answer.more:
+        yield "  and more"
 
 
 def _history_lines(events: Sequence[Event | Gap]) -> Iterator[str]:

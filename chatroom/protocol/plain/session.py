@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from chatroom.protocol.checking import shortened
 from chatroom.protocol.lines import LineSession
+from chatroom.protocol.plain.operators import OPERATOR_COMMANDS
 from chatroom.protocol.plain.render import PLAIN
-from chatroom.protocol.requests import Draft, Hello, Refusal, Request, Speaks
+from chatroom.protocol.requests import Credentials, Draft, Hello, Refusal, Request, Speaks
 from chatroom.protocol.session import Visit
 from chatroom.room.refused import Refused
-from chatroom.room.text import TextRules, make_safe
-from chatroom.settings import DEFAULT_HISTORY, MAX_PAGE, MAX_WORD_CHARS
+from chatroom.room.text import TextRules
+from chatroom.settings import DEFAULT_HISTORY, MAX_PAGE
 
 
 class PlainSession(LineSession):
@@ -31,6 +35,8 @@ class PlainSession(LineSession):
         self._entered = True
         if type(request) is Request and request.kind == "rename":
             group += (Speaks(PLAIN), Hello(request.to, strict=False))
+        elif type(request) is Hello:
+            group += (Speaks(PLAIN), request)
         else:
             group += (Speaks(PLAIN), Hello(strict=False), request)
 
@@ -48,8 +54,10 @@ class PlainWay:
         return PlainSession(visit, entered=entered)
 
 
-def parse_line(line: bytes, rules: TextRules) -> Request | Refusal:
-    """The request of one line that is not empty. Bytes that are not UTF-8 become U+FFFD."""
+def parse_line(line: bytes, rules: TextRules) -> Request | Refusal | Hello:
+    """The request of one line that is not empty; of `/login` a hello. Bytes that are not UTF-8
+    become U+FFFD.
+    """
     text = line.decode("utf-8", "replace")
     try:
         if not text.startswith("/"):
@@ -70,26 +78,44 @@ def split_command(text: str) -> tuple[str, str]:
 _WORDS = frozenset({"/who", "/ping", "/help", "/quit"})
 
 
-def _parse_command(text: str, rules: TextRules) -> Request:
+def _parse_command(text: str, rules: TextRules) -> Request | Hello:
     word, argument = split_command(text)
+    if word in OPERATOR_COMMANDS:
+        return OPERATOR_COMMANDS[word](argument, rules)
     if word == "/me":
         return Request("action", rules.check(text.partition(" ")[2].strip(" ")))
-    if word == "/nick":
-        if not argument:
-            raise Refused("bad_request", "say /nick NAME")
-        return Request("rename", to=argument)
-    if word == "/history":
-        return Request("history", limit=_count(argument))
-    if word == "/search":
-        if not argument:
-            raise Refused("bad_request", "say /search WORDS; a word may end in *")
-        return Request("search", argument, limit=DEFAULT_HISTORY)
+    if word in _COMMANDS:
+        return _COMMANDS[word](argument)
     if word in _WORDS:
         return Request(word[1:])
     if word == "/json":
         raise Refused("bad_request", "/json {…} has to be the first line")
-    shown = make_safe(word if len(word) <= MAX_WORD_CHARS else word[:MAX_WORD_CHARS] + "…")
-    raise Refused("unknown_kind", f"unknown command {shown}, /help lists them")
+    raise Refused("unknown_kind", f"unknown command {shortened(word)}, /help lists them")
+
+
+def _rename(argument: str) -> Request:
+    if not argument:
+        raise Refused("bad_request", "say /nick NAME")
+    return Request("rename", to=argument)
+
+
+def _log_in(argument: str) -> Hello:
+    if not argument:
+        raise Refused("bad_request", "say /login SECRET or /login NAME PASSWORD")
+    account, _, password = argument.partition(" ")
+    # Which of the two is meant the room knows: a secret may have spaces.
+    credentials = Credentials(argument, account if password else "", password)
+    return Hello(strict=False, credentials=credentials)
+
+
+def _history(argument: str) -> Request:
+    return Request("history", limit=_count(argument))
+
+
+def _search(argument: str) -> Request:
+    if not argument:
+        raise Refused("bad_request", "say /search WORDS; a word may end in *")
+    return Request("search", argument, limit=DEFAULT_HISTORY)
 
 
 def _count(argument: str) -> int:
@@ -98,3 +124,11 @@ def _count(argument: str) -> int:
     if not (argument.isascii() and argument.isdigit() and len(argument) <= 18):
         raise Refused("bad_request", "say /history or /history N, N a number")
     return min(int(argument), MAX_PAGE)
+
+
+_COMMANDS: dict[str, Callable[[str], Request | Hello]] = {
+    "/nick": _rename,
+    "/login": _log_in,
+    "/history": _history,
+    "/search": _search,
+}

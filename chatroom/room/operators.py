@@ -1,0 +1,153 @@
+"""What operators can do, and the topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from chatroom.event import CloseReason, Event
+from chatroom.room.bans import Ban, Newcomer, parse_mask
+from chatroom.room.commands import (
+    Impose,
+    Kick,
+    Lift,
+    Mute,
+    Outcome,
+    Own,
+    Redact,
+    Removed,
+    Topic,
+    Unmute,
+)
+from chatroom.room.members import Member
+from chatroom.room.nick import NickInvalid, parse_nick
+from chatroom.room.refused import Refused
+from chatroom.room.role import Role
+from chatroom.room.state import Leaving, State, keys_of
+
+#: Who it was if it was the administrator of the machine. Nobody can choose this nick.
+ADMINISTRATOR = "server"
+
+
+class Operators:
+    """The commands of those who may; all others are refused with `not_operator`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.commands: dict[type, Callable[[Any], Outcome]] = {
+            Topic: self._topic,
+            Kick: self._kick,
+            Impose: self._ban,
+            Lift: self._unban,
+            Mute: self._mute,
+            Unmute: self._unmute,
+            Redact: self._redact,
+            Own: self._own,
+        }
+
+    def check(self, who: int | None) -> str:
+        """The name of an operator. Raises `Refused` if `who` is none."""
+        if who is None:
+            return ADMINISTRATOR
+        member = self._state.members.by_who[who]
+        if member.role is not Role.OPERATOR:
+            raise Refused("not_operator", "that is for operators")
+        return member.nick
+
+    def _topic(self, topic: Topic) -> Outcome:
+        state = self._state
+        if topic.who is None or state.governed:
+            nick = self.check(topic.who)
+        else:
+            member = state.members.by_who[topic.who]
+            if member.silenced:
+                state.check_may_talk(member, topic.time)
+            nick = member.nick
+        event = state.event(topic.time, "topic", nick, topic.text)
+        state.topic, state.topic_seq = topic.text, event.seq
+        return Outcome(event)
+
+    def _kick(self, kick: Kick) -> Outcome:
+        by = self.check(kick.who)
+        key = _key(kick.nick)
+        member = self._state.members.of_key(key)
+        if member is None:
+            raise Refused("bad_request", f"nobody here is {kick.nick}")
+        leaving = Leaving(kick.time, CloseReason.KICKED, by, kick.text)
+        return Outcome(removed=self._show_out([member], leaving))
+
+    def _ban(self, ban: Impose) -> Outcome:
+        state = self._state
+        by = self.check(ban.who)
+        mask = parse_mask(ban.mask)
+        state.bans.add(Ban(mask, by, ban.time, ban.until, ban.text))
+        members = [member for member in state.members if self._is_banned(member, ban.time)]
+        leaving = Leaving(ban.time, CloseReason.KICKED, by, ban.text)
+        return Outcome(removed=self._show_out(members, leaving))
+
+    def _unban(self, unban: Lift) -> Outcome:
+        self.check(unban.who)
+        mask = parse_mask(unban.mask)
+        if not self._state.bans.lift(mask):
+            raise Refused("bad_request", f"there is no ban of {mask}")
+        return Outcome()
+
+    def _mute(self, mute: Mute) -> Outcome:
+        self.check(mute.who)
+        key = _key(mute.nick)
+        mutes = self._state.mutes
+        for other in [other for other, until in mutes.items() if until and until <= mute.time]:
+            del mutes[other]
+        mutes[key] = mute.until
+        return self._silence(key)
+
+    def _unmute(self, unmute: Unmute) -> Outcome:
+        self.check(unmute.who)
+        key = _key(unmute.nick)
+        if self._state.mutes.pop(key, None) is None:
+            raise Refused("bad_request", f"{unmute.nick} is not muted")
+        return self._silence(key)
+
+    def _silence(self, key: str) -> Outcome:
+        member = self._state.members.of_key(key)
+        if member is None:
+            return Outcome()
+        self._state.look_whether_silenced(member)
+        return Outcome(concerns=(member.who,))
+
+    def _redact(self, redact: Redact) -> Outcome:
+        state = self._state
+        by = self.check(redact.who)
+        if not 1 <= redact.of <= state.seq:
+            raise Refused("bad_request", f"there is no event #{redact.of}")
+        if redact.of == state.topic_seq:
+            state.topic = ""
+        state.seq += 1
+        return Outcome(Event(state.seq, redact.time, "redaction", by, of=redact.of))
+
+    def _own(self, own: Own) -> Outcome:
+        self._state.owned = keys_of(own.nicks)
+        return Outcome()
+
+    def _is_banned(self, member: Member, now: str) -> bool:
+        newcomer = Newcomer(member.key, member.account, member.address)
+        return self._state.bans.of(newcomer, now) is not None
+
+    def _show_out(self, members: Iterable[Member], leaving: Leaving) -> tuple[Removed, ...]:
+        text = f"by {leaving.by}" + (f": {leaving.text}" if leaving.text else "")
+        removed = Removed(0, leaving.reason, text=text)
+        return tuple(
+            msgspec.structs.replace(
+                removed, who=member.who, event=self._state.remove(member, leaving)
+            )
+            for member in members
+        )
+
+
+def _key(nick: str) -> str:
+    try:
+        return parse_nick(nick)[1]
+    except NickInvalid as error:
+        raise Refused("nick_invalid", str(error)) from None

@@ -1,0 +1,92 @@
+"""The state of a room: numbers, members, and what holds for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from chatroom.event import CloseReason, Event
+from chatroom.room.bans import Bans
+from chatroom.room.charter import Charter
+from chatroom.room.members import Member, Members
+from chatroom.room.nick import NickInvalid, parse_nick
+from chatroom.room.refused import Refused
+from chatroom.room.role import Role
+
+
+class State:
+    """What a room's commands change. Synchronous; no clock, no chance."""
+
+    def __init__(self, charter: Charter, last_seq: int, presence_limit: int) -> None:
+        self.seq = last_seq  #: the last number given out
+        self.announced = True  #: joins and leaves are events
+        self.closing = False
+        self.members = Members()
+        self.presence_limit = presence_limit
+        self.governed = charter.governed
+        self.bans = Bans(charter.bans)
+        self.topic = charter.topic
+        self.topic_seq = charter.topic_seq
+        self.mutes: dict[str, str] = {}  #: the keys of nicks that may not talk, and until when
+        self.owned = keys_of(charter.owned)
+
+    def event(self, time: str, kind: str, nick: str, text: str = "") -> Event:
+        """The next event."""
+        self.seq += 1
+        return Event(self.seq, time, kind, nick, text)
+
+    def remove(self, member: Member, leave: Leaving) -> Event | None:
+        """`member` goes; its leave, if that is announced."""
+        event = None
+        if self.announced and not self.closing:
+            self.seq += 1
+            event = Event(
+                self.seq,
+                leave.time,
+                "leave",
+                member.nick,
+                leave.text,
+                reason=leave.reason,
+                by=leave.by,
+            )
+        self.members.remove(member)
+        if not self.closing and len(self.members) * 2 < self.presence_limit:
+            self.announced = True
+        return event
+
+    def look_whether_silenced(self, member: Member) -> None:
+        """After its name, its role or the mutes have changed."""
+        member.silenced = member.role is Role.LISTENER or member.key in self.mutes
+
+    def check_may_talk(self, member: Member, now: str) -> None:
+        """Raise `Refused` if a silenced member is to be silent still: a mute may be over."""
+        if member.role is Role.LISTENER:
+            raise Refused("muted", "you may listen, and not talk")
+        until = self.mutes.get(member.key)
+        if until is not None:
+            if not until or now < until:
+                raise Refused("muted", "you may not talk" + (f" until {until}" if until else ""))
+            del self.mutes[member.key]
+        member.silenced = False
+
+
+class Leaving:
+    """How somebody leaves."""
+
+    __slots__ = ("by", "reason", "text", "time")
+
+    def __init__(self, time: str, reason: CloseReason, by: str = "", text: str = "") -> None:
+        self.time = time
+        self.reason = reason
+        self.by = by
+        self.text = text
+
+
+def keys_of(nicks: Iterable[str]) -> frozenset[str]:
+    """The keys of names, passing over what is none."""
+    keys = set()
+    for nick in nicks:
+        try:
+            keys.add(parse_nick(nick)[1])
+        except NickInvalid:
+            continue
+    return frozenset(keys)

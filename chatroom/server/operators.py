@@ -1,0 +1,144 @@
+"""What operators ask for, and the topic: the room decides, this tells, and the log keeps it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from chatroom.protocol import answers
+from chatroom.room.commands import Impose, Kick, Lift, Mute, Outcome, Redact, Topic, Unmute
+from chatroom.room.operators import ADMINISTRATOR
+from chatroom.room.refused import Refused
+from chatroom.settings import MAX_PAGE
+
+if TYPE_CHECKING:
+    from chatroom.protocol.requests import Request
+    from chatroom.room.commands import Command
+    from chatroom.server.answering import Answering
+    from chatroom.server.connection import Connection
+    from chatroom.server.hall import Hall
+
+log = logging.getLogger("chatroom.server")
+
+
+class Operators:
+    """Answers requests by kind (`requests`). Synchronous, in a turn."""
+
+    def __init__(self, hall: Hall, answering: Answering) -> None:
+        self._room = hall.room
+        self._announcer = hall.announcer
+        self._endings = hall.endings
+        self._presence = hall.presence
+        self._answering = answering
+        self._commands: dict[str, Callable[[int | None, Request], Command]] = {
+            "topic": lambda who, asked: Topic(who, self._now, asked.text),
+            "kick": lambda who, asked: Kick(who, self._now, asked.nick, asked.text),
+            "ban": self._impose,
+            "unban": lambda who, asked: Lift(who, self._now, asked.mask),
+            "mute": lambda who, asked: Mute(who, self._now, asked.nick, self._until(asked)),
+            "unmute": lambda who, asked: Unmute(who, self._now, asked.nick),
+            "redact": lambda who, asked: Redact(who, self._now, asked.of),
+        }
+        self.requests: dict[str, Callable[[Connection, Request], None]] = {
+            **dict.fromkeys(self._commands, self._do),
+            "which_topic": self._tell_topic,
+            "bans": self._tell_bans,
+        }
+
+    def rule(self, who: int | None, request: Request) -> Outcome:
+        """Have the room do it and everybody hear of it; `who` is a member, or None for the
+        administrator of the machine. In a turn.
+        """
+        by = ADMINISTRATOR if who is None else self._room.nick(who)
+        outcome = self._room.apply(self._commands[request.kind](who, request))
+        if outcome.refused is not None:
+            return outcome
+        if request.kind == "redact":
+            self._announcer.redact(request.of)
+        self._log(by, request)
+        self._endings.remove(outcome.removed)
+        author = None if who is None else self._presence.connection_or_none(who)
+        self._announcer.publish(outcome.event, author)
+        for member in outcome.concerns:
+            self._tell_silenced(member, by, request)
+        return outcome
+
+    def _do(self, connection: Connection, request: Request) -> None:
+        outcome = self.rule(connection.id, request)
+        refused, event = outcome.refused, outcome.event
+        if connection.close_reason is not None:
+            return  # it has shown itself out
+        if refused is not None:
+            answer = answers.Error(refused.code, refused.text, request.id)
+            self._announcer.tell(connection, answer)
+        elif event is not None and request.id is not None:
+            self._announcer.promise_ack(connection, answers.Ack(request.id, event.seq))
+        else:
+            self._announcer.tell(connection, answers.Done(done_text(request), request.id))
+
+    def _tell_topic(self, connection: Connection, request: Request) -> None:
+        self._announcer.tell(connection, answers.Topic(self._room.topic))
+
+    def _tell_bans(self, connection: Connection, request: Request) -> None:
+        try:
+            bans = self._room.bans(connection.id, self._now)
+        except Refused as refused:
+            answer = answers.Error(refused.code, refused.text, request.id)
+            self._announcer.tell(connection, answer)
+            return
+        limit = MAX_PAGE if request.limit is None else min(request.limit, MAX_PAGE)
+        page = [
+            answers.Banned(ban.mask, ban.by, ban.time, ban.until, ban.text)
+            for ban in bans[request.offset : request.offset + limit]
+        ]
+        while True:
+            more = request.offset + len(page) < len(bans)
+            record = connection.format.answer(answers.Bans(page, more, request.id))
+            if len(page) <= 1 or len(record) <= self._answering.limit_bytes:
+                self._announcer.send(connection, record)
+                return
+            page = page[: len(page) // 2]
+
+    def _tell_silenced(self, member: int, by: str, request: Request) -> None:
+        muted = request.kind == "mute"
+        text = f"you may {'not talk' if muted else 'talk again'}, says {by}"
+        self._announcer.tell(self._presence.connection(member), answers.Done(text))
+
+    def _log(self, by: str, request: Request) -> None:
+        what = {
+            name: value
+            for name in ("nick", "mask", "seconds", "of", "text")
+            if (value := getattr(request, name))
+        }
+        log.info("%s: %s", by, request.kind, extra={"fields": {"operator": by, **what}})
+
+    @property
+    def _now(self) -> str:
+        return self._announcer.time
+
+    def _until(self, request: Request) -> str:
+        if request.seconds is None:
+            return ""
+        end = datetime.fromisoformat(self._now) + timedelta(seconds=request.seconds)
+        return f"{end.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
+
+    def _impose(self, who: int | None, asked: Request) -> Impose:
+        return Impose(who, self._now, asked.mask, self._until(asked), asked.text)
+
+
+def done_text(request: Request) -> str:
+    """What an operator is told who is a person."""
+    return _DONE[request.kind](request) + (f" for {request.seconds} s" if request.seconds else "")
+
+
+_DONE: dict[str, Callable[[Request], str]] = {
+    "topic": lambda asked: f"the topic is: {asked.text}" if asked.text else "there is no topic now",
+    "kick": lambda asked: f"{asked.nick} was shown out",
+    "ban": lambda asked: f"{asked.mask} is banned",
+    "unban": lambda asked: f"{asked.mask} is not banned any more",
+    "mute": lambda asked: f"{asked.nick} may not talk",
+    "unmute": lambda asked: f"{asked.nick} may talk again",
+    "redact": lambda asked: f"what was said in #{asked.of} is removed",
+}
