@@ -58,6 +58,17 @@ FRAME_BYTES = 64 * 1024
 #: proxy in between would answer the kernel's own questions (keepalive) for a dead browser.
 PING_SECONDS = 30.0
 
+#: Who has been told to log in is closed with `idle` if it has not done so by then: time to type a
+#: password, and no more.
+LOGIN_SECONDS = 30.0
+
+#: Passwords that are verified at one time: each takes a core for some 20 ms.
+LOGINS_AT_ONCE = 2
+
+#: A try that would have to wait for longer, because others from the same place have failed, is
+#: refused at once with `too_fast`.
+LOGIN_PATIENCE_SECONDS = 20.0
+
 #: What one turn of the room takes of one connection. A 64 KiB read can be 32,000 lines: 0.3 s in
 #: which nobody else would be heard, and 3 MB of JSON for every reader before the first has a chance
 #: to read. 256 lines are 1 to 3 ms.
@@ -191,6 +202,9 @@ class FeedSettings:
     #: in the journal.
     keep: int = 65_536
     keep_bytes: int = 16 * 1024 * 1024
+    #: Whether there is a feed, which everybody on its network can read, although not everybody may
+    #: come into the room.
+    for_everybody: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,6 +217,26 @@ class WebSettings:
     #: Origins (`https://chat.example.org`) beside the page's own whose scripts may open the
     #: WebSocket: any other page that a member visits would speak in the member's place.
     origins: tuple[str, ...] = ()
+
+
+class Access(StrEnum):
+    """How a room is entered."""
+
+    OPEN = "open"  #: by everybody who reaches the port
+    SECRET = "secret"  #: with the room's secret, or with an account
+    ACCOUNTS = "accounts"  #: with an account only
+    MIXED = "mixed"  #: by everybody; the nicks of accounts are for their owners
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessSettings:
+    """Who may come in."""
+
+    access: Access = Access.OPEN
+    secret_file: str | None = None  #: its first line is the room's secret
+    #: Accounts, bans and the topic; None: there are no accounts, and the rest ends with the server.
+    accounts_file: str | None = None
+    control_path: str | None = None  #: a Unix socket for the administrator; None: none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,6 +264,7 @@ class ServerSettings:
     presence_limit: int = 100
     #: Events kept in memory for `history` and resuming.
     recent_events: int = 1000
+    access: AccessSettings = AccessSettings()
     #: The multicast feed; None: there is none.
     feed: FeedSettings | None = None
     #: The web page and the WebSocket; None: neither, and only health and figures over HTTP.

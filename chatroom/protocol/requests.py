@@ -8,6 +8,8 @@ import msgspec
 
 from chatroom.event import CloseReason
 from chatroom.protocol.format import Format
+from chatroom.room.refused import Refused
+from chatroom.room.role import Role
 from chatroom.settings import MAX_ID_CHARS
 
 RequestId = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
@@ -46,6 +48,15 @@ class Hello(msgspec.Struct, frozen=True):
     #: is told, and is a guest.
     strict: bool = True
     credentials: Credentials | None = None
+
+
+class Proven(msgspec.Struct, frozen=True):
+    """What has come of a hello's credentials. No session says this: the server does."""
+
+    hello: Hello
+    account: str = ""  #: the nick of the account; empty: a guest
+    role: Role = Role.MEMBER
+    refused: Refused | None = None  #: then they prove nothing
 
 
 class BadHello(msgspec.Struct, frozen=True):
@@ -97,7 +108,7 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 
 
 #: What a connection hands to the broadcaster.
-Draft = Speaks | Hello | BadHello | Request | Refusal | Reply | Ending
+Draft = Speaks | Hello | Proven | BadHello | Request | Refusal | Reply | Ending
 
 #: Requests whose answers can be long: one at a time, the next is read when it has been answered.
 QUERY_KINDS = frozenset({"who", "history", "search", "help", "bans"})

@@ -65,7 +65,7 @@ class Acceptor:
                     return self._refuse_with_spare()
                 continue  # the newcomer has gone again (ECONNABORTED and its like, accept(2))
             if self._is_full():
-                _refuse(sock)
+                refuse(sock)
             else:
                 take(sock, peer_name(address), is_local(address))
         return True
@@ -80,7 +80,7 @@ class Acceptor:
         except OSError:
             return False
         else:
-            _refuse(sock)
+            refuse(sock)
             return True
         finally:
             self._take_spare()
@@ -98,11 +98,12 @@ class Acceptor:
             log.warning("newcomers are refused: %s; see ulimit -n", error.strerror)
 
 
-def _refuse(sock: socket.socket) -> None:
+def refuse(sock: socket.socket, line: bytes = FULL_LINE) -> None:
+    """Turn a newcomer away with one line. Never blocks or raises."""
     with sock:
         sock.setblocking(False)
         try:
-            sock.send(FULL_LINE)
+            sock.send(line)
             sock.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it has gone already

@@ -9,13 +9,15 @@ import msgspec
 
 from chatroom.event import CloseReason
 from chatroom.protocol import answers
-from chatroom.room.commands import Join, Outcome, Rename
+from chatroom.protocol.requests import Proven
+from chatroom.room.commands import Join, LogIn, Outcome, Rename
 from chatroom.room.refused import Refused
 from chatroom.settings import WELCOME_MEMBERS
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import BadHello, Hello, Speaks
     from chatroom.server.connection import Connection
+    from chatroom.server.gate import Gate
     from chatroom.server.hall import Hall
     from chatroom.server.offer import Offer
     from chatroom.server.replay import Replay
@@ -26,7 +28,7 @@ PROTOCOL_VERSION = 1
 class Admission:
     """Lets clients in. Synchronous, in a turn."""
 
-    def __init__(self, hall: Hall, replay: Replay, offer: Offer) -> None:
+    def __init__(self, hall: Hall, replay: Replay, offer: Offer, gate: Gate) -> None:
         self._room = hall.room
         self._journal = hall.journal
         self._fanout = hall.fanout
@@ -35,6 +37,7 @@ class Admission:
         self._endings = hall.endings
         self._replay = replay
         self._offer = offer
+        self._gate = gate
 
     def speak(self, connection: Connection, speaks: Speaks) -> None:
         """From here on `connection` is spoken to in another format; its hello says how it goes on
@@ -48,15 +51,46 @@ class Admission:
         self._refuse(connection, Refused(hello.code, hello.text))
 
     def let_in(self, connection: Connection, hello: Hello) -> None:
-        """A client enters, or goes on under another format if it is in the room already."""
+        """A client enters, or goes on under another format if it is in the room already; or it is
+        told to log in. Who brings credentials waits outside until they have been looked at.
+        """
+        refused = self._gate.refusal(connection, hello)
+        if refused is not None:
+            self._leave_outside(connection, hello, refused)
+        elif not self._gate.is_to_prove(hello):
+            self._enter(connection, Proven(hello))
+
+    def let_in_proven(self, connection: Connection, proven: Proven) -> None:
+        """The credentials of a hello have been looked at."""
+        if proven.refused is not None:
+            self._leave_outside(connection, proven.hello, proven.refused)
+            return
+        hello = proven.hello
+        if hello.nick is None and connection.wanted_nick is not None:
+            hello = msgspec.structs.replace(hello, nick=connection.wanted_nick)
+            proven = msgspec.structs.replace(proven, hello=hello)
+        self._enter(connection, proven)
+
+    def _leave_outside(self, connection: Connection, hello: Hello, refused: Refused) -> None:
+        if hello.strict:
+            self._refuse(connection, refused)
+            return
+        connection.wanted_nick = hello.nick or connection.wanted_nick
+        self._announcer.tell(connection, answers.Error(refused.code, refused.text))
+        if not connection.inside:
+            self._gate.leave_outside(connection)
+
+    def _enter(self, connection: Connection, proven: Proven) -> None:
+        hello = proven.hello
         if self._room.closing:
             self._endings.end(connection, CloseReason.SHUTDOWN)
             return
-        outcome = self._name(connection, hello)
+        outcome = self._name(connection, proven)
         if outcome.refused is not None:
             self._refuse(connection, outcome.refused)
             return
         if hello.after is None:
+            self._fanout.leave(connection)  # one hears the room already who logs in later
             self._fanout.enter(connection)
             self._announcer.tell(connection, self._welcome(connection))
             self._presence.tell_newcomer(connection)
@@ -67,36 +101,58 @@ class Admission:
             self._announcer.tell(connection, welcome)
             self._replay.finish(connection)
 
-    def _name(self, connection: Connection, hello: Hello) -> Outcome:
+    def _name(self, connection: Connection, proven: Proven) -> Outcome:
         """Give the client its name in the room; the outcome may be a refusal."""
+        hello = proven.hello
         if connection.inside:
-            return self._rename(connection, hello)
-        outcome = self._join(connection, hello.nick, hello.token)
+            return self._rename(connection, proven)
+        outcome = self._join(connection, proven, hello.nick, hello.token)
         if outcome.refused is not None and not hello.strict and outcome.refused.code != "room_full":
             refused = outcome.refused
             self._announcer.tell(connection, answers.Error(refused.code, refused.text))
-            outcome = self._join(connection, None, None)
+            outcome = self._join(connection, proven, None, None)
         return outcome
 
-    def _join(self, connection: Connection, nick: str | None, claim: str | None) -> Outcome:
-        token = secrets.token_urlsafe(16)
-        outcome = self._room.apply(Join(connection.id, self._announcer.time, nick, token, claim))
+    def _join(
+        self, connection: Connection, proven: Proven, nick: str | None, claim: str | None
+    ) -> Outcome:
+        join = Join(
+            connection.id,
+            self._announcer.time,
+            nick,
+            secrets.token_urlsafe(16),
+            claim,
+            proven.account,
+            proven.role,
+            connection.address,
+        )
+        outcome = self._room.apply(join)
         if outcome.refused is None:
             self._presence.enter(connection)
-            self._endings.remove(outcome.removed)
-            self._announcer.publish(outcome.event)
-            self._presence.follow()
+            self._announce(connection, outcome)
         return outcome
 
-    def _rename(self, connection: Connection, hello: Hello) -> Outcome:
-        """The hello of who entered in silence: it may name somebody."""
-        rename = Rename(connection.id, self._announcer.time, hello.nick, hello.token)
-        outcome = self._room.apply(rename)
+    def _rename(self, connection: Connection, proven: Proven) -> Outcome:
+        """The hello of who is in already: it may name somebody, or have logged in."""
+        who, time, hello = connection.id, self._announcer.time, proven.hello
+        if proven.account:
+            outcome = self._room.apply(LogIn(who, time, proven.account, proven.role))
+            if outcome.refused is not None:
+                return outcome
+            self._announce(connection, outcome)
+            if hello.nick is None:
+                return outcome
+        outcome = self._room.apply(Rename(who, time, hello.nick, hello.token))
         if outcome.refused is None:
-            self._endings.remove(outcome.removed)
-            self._announcer.publish(outcome.event)
-            self._presence.follow()
+            self._announce(connection, outcome)
+        elif proven.account and not hello.strict:
+            return Outcome()  # it is in, under its account's nick
         return outcome
+
+    def _announce(self, connection: Connection, outcome: Outcome) -> None:
+        self._endings.remove(outcome.removed)
+        self._announcer.publish(outcome.event, connection)
+        self._presence.follow()
 
     def _refuse(self, connection: Connection, refused: Refused) -> None:
         self._announcer.tell(connection, answers.Error(refused.code, refused.text))

@@ -13,7 +13,9 @@ from chatroom.event import CloseReason
 from chatroom.protocol.opening import Opening
 from chatroom.protocol.requests import Ending
 from chatroom.protocol.ways import WAYS
+from chatroom.server.acceptor import refuse
 from chatroom.server.connection import Connection
+from chatroom.transport.sockets import peer_address
 
 if TYPE_CHECKING:
     from chatroom.protocol.session import Session, Visit
@@ -27,32 +29,42 @@ log = logging.getLogger("chatroom.server")
 class Clients:
     """The connections of one server."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each comes from another part of the server
         self,
         parts: Parts,
         mode: Mode,
         nursery: trio.Nursery,
         visit: Callable[[str, bool], Visit],
+        turn_away: Callable[[str], bytes],
         *,
         limit: int,
     ) -> None:
         """`nursery`: of a task for each. `visit` makes what a session knows of a peer, by its name
-        for the log and whether it is on this machine. With `limit` connections it is full.
+        for the log and whether it is on this machine. `turn_away` gives a last line for those from
+        an address that is not to come in, and nothing for all others. With `limit` connections it
+        is full.
         """
         self._parts = parts
         self._mode = mode
         self._nursery = nursery
         self._visit = visit
+        self._turn_away = turn_away
         self._limit = limit
         self._leaving: set[Connection] = set()
         self._all_gone = trio.Event()
 
     def take(self, sock: socket.socket, peer: str, local: bool) -> None:
         """Serve a newcomer. Never blocks or raises."""
+        address = peer_address(peer)
+        turned_away = self._turn_away(address)
+        if turned_away:
+            refuse(sock, turned_away)
+            return
         counters = self._parts.counters
         counters.accepted += 1
         kind = "unix" if sock.family == socket.AF_UNIX else "tcp"
         connection = Connection(counters.accepted, peer, kind)
+        connection.address, connection.local = address, local
         transport = self._mode.attach(sock, connection)
         self._parts.connections.add(connection)
         session = Opening(self._visit(peer, local), WAYS)

@@ -29,11 +29,13 @@ class Connection:
     """A client, from its accept to its last byte."""
 
     __slots__ = (
+        "address",
         "audience",
         "close_reason",
         "format",
         "id",
         "inside",
+        "local",
         "outbox",
         "own",
         "peer",
@@ -42,12 +44,16 @@ class Connection:
         "slot",
         "stop_reading",
         "transport",
+        "wanted_nick",
     )
 
     def __init__(self, number: int, peer: str, transport: str = "tcp") -> None:
         self.id = number  #: also who it is in the room
         self.peer = peer
         self.transport = transport  #: one word, for the figures
+        self.address = ""  #: the peer's, without its port; empty: it has none
+        self.local = True  #: it comes from this machine
+        self.wanted_nick: str | None = None  #: said before it was let in
         self.received_bytes = 0  #: so far
         #: How it is spoken to; plain text until its first bytes have said otherwise.
         self.format: Format = PLAIN
@@ -63,6 +69,11 @@ class Connection:
         #: Both are given by the mode that serves it, which is made for it.
         self.outbox: Outbox
         self.stop_reading: Callable[[], None]  #: ends the waiting for more of this client's bytes
+
+    @property
+    def private(self) -> bool:
+        """Nobody else can read what it says: it is of this machine, or under TLS."""
+        return self.local or self.transport == "tls"
 
     def reroute(self, send: Callable[[bytes], int]) -> None:
         """Its outbox sends by another function from now on."""

@@ -11,13 +11,14 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chatroom.event import CloseReason
-from chatroom.protocol.requests import Ending, is_query
+from chatroom.protocol.requests import Ending, Hello, is_query
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
     from chatroom.protocol.session import Session, Wait
     from chatroom.server.broadcaster import Broadcaster
     from chatroom.server.connection import Connection
+    from chatroom.server.gate import Gate
     from chatroom.server.queries import Queries
     from chatroom.transport.outbox import Congestion
 
@@ -91,9 +92,12 @@ def ending_at_eof(failure: OSError | None) -> Ending:
 class Intake:
     """The room, as a conversation sees it."""
 
-    def __init__(self, broadcaster: Broadcaster, queries: Queries, congestion: Congestion) -> None:
+    def __init__(
+        self, broadcaster: Broadcaster, queries: Queries, gate: Gate, congestion: Congestion
+    ) -> None:
         self._broadcaster = broadcaster
         self._queries = queries
+        self._gate = gate
         self._congestion = congestion
 
     async def take(
@@ -105,9 +109,16 @@ class Intake:
         await self._broadcaster.submit(connection, drafts, wait=more)
         last = drafts[-1]
         if is_query(last):
+            if type(last) is Hello and self._gate.is_to_prove(last):
+                await self._log_in(connection, last)
             await self._queries.answer(connection, last)
         if more:
             await self._congestion.wait_eased()
+
+    async def _log_in(self, connection: Connection, hello: Hello) -> None:
+        if self._gate.refusal(connection, hello) is None:
+            proven = await self._gate.prove(connection, hello)
+            await self._broadcaster.submit(connection, [proven], wait=True)
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:

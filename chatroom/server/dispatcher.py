@@ -14,6 +14,7 @@ from chatroom.protocol.requests import (
     BadHello,
     Ending,
     Hello,
+    Proven,
     Refusal,
     Reply,
     Request,
@@ -24,6 +25,7 @@ from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 
 if TYPE_CHECKING:
+    from chatroom.room.commands import Outcome
     from chatroom.server.admission import Admission
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
@@ -44,12 +46,14 @@ class Dispatcher:
         self._room = hall.room
         self._announcer = hall.announcer
         self._endings = hall.endings
+        self._operators = operators
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
             Request: self._request,
             Refusal: self._refusal,
             Reply: self._reply,
             Speaks: admission.speak,
             Hello: admission.let_in,
+            Proven: admission.let_in_proven,
             BadHello: admission.refuse_hello,
             Ending: self._ending,
         }
@@ -101,6 +105,14 @@ class Dispatcher:
             if not self._endings.end_due():
                 return
 
+    def administer(self, request: Request) -> Outcome:
+        """What the administrator of the machine asks for. Between turns; this is one."""
+        self._announcer.begin()
+        outcome = self._operators.rule(None, request)
+        self._deliver()
+        self._announcer.end()
+        return outcome
+
     def close(self) -> None:
         """The room goes down: endings from here on are a shutdown. Between turns."""
         self._room.apply(Close(self._announcer.time))
@@ -108,7 +120,11 @@ class Dispatcher:
     # What clients ask for
 
     def _request(self, connection: Connection, request: Request) -> None:
-        self._requests[request.kind](connection, request)
+        if connection.inside or request.kind == "quit":
+            self._requests[request.kind](connection, request)
+        else:
+            answer = answers.Error("login_needed", "log in first", request.id)
+            self._announcer.tell(connection, answer)
 
     def _say(self, connection: Connection, request: Request) -> None:
         say = Say(connection.id, self._announcer.time, request.kind, request.text)

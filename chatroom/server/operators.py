@@ -19,19 +19,24 @@ if TYPE_CHECKING:
     from chatroom.server.answering import Answering
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
+    from chatroom.server.keeping import Keeper
 
 log = logging.getLogger("chatroom.server")
+
+#: These change what outlives the room.
+_KEPT = frozenset({"topic", "ban", "unban", "redact"})
 
 
 class Operators:
     """Answers requests by kind (`requests`). Synchronous, in a turn."""
 
-    def __init__(self, hall: Hall, answering: Answering) -> None:
+    def __init__(self, hall: Hall, answering: Answering, keeper: Keeper) -> None:
         self._room = hall.room
         self._announcer = hall.announcer
         self._endings = hall.endings
         self._presence = hall.presence
         self._answering = answering
+        self._keeper = keeper
         self._commands: dict[str, Callable[[int | None, Request], Command]] = {
             "topic": lambda who, asked: Topic(who, self._now, asked.text),
             "kick": lambda who, asked: Kick(who, self._now, asked.nick, asked.text),
@@ -57,6 +62,8 @@ class Operators:
             return outcome
         if request.kind == "redact":
             self._announcer.redact(request.of)
+        if request.kind in _KEPT:
+            self._keeper.note()
         self._log(by, request)
         self._endings.remove(outcome.removed)
         author = None if who is None else self._presence.connection_or_none(who)

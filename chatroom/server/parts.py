@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chatroom.access.guard import Guard
 from chatroom.server.admission import Admission
 from chatroom.server.announcer import Announcer
 from chatroom.server.answering import Answering
@@ -14,20 +15,26 @@ from chatroom.server.counters import Counters
 from chatroom.server.dispatcher import Dispatcher
 from chatroom.server.endings import Endings
 from chatroom.server.fanout import Fanout
+from chatroom.server.gate import Gate
 from chatroom.server.hall import Hall
 from chatroom.server.inlet import Inlet
+from chatroom.server.keeping import Keeper
 from chatroom.server.operators import Operators
 from chatroom.server.presence import Presence
 from chatroom.server.queries import Queries
 from chatroom.server.replay import Replay
+from chatroom.settings import Access
 from chatroom.transport.outbox import Congestion
 
 if TYPE_CHECKING:
+    from chatroom.access.file import AccessFile
     from chatroom.journal import Journal
     from chatroom.room.room import Room
     from chatroom.server.connection import Connection
     from chatroom.server.fanout import Feed
     from chatroom.server.offer import Offer
+
+_NOBODY_ASKS = Guard(Access.OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +45,26 @@ class Parts:
     dispatcher: Dispatcher
     broadcaster: Broadcaster
     intake: Intake
+    gate: Gate
+    keeper: Keeper
     congestion: Congestion
     counters: Counters
     connections: set[Connection]  #: those that are open
 
 
-def assemble(
-    room: Room, journal: Journal, feed: Feed | None, offer: Offer, *, answer_limit_bytes: int
+def assemble(  # noqa: PLR0913 - each is a part that comes from outside
+    room: Room,
+    journal: Journal,
+    feed: Feed | None,
+    offer: Offer,
+    *,
+    answer_limit_bytes: int,
+    guard: Guard = _NOBODY_ASKS,
+    file: AccessFile | None = None,
 ) -> Parts:
-    """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer."""
+    """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer.
+    `file`: where what outlives the room is kept.
+    """
     inlet = Inlet()
     counters = Counters()
     fanout = Fanout(feed, counters, keeps_json=journal.durable)
@@ -57,10 +75,14 @@ def assemble(
     answering = Answering(answer_limit_bytes)
     replay = Replay(hall, answering)
     queries = Queries(hall, replay, answering)
-    admission = Admission(hall, replay, offer)
-    operators = Operators(hall, answering)
+    gate = Gate(guard, endings)
+    keeper = Keeper(file, room.charter)
+    admission = Admission(hall, replay, offer, gate)
+    operators = Operators(hall, answering, keeper)
     dispatcher = Dispatcher(hall, admission, queries, operators)
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
-    intake = Intake(broadcaster, queries, congestion)
-    return Parts(endings, dispatcher, broadcaster, intake, congestion, counters, set())
+    intake = Intake(broadcaster, queries, gate, congestion)
+    return Parts(
+        endings, dispatcher, broadcaster, intake, gate, keeper, congestion, counters, set()
+    )

@@ -48,6 +48,8 @@ class Queries:
         """
         if type(query) is Hello:
             await self._replay.catch_up(connection)
+        elif not connection.inside:
+            pass  # it has been told to log in, or has gone
         elif type(query) is Request and query.kind in ("history", "search"):
             async with self._answering.at_once:
                 await self._answer(connection, query)

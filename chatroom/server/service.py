@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from chatroom.event import CloseReason
+from chatroom.event import Clock, CloseReason
 from chatroom.feed.broadcast import Feed
 from chatroom.protocol import answers
 from chatroom.protocol.moldudp64 import largest_message
@@ -22,6 +22,7 @@ from chatroom.room.text import TextRules
 from chatroom.server import families
 from chatroom.server.acceptor import Acceptor
 from chatroom.server.clients import Clients
+from chatroom.server.entrance import open_charter, open_file, open_guard
 from chatroom.server.figures import Figures, Source
 from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
@@ -33,12 +34,13 @@ from chatroom.settings import (
     MAX_ANSWER_BYTES,
     MAX_EVENT_BYTES,
     MEMORY_BUDGET_BYTES,
+    Access,
     ServerSettings,
 )
 from chatroom.transport.budget import Budget
 from chatroom.transport.listening import open_listeners, remove_unix
 from chatroom.transport.outbox import Bounds, Shared
-from chatroom.transport.sockets import peer_name
+from chatroom.transport.sockets import is_local, peer_name
 from chatroom.web.site import RoomSite
 
 if TYPE_CHECKING:
@@ -67,6 +69,9 @@ class Service:
     """One room's server: the connections, and what they share."""
 
     def __init__(self, settings: ServerSettings, journal: Journal) -> None:
+        """Blocks for the disk where accounts are kept. Raises `ChatroomError` if the room could not
+        be entered as `settings` say.
+        """
         self.settings = settings
         self.addresses: list[str] = []  #: what it listens on, `host:port`
         self.port = 0
@@ -76,15 +81,20 @@ class Service:
         if settings.feed is not None:
             most_event_bytes = largest_message(settings.feed.datagram_bytes)
         self._rules = TextRules(settings.max_text_bytes, most_event_bytes)
+        self._file = open_file(settings.access)
+        self._guard = open_guard(settings.access, self._file)
+        charter = open_charter(settings.access, self._file, journal.recent.last_seq)
         #: What is said and who is here; to be changed by commands in a turn only.
         self.room = Room(
             settings.room,
             max_members=settings.max_clients,
             presence_limit=settings.presence_limit,
             last_seq=journal.recent.last_seq,
+            charter=charter,
         )
         self._ended: Counter[CloseReason] = Counter()
         self._journal = journal
+        self._clock = Clock()
 
     def drain(self) -> None:
         """Begin to end: no newcomers, what was accepted is delivered, everybody is told."""
@@ -137,6 +147,8 @@ class Service:
             await house.start(parts.broadcaster.run)
             house.start_soon(give_memory_back, budget)
             house.start_soon(measure_lag, parts.counters)
+            house.start_soon(parts.gate.run)
+            house.start_soon(parts.keeper.run)
             if feed is not None:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
@@ -158,6 +170,7 @@ class Service:
                 await feed.end()
             house.cancel_scope.cancel()
         with trio.move_on_after(self.settings.grace_seconds, shield=True):
+            await parts.keeper.aclose()
             await self._journal.aclose()
         ended = {str(reason): count for reason, count in self._ended.items()}
         self._log("ended", seq=self.room.seq, not_stored=self._journal.refused_events, **ended)
@@ -170,7 +183,15 @@ class Service:
         offer = Offer(answers.Limits(self._rules.longest_text_bytes), multicast)
         # Half an outbox at the most: an answer of the greatest length makes nobody a slow reader.
         limit_bytes = min(MAX_ANSWER_BYTES, self.settings.outbox_limit_bytes // 2)
-        parts = assemble(self.room, self._journal, feed, offer, answer_limit_bytes=limit_bytes)
+        parts = assemble(
+            self.room,
+            self._journal,
+            feed,
+            offer,
+            answer_limit_bytes=limit_bytes,
+            guard=self._guard,
+            file=self._file,
+        )
         self._ended = parts.endings.counts
         self._connections = parts.connections
         return parts
@@ -178,6 +199,9 @@ class Service:
     def _open_feed(self, listeners: Sequence[socket.socket]) -> Feed | None:
         settings = self.settings.feed
         if settings is None:
+            return None
+        if self._guard.access is not Access.OPEN and not settings.for_everybody:
+            log.warning("no feed: everybody on its network could read it, and not all may come in")
             return None
         if self.settings.port == 0:
             settings = replace(settings, any_request_port=True)
@@ -230,7 +254,12 @@ class Service:
             return Visit(self._rules, peer, local, site)
 
         limit = self.settings.max_clients + LOBBY_CONNECTIONS
-        return Clients(parts, mode, nursery, visit, limit=limit)
+        return Clients(parts, mode, nursery, visit, self._turn_away, limit=limit)
+
+    def _turn_away(self, address: str) -> bytes:
+        """The last line for who is banned wherever it comes in."""
+        ban = self.room.ban_of_address(address, self._clock.utc_now())
+        return b"" if ban is None else b"-- you are banned (banned)\n"
 
     def _listen(
         self, listeners: Sequence[socket.socket], nursery: trio.Nursery, clients: Clients
@@ -240,6 +269,8 @@ class Service:
             if isinstance(address, tuple):
                 self.port = address[1]
             self.addresses.append(peer_name(address))
+            if self._guard.access is Access.OPEN and not is_local(address):
+                log.warning("everybody who reaches %s comes in: see --access", peer_name(address))
             nursery.start_soon(Acceptor(listener, clients.is_full).run, clients.take)
 
 

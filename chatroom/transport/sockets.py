@@ -45,6 +45,12 @@ def peer_name(address: object) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def peer_address(peer: str) -> str:
+    """The address in what `peer_name` has made; empty where there is none."""
+    host, colon, port = peer.rpartition(":")
+    return host.strip("[]") if colon and port.isdigit() else ""
+
+
 def is_local(address: object) -> bool:
     """Whether a peer is on this machine: of a loopback address, or come by a Unix socket."""
     if not isinstance(address, tuple):

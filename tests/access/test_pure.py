@@ -1,0 +1,236 @@
+"""Who may come in, on paper: credentials, failures, files."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+
+from chatroom.access import passwords
+from chatroom.access.accounts import Account, check_new_password, name_of_account
+from chatroom.access.failures import FORGET_SECONDS, PLACES, Failures, place_of
+from chatroom.access.file import AccessFile
+from chatroom.access.guard import GUEST, Guard, Identity
+from chatroom.access.passwords import hash_password, is_password
+from chatroom.access.secret import read_secret
+from chatroom.errors import ChatroomError
+from chatroom.protocol.jsonlines.session import parse_hello
+from chatroom.protocol.requests import Credentials, Hello
+from chatroom.room.bans import Ban
+from chatroom.room.charter import Charter
+from chatroom.room.refused import Refused
+from chatroom.room.role import Role
+from chatroom.server.entrance import open_charter, open_guard
+from chatroom.settings import Access, AccessSettings
+from tests.access.conftest import PASSWORD
+
+ALICE = Credentials(account="aLice", password=PASSWORD)
+
+
+def _refusal(guard: Guard, credentials: Credentials) -> str:
+    with pytest.raises(Refused) as refused:
+        guard.prove(credentials)
+    return f"{refused.value.code}: {refused.value.text}"
+
+
+def test_the_right_password_says_who_one_is(accounts: AccessFile) -> None:
+    for access in (Access.ACCOUNTS, Access.MIXED, Access.SECRET):
+        guard = Guard(access, "open sesame", accounts)
+        assert guard.prove(ALICE) == Identity("Alice", Role.MEMBER)
+        olga = Credentials(account="olga", password=PASSWORD)
+        assert guard.prove(olga) == Identity("olga", Role.OPERATOR)
+
+
+def test_every_failure_is_said_in_the_same_words(accounts: AccessFile) -> None:
+    guard = Guard(Access.ACCOUNTS, "", accounts)
+    wrong = [
+        Credentials(account="alice", password="another"),
+        Credentials(account="nobody", password=PASSWORD),
+        Credentials(account="-", password=PASSWORD),
+        Credentials(account="nobody", password=""),
+        Credentials(account="alice", password="x" * 2000),
+        Credentials(secret=""),
+        Credentials(secret="open sesame"),
+    ]
+    assert {_refusal(guard, credentials) for credentials in wrong} == {
+        "login_failed: the log-in failed"
+    }
+
+
+def test_an_unknown_name_is_hashed_for_all_the_same(
+    accounts: AccessFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time an answer takes does not tell who has an account: equal work is done."""
+    verified: list[tuple[str, str | None]] = []
+
+    def verify(password: str, password_hash: str | None) -> bool:
+        verified.append((password, password_hash))
+        return is_password(password, password_hash)
+
+    monkeypatch.setattr("chatroom.access.guard.is_password", verify)
+    guard = Guard(Access.ACCOUNTS, "", accounts)
+    _refusal(guard, Credentials(account="nobody", password=PASSWORD))
+    _refusal(guard, Credentials(account="alice", password="wrong"))
+    assert [password_hash is None for _, password_hash in verified] == [True, False]
+    costs = hash_password("x").split("$")[:4]
+    assert passwords._hash_of_nobody().split("$")[:4] == costs
+
+
+@pytest.mark.parametrize("broken", ["", "$argon2id$v=19$m=1", "plain text"])
+def test_a_hash_that_cannot_be_read_lets_nobody_in(broken: str) -> None:
+    assert not is_password("", broken or None)
+    assert not is_password("plain text", broken)
+
+
+def test_the_secret_lets_guests_in_and_nothing_else_does() -> None:
+    guard = Guard(Access.SECRET, "öpen sesame")
+    assert guard.prove(Credentials(secret="öpen sesame")) == GUEST
+    # As plain text has it, where a secret of two words may be a name and a password.
+    spaced = Credentials(secret="öpen sesame", account="öpen", password="sesame")
+    assert guard.prove(spaced) == GUEST
+    for wrong in ("", "open", "öpen sesame ", "ÖPEN SESAME"):
+        assert _refusal(guard, Credentials(secret=wrong)).startswith("login_failed")
+
+
+def test_credentials_show_themselves_to_nobody() -> None:
+    hello = parse_hello(b'{"nick":"a","secret":"hush","account":"b","password":"hush"}')
+    held = [ALICE, Hello(credentials=Credentials("hush", "b", "hush")), hello]
+    assert hello.credentials == Credentials("hush", "b", "hush")
+    for value in held:
+        assert "hush" not in repr(value)
+        assert PASSWORD not in repr(value)
+    assert "$argon2" not in repr(Account("a", "a", Role.MEMBER, hash_password("x")))
+
+
+def test_each_failure_doubles_the_wait_and_tries_at_once_queue_up() -> None:
+    failures = Failures()
+    assert failures.wait_seconds("192.0.2.1", 0.0) == 0.0
+    for _ in range(3):
+        failures.failed("192.0.2.1", 10.0)
+    assert [failures.wait_seconds("192.0.2.1", 10.0) for _ in range(3)] == [2.0, 4.0, 6.0]
+    assert failures.wait_seconds("192.0.2.2", 10.0) == 0.0
+    assert failures.wait_seconds("192.0.2.1", 11.0 + FORGET_SECONDS) == 0.0
+    for _ in range(100):
+        failures.failed("192.0.2.3", 20.0)
+    assert failures.wait_seconds("192.0.2.3", 20.0) == 60.0
+
+
+def test_one_place_is_an_ipv4_address_or_a_64_of_ipv6() -> None:
+    assert place_of("2001:db8::1") == place_of("2001:db8::ffff") != place_of("2001:db8:0:1::1")
+    assert place_of("::ffff:192.0.2.1") == place_of("192.0.2.1") == "192.0.2.1"
+    assert [place_of(here) for here in ("127.0.0.9", "::1", "", "unix")] == [""] * 4
+
+
+def test_only_so_many_places_are_remembered() -> None:
+    failures = Failures()
+    for number in range(PLACES + 1):
+        failures.failed(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", 0.0)
+    assert failures.wait_seconds("10.0.0.0", 0.0) == 0.0
+    assert failures.wait_seconds("10.0.0.1", 0.0) > 0.0
+
+
+def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
+    path = tmp_path / "room.access"
+    file = AccessFile(str(path))
+    assert (file.accounts(), file.account("a"), file.charter()) == ([], None, Charter())
+    assert not file.remove("a")
+    assert not path.exists()  # nothing was to be kept so far
+    account = Account("zoe", "Zoe", Role.MEMBER, "hash")
+    charter = Charter(bans=(Ban("bob", "olga", "T", "U", "enough"),), topic="cats", topic_seq=7)
+    file.put(account)
+    file.keep(charter)
+    again = AccessFile(str(path))
+    assert (list(again.accounts()), again.account("zoe"), again.charter()) == (
+        [account],
+        account,
+        charter,
+    )
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert again.remove("zoe")
+    assert list(again.accounts()) == []
+
+
+def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "room.access"
+    AccessFile(str(path)).keep(Charter())
+    path.chmod(0o640)
+    with pytest.raises(ChatroomError, match="chmod 600"):
+        AccessFile(str(path)).accounts()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(ChatroomError, match="cannot use"):
+        AccessFile(str(link)).keep(Charter())
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("contents", ["a note", "another database"])
+def test_what_is_not_ours_is_left_as_it_was(tmp_path: Path, contents: str) -> None:
+    path = tmp_path / "room.access"
+    if contents == "a note":
+        path.write_text(contents)
+    else:
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE note (text)")
+        connection.close()
+    path.chmod(0o600)
+    before = path.read_bytes()
+    with pytest.raises(ChatroomError):
+        AccessFile(str(path)).keep(Charter())
+    with pytest.raises(ChatroomError):
+        AccessFile(str(path)).accounts()
+    assert path.read_bytes() == before
+
+
+def test_a_secret_is_a_line_that_nobody_else_can_read(secret_file: Path) -> None:
+    assert read_secret(str(secret_file)) == "open sesame"
+    secret_file.chmod(0o644)
+    with pytest.raises(ChatroomError, match="others may read"):
+        read_secret(str(secret_file))
+    secret_file.chmod(0o600)
+    for nothing in (b"", b"\nsecond line", b"\xff", b"x" * 5000):
+        secret_file.write_bytes(nothing)
+        with pytest.raises(ChatroomError, match="secret"):
+            read_secret(str(secret_file))
+    with pytest.raises(ChatroomError, match="cannot read"):
+        read_secret(os.devnull + "/none")
+
+
+def test_what_is_missing_for_the_chosen_access_is_said(accounts: AccessFile) -> None:
+    for access, hint in ((Access.SECRET, "--secret-file"), (Access.ACCOUNTS, "--accounts")):
+        with pytest.raises(ChatroomError, match=hint):
+            open_guard(AccessSettings(access=access), None)
+
+
+def test_accounts_without_argon2_are_said_at_the_start(
+    accounts: AccessFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "argon2", None)
+    passwords._hasher.cache_clear()
+    with pytest.raises(ChatroomError, match=r"chatroom\[accounts\]"):
+        open_guard(AccessSettings(access=Access.MIXED), accounts)
+    passwords._hasher.cache_clear()
+
+
+def test_a_topic_of_another_log_has_no_number_in_this_one(accounts: AccessFile) -> None:
+    accounts.keep(Charter(topic="cats", topic_seq=7))
+    settings = AccessSettings(access=Access.MIXED)
+    assert open_charter(settings, accounts, 7).topic_seq == 7
+    begun_anew = open_charter(settings, accounts, 6)
+    assert (begun_anew.topic, begun_anew.topic_seq) == ("cats", 0)
+    assert begun_anew.governed
+    assert begun_anew.owned == ("Alice", "lily", "olga")
+    assert open_charter(AccessSettings(), accounts, 7).owned == ()
+
+
+def test_names_and_passwords_of_new_accounts() -> None:
+    assert name_of_account("Zoë") == ("Zoë", "zoë")
+    for name in ("guest1", "server", "-x", "a b", ""):
+        with pytest.raises(Refused):
+            name_of_account(name)
+    check_new_password("12345678")
+    for password in ("1234567", "é" * 600):
+        with pytest.raises(Refused):
+            check_new_password(password)
