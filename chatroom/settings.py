@@ -228,6 +228,16 @@ class Access(StrEnum):
     MIXED = "mixed"  #: by everybody; the nicks of accounts are for their owners
 
 
+def accounts_beside(journal: str) -> str:
+    """Where the accounts are of the room whose journal this is: `chatroom.db.access`."""
+    return f"{journal}.access"
+
+
+def control_beside(journal: str) -> str:
+    """Where its control socket is: `chatroom.db.control`."""
+    return f"{journal}.control"
+
+
 @dataclass(frozen=True, kw_only=True)
 class AccessSettings:
     """Who may come in."""

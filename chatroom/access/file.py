@@ -42,11 +42,6 @@ _BUSY_SECONDS = 5.0
 _decode_charter = msgspec.json.Decoder(Charter).decode
 
 
-def beside(journal: str) -> str:
-    """Where the file of a journal is, unless it is elsewhere: `chatroom.db.access`."""
-    return f"{journal}.access"
-
-
 class AccessFile:
     """Every call opens the file, and blocks as long as the disk takes; any thread may call.
 

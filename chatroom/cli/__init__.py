@@ -11,6 +11,8 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from chatroom.cli.account import account
+from chatroom.cli.admin import admin
 from chatroom.cli.backup import backup
 from chatroom.cli.client import client
 from chatroom.cli.history import history
@@ -34,6 +36,8 @@ app.command()(client)
 app.command()(history)
 app.command()(backup)
 app.command()(swarm)
+app.add_typer(account)
+app.add_typer(admin)
 
 
 def _show_version(wanted: bool) -> None:

@@ -14,11 +14,15 @@ from chatroom.settings import (
     DEFAULT_JOURNAL,
     DEFAULT_PORT,
     IN_MEMORY,
+    Access,
+    AccessSettings,
     Durability,
     FeedSettings,
     JournalSettings,
     ServerSettings,
     WebSettings,
+    accounts_beside,
+    control_beside,
 )
 
 if TYPE_CHECKING:
@@ -26,6 +30,11 @@ if TYPE_CHECKING:
 
     from chatroom.journal import Journal
     from chatroom.server.service import Service
+
+
+#: A Unix socket's path has no more (`sun_path` in unix(7)); where the one beside the journal would,
+#: there is none unless --control names another.
+_UNIX_PATH_BYTES = 107
 
 
 class ServerMode(StrEnum):
@@ -219,6 +228,50 @@ def serve(
             help="Listen on this Unix socket too; it is for its owner alone.",
         ),
     ] = None,
+    access: Annotated[
+        Access,
+        typer.Option(
+            envvar="CHATROOM_ACCESS",
+            help="Who may come in: everybody; who knows the secret; who has an account; or"
+            " everybody, and accounts own their nicks.",
+        ),
+    ] = Access.OPEN,
+    secret_file: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_SECRET_FILE",
+            metavar="FILE",
+            show_default="none",
+            help="Its first line is the room's secret; nobody else may be able to read it.",
+        ),
+    ] = None,
+    accounts: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_ACCOUNTS",
+            metavar="FILE",
+            show_default="the journal's, and .access",
+            help="Where accounts, bans and the topic are kept.",
+        ),
+    ] = None,
+    control: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_CONTROL",
+            metavar="PATH",
+            show_default="the journal's, and .control",
+            help="The Unix socket for chatroom admin; it is for its owner alone.",
+        ),
+    ] = None,
+    open_feed: Annotated[
+        bool,
+        typer.Option(
+            "--open-feed",
+            envvar="CHATROOM_OPEN_FEED",
+            help="Have a feed, which everybody on its network can read, although not everybody"
+            " may come in.",
+        ),
+    ] = False,
     no_web: Annotated[
         bool,
         typer.Option("--no-web", envvar="CHATROOM_NO_WEB", help="No web page and no WebSocket."),
@@ -255,6 +308,7 @@ def serve(
     import trio
 
     from chatroom.logs import set_up_log
+    from chatroom.server.entrance import check as check_access
     from chatroom.server.service import (
         Service,
         raise_descriptor_limit,
@@ -284,7 +338,9 @@ def serve(
             request_port=multicast_request_port,
             datagram_bytes=multicast_datagram,
             keep=feed_keep,
+            for_everybody=open_feed,
         ),
+        access=_access(access, secret_file, accounts, control, journal),
         unix_path=unix,
         web=None
         if no_web
@@ -302,6 +358,7 @@ def serve(
         keep_bytes=keep_bytes,
         recent_events=settings.recent_events,
     )
+    check_access(settings.access)  # before the journal is touched
     raise_descriptor_limit()
 
     async def run() -> int:
@@ -312,6 +369,25 @@ def serve(
     status = trio.run(run)
     if status:
         raise typer.Exit(status)
+
+
+def _access(
+    access: Access, secret_file: str | None, accounts: str | None, control: str | None, journal: str
+) -> AccessSettings:
+    """What is kept, and the control socket, stand beside the journal unless they are elsewhere; a
+    journal in memory has no place beside it.
+    """
+    if secret_file is not None and access is not Access.SECRET:
+        raise typer.BadParameter("give --access secret too.", param_hint="'--secret-file'")
+    on_disk = journal != IN_MEMORY
+    if control is None and on_disk and len(control_beside(journal).encode()) <= _UNIX_PATH_BYTES:
+        control = control_beside(journal)
+    return AccessSettings(
+        access=access,
+        secret_file=secret_file,
+        accounts_file=accounts or (accounts_beside(journal) if on_disk else None),
+        control_path=control,
+    )
 
 
 @asynccontextmanager

@@ -129,10 +129,12 @@ class Redact(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
 
 
 class Own(msgspec.Struct, frozen=True, tag=str.lower):
-    """These nicks, and no others, belong to accounts."""
+    """These accounts there are, and no others: their nicks are theirs, their roles may be new, and
+    whoever is here by another one is to go.
+    """
 
     time: str
-    nicks: tuple[str, ...]
+    accounts: tuple[tuple[str, Role], ...]  #: nick and role of each
 
 
 Command = (

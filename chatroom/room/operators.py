@@ -128,8 +128,19 @@ class Operators:
         return Outcome(Event(state.seq, redact.time, "redaction", by, of=redact.of))
 
     def _own(self, own: Own) -> Outcome:
-        self._state.owned = keys_of(own.nicks)
-        return Outcome()
+        state = self._state
+        roles = {key: role for nick, role in own.accounts for key in keys_of([nick])}
+        state.owned = frozenset(roles)
+        gone = []
+        for member in state.members:
+            if member.account and member.account not in roles:
+                gone.append(member)
+            elif member.account:
+                member.role = roles[member.account]
+                state.look_whether_silenced(member)
+        text = "the account was removed"
+        leaving = Leaving(own.time, CloseReason.KICKED, ADMINISTRATOR, text)
+        return Outcome(removed=self._show_out(gone, leaving))
 
     def _is_banned(self, member: Member, now: str) -> bool:
         newcomer = Newcomer(member.key, member.account, member.address)

@@ -20,7 +20,7 @@ from chatroom.protocol.requests import (
     Request,
     Speaks,
 )
-from chatroom.room.commands import Close, Rename, Say
+from chatroom.room.commands import Close, Own, Rename, Say
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 
@@ -105,6 +105,11 @@ class Dispatcher:
             if not self._endings.end_due():
                 return
 
+    @property
+    def now(self) -> str:
+        """The time of the present turn, or of the last one."""
+        return self._announcer.time
+
     def administer(self, request: Request) -> Outcome:
         """What the administrator of the machine asks for. Between turns; this is one."""
         self._announcer.begin()
@@ -112,6 +117,13 @@ class Dispatcher:
         self._deliver()
         self._announcer.end()
         return outcome
+
+    def own(self, accounts: tuple[tuple[str, Role], ...]) -> None:
+        """These accounts there are from now on. Between turns; this is one."""
+        self._announcer.begin()
+        self._endings.remove(self._room.apply(Own(self.now, accounts)).removed)
+        self._deliver()
+        self._announcer.end()
 
     def close(self) -> None:
         """The room goes down: endings from here on are a shutdown. Between turns."""

@@ -13,6 +13,7 @@ from chatroom.access.passwords import require_argon2
 from chatroom.access.secret import read_secret
 from chatroom.errors import ChatroomError
 from chatroom.room.charter import Charter
+from chatroom.room.role import Role
 from chatroom.settings import Access, AccessSettings
 
 
@@ -49,13 +50,20 @@ def open_charter(settings: AccessSettings, file: AccessFile | None, last_seq: in
     return msgspec.structs.replace(
         kept,
         governed=settings.access is not Access.OPEN,
-        owned=owned_nicks(settings, file),
+        owned=tuple(nick for nick, _ in accounts_of(file, settings.access)),
         topic_seq=kept.topic_seq if kept.topic_seq <= last_seq else 0,
     )
 
 
-def owned_nicks(settings: AccessSettings, file: AccessFile | None) -> tuple[str, ...]:
-    """The nicks of all accounts; of none, where nobody could log in to one."""
-    if file is None or settings.access is Access.OPEN:
+def accounts_of(file: AccessFile | None, access: Access) -> tuple[tuple[str, Role], ...]:
+    """Nick and role of all accounts; of none, where nobody could log in to one."""
+    if file is None or access is Access.OPEN:
         return ()
-    return tuple(account.nick for account in file.accounts())
+    return tuple((account.nick, account.role) for account in file.accounts())
+
+
+def check(settings: AccessSettings) -> None:
+    """Raise `ChatroomError` for what a server with these settings would not start with."""
+    file = open_file(settings)
+    open_guard(settings, file)
+    open_charter(settings, file, 0)

@@ -7,7 +7,7 @@ import logging
 import resource
 import socket
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -21,8 +21,10 @@ from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server import families
 from chatroom.server.acceptor import Acceptor
+from chatroom.server.administration import Administration, Reach
 from chatroom.server.clients import Clients
-from chatroom.server.entrance import open_charter, open_file, open_guard
+from chatroom.server.control import Control
+from chatroom.server.entrance import accounts_of, open_charter, open_file, open_guard
 from chatroom.server.figures import Figures, Source
 from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
@@ -149,6 +151,8 @@ class Service:
             house.start_soon(measure_lag, parts.counters)
             house.start_soon(parts.gate.run)
             house.start_soon(parts.keeper.run)
+            if self.settings.access.control_path is not None:
+                await house.start(self._control(parts).run)
             if feed is not None:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
@@ -255,6 +259,26 @@ class Service:
 
         limit = self.settings.max_clients + LOBBY_CONNECTIONS
         return Clients(parts, mode, nursery, visit, self._turn_away, limit=limit)
+
+    def _control(self, parts: Parts) -> Control:
+        """The control socket, where one is wanted."""
+        path, access = self.settings.access.control_path, self.settings.access
+        assert path is not None
+
+        async def reload() -> None:
+            guard = await trio.to_thread.run_sync(open_guard, access, self._file)
+            accounts = await trio.to_thread.run_sync(accounts_of, self._file, access.access)
+            parts.gate.guard = guard
+            parts.dispatcher.own(accounts)
+            self._log("reloaded", accounts=len(accounts))
+
+        def status() -> Mapping[str, object]:
+            statistics = asdict(self.statistics())
+            return {"room": self.settings.room, "session": self._journal.session, **statistics}
+
+        reach = Reach(status, self.drain, reload)
+        administration = Administration(self.room, parts, self._rules, reach)
+        return Control(path, administration)
 
     def _turn_away(self, address: str) -> bytes:
         """The last line for who is banned wherever it comes in."""

@@ -24,7 +24,7 @@ async def open_listeners(settings: ServerSettings) -> list[socket.socket]:
     opened = await _open_tcp(settings.host, settings.port)
     if settings.unix_path is not None:
         try:
-            opened.append(_open_unix(settings.unix_path))
+            opened.append(open_unix(settings.unix_path))
         except BaseException:
             for listener in opened:
                 listener.close()
@@ -64,8 +64,11 @@ def _explain(host: str, port: int, error: OSError | UnicodeError) -> str:
     return f"cannot listen on {host} port {port}: {error.strerror or error}"
 
 
-def _open_unix(path: str) -> socket.socket:
-    """A listening Unix socket, for its owner alone. One that a dead server has left is replaced."""
+def open_unix(path: str) -> socket.socket:
+    """A listening Unix socket, for its owner alone. One that a dead server has left is replaced.
+
+    Raises `ChatroomError` with a line for the user.
+    """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         if not path or path.startswith("\0"):  # Linux would take a name of its own, without a file
@@ -100,10 +103,10 @@ def _remove_dead(path: str) -> None:
     except FileNotFoundError:
         return
     if not is_socket:
-        raise ChatroomError(f"{path} exists and is no socket; choose another with --unix")
+        raise ChatroomError(f"{path} exists and is no socket; choose another path")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         if probe.connect_ex(path) != errno.ECONNREFUSED:
-            raise ChatroomError(f"another server listens on {path}; choose another with --unix")
+            raise ChatroomError(f"another server listens on {path}; choose another path")
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)

@@ -242,8 +242,6 @@ def test_the_nick_of_an_account_is_reserved_also_while_it_is_away() -> None:
     assert _code(room.apply(Rename(BOB, NOW, "ZOE"))) == "nick_taken"
     assert _code(room.apply(Join(4, NOW, None, "t4", account="zoe"))) is None
     assert room.nick(4) == "zoe"
-    room.apply(Own(NOW, ()))
-    assert _code(room.apply(Join(5, NOW, "olga", "t5"))) == "nick_taken"  # she is here
 
 
 def test_an_account_takes_its_nick_from_whoever_has_it() -> None:
@@ -272,3 +270,19 @@ def test_a_refused_account_owns_nothing() -> None:
     room.apply(Join(1, NOW, "a", "t1"))
     assert _code(room.apply(Join(2, NOW, None, "t2", account="zoe"))) == "room_full"
     assert _code(room.apply(Rename(1, NOW, "zoe"))) is None
+
+
+def test_when_the_accounts_change_those_here_follow() -> None:
+    room = _room()
+    room.apply(Join(3, NOW, None, "t3", account="zoe"))
+    room.apply(Join(4, NOW, "other", "t4", account="lily", role=Role.LISTENER))
+    now = (("Olga", Role.LISTENER), ("Lily", Role.OPERATOR), ("new", Role.MEMBER))
+    outcome = room.apply(Own(NOW, now))
+    assert [(gone.who, gone.text) for gone in outcome.removed] == [
+        (3, "by server: the account was removed")
+    ]
+    assert (room.role(OLGA), room.role(4)) == (Role.LISTENER, Role.OPERATOR)
+    assert _code(room.apply(Say(OLGA, NOW, "message", "hi"))) == "muted"
+    assert _code(room.apply(Say(4, NOW, "message", "hi"))) is None
+    assert _code(room.apply(Join(5, NOW, "NEW", "t5"))) == "nick_taken"
+    assert _code(room.apply(Join(6, NOW, "zoe", "t6"))) is None

@@ -117,7 +117,7 @@ def _ruling(rng: random.Random, time: str, who: int | None, name: str) -> Comman
             Mute(who, time, name, until),
             Unmute(who, time, name),
             Redact(who, time, rng.randrange(3000)),
-            Own(time, (name, "olga")),
+            Own(time, ((name, Role.MEMBER), ("olga", Role.OPERATOR))),
             LogIn(who or 0, time, "olga", Role.LISTENER) if who else Own(time, ()),
         ]
     )
