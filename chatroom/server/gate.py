@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from typing import TYPE_CHECKING
 
 import trio
@@ -36,8 +35,8 @@ class Gate:
         self._endings = endings
         self._failures = Failures()
         self._limiter = trio.CapacityLimiter(LOGINS_AT_ONCE)
-        #: Those who were told to log in, and by when, in that order.
-        self._outside: deque[tuple[float, Connection]] = deque()
+        #: Those who were told to log in, and by when they have to, in that order.
+        self._outside: dict[Connection, float] = {}
         self._somebody = trio.Event()
 
     def refusal(self, connection: Connection, hello: Hello) -> Refused | None:
@@ -61,8 +60,8 @@ class Gate:
 
     def leave_outside(self, connection: Connection) -> None:
         """It has been told to log in. The time for that runs from the first such moment."""
-        if not any(connection is other for _, other in self._outside):
-            self._outside.append((trio.current_time() + LOGIN_SECONDS, connection))
+        if connection not in self._outside:
+            self._outside[connection] = trio.current_time() + LOGIN_SECONDS
             self._somebody.set()
 
     async def prove(self, connection: Connection, hello: Hello) -> Proven:
@@ -101,8 +100,8 @@ class Gate:
             while not self._outside:
                 self._somebody = trio.Event()
                 await self._somebody.wait()
-            deadline, connection = self._outside[0]
+            connection, deadline = next(iter(self._outside.items()))
             await trio.sleep_until(deadline)
-            self._outside.popleft()
+            del self._outside[connection]
             if not connection.inside and connection.close_reason is None:
                 self._endings.soon(connection, CloseReason.IDLE, "no log-in in time")

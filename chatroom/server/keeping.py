@@ -41,8 +41,13 @@ class Keeper:
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
-            if not await self._keep():
-                self._changed.set()
+            kept = False
+            try:
+                kept = await self._keep()
+            finally:
+                if not kept:  # or cancelled
+                    self._changed.set()
+            if not kept:
                 await trio.sleep(RETRY_SECONDS)
 
     async def aclose(self) -> None:
