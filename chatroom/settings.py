@@ -69,6 +69,14 @@ LOGINS_AT_ONCE = 2
 #: refused at once with `too_fast`.
 LOGIN_PATIENCE_SECONDS = 20.0
 
+#: A TLS handshake that is not done by then ends the connection. It is two round trips, and a
+#: person's client does it by itself.
+HANDSHAKE_SECONDS = 10.0
+
+#: Steps of TLS handshakes in one pass of the loop, or threads that are in one: each holds up those
+#: inside for the time of a signature, 0.2 ms with a P-256 key and a millisecond with RSA-2048.
+HANDSHAKES_AT_ONCE = 4
+
 #: What one turn of the room takes of one connection. A 64 KiB read can be 32,000 lines: 0.3 s in
 #: which nobody else would be heard, and 3 MB of JSON for every reader before the first has a chance
 #: to read. 256 lines are 1 to 3 ms.
@@ -250,6 +258,14 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TlsSettings:
+    """The files, in PEM; they may be one and the same."""
+
+    certificate: str  #: and those that it is signed by, up to what clients know
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServerSettings:
     """What the operator chooses; the options of `chatroom serve`."""
 
@@ -279,6 +295,10 @@ class ServerSettings:
     feed: FeedSettings | None = None
     #: The web page and the WebSocket; None: neither, and only health and figures over HTTP.
     web: WebSettings | None = WebSettings()
+    #: TLS on the same port; None: there is none.
+    tls: TlsSettings | None = None
+    #: Whether only who is on this machine comes in without TLS.
+    require_tls: bool = False
     #: Whether health and figures are answered to other machines too.
     open_figures: bool = False
 

@@ -20,6 +20,7 @@ from chatroom.settings import (
     FeedSettings,
     JournalSettings,
     ServerSettings,
+    TlsSettings,
     WebSettings,
     accounts_beside,
     control_beside,
@@ -52,6 +53,11 @@ class LogLevel(StrEnum):
 class Figures(StrEnum):
     local = "local"
     everybody = "everybody"
+
+
+class Tls(StrEnum):
+    off = "off"
+    auto = "auto"
 
 
 class LogFormat(StrEnum):
@@ -272,6 +278,39 @@ def serve(
             " may come in.",
         ),
     ] = False,
+    tls: Annotated[
+        Tls,
+        typer.Option(
+            envvar="CHATROOM_TLS",
+            help="auto: TLS with a certificate that is made once, beside the journal.",
+        ),
+    ] = Tls.off,
+    tls_cert: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_TLS_CERT",
+            metavar="FILE",
+            show_default="none",
+            help="TLS with this certificate (PEM, and its chain); SIGHUP has it read again.",
+        ),
+    ] = None,
+    tls_key: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_TLS_KEY",
+            metavar="FILE",
+            show_default="in the certificate's file",
+            help="The certificate's key (PEM, without a password).",
+        ),
+    ] = None,
+    require_tls: Annotated[
+        bool,
+        typer.Option(
+            "--require-tls",
+            envvar="CHATROOM_REQUIRE_TLS",
+            help="Without TLS only this machine comes in.",
+        ),
+    ] = False,
     no_web: Annotated[
         bool,
         typer.Option("--no-web", envvar="CHATROOM_NO_WEB", help="No web page and no WebSocket."),
@@ -316,6 +355,9 @@ def serve(
     )
 
     group, feed_port = parse_group(multicast, "--multicast")
+    certificate = _certificate(tls, tls_cert, tls_key, journal)
+    if require_tls and certificate is None:
+        raise typer.BadParameter("give --tls-cert, or --tls auto.", param_hint="'--require-tls'")
     set_up_log(log_level, json=log_format is LogFormat.json)
     settings = ServerSettings(
         host=host,
@@ -342,6 +384,8 @@ def serve(
         ),
         access=_access(access, secret_file, accounts, control, journal),
         unix_path=unix,
+        tls=certificate,
+        require_tls=require_tls,
         web=None
         if no_web
         else WebSettings(
@@ -404,6 +448,26 @@ async def _open_journal(settings: JournalSettings) -> AsyncIterator[Journal]:
         yield journal
 
 
+def _certificate(
+    tls: Tls, certificate: str | None, key: str | None, journal: str
+) -> TlsSettings | None:
+    """The files for TLS, made if need be. Raises `typer.BadParameter`, or `ChatroomError`."""
+    if certificate is not None:
+        return TlsSettings(certificate=certificate, key=key or certificate)
+    if key is not None:
+        raise typer.BadParameter("give --tls-cert too.", param_hint="'--tls-key'")
+    if tls is Tls.off:
+        return None
+    from chatroom.errors import ChatroomError
+
+    try:
+        from chatroom.transport.tls_auto import own_certificate
+    except ModuleNotFoundError as error:
+        text = "--tls auto needs an extra: pip install 'chatroom[tls]'; or give --tls-cert"
+        raise ChatroomError(text) from error
+    return own_certificate(journal)
+
+
 def parse_group(text: str, option: str) -> tuple[str, int | None]:
     """The group and port that an option names. Raises `typer.BadParameter`."""
     from chatroom.feed.group import split_group
@@ -425,13 +489,19 @@ async def _until_signal(service: Service) -> int:
     async def heed(signals: AsyncIterator[int], everything: trio.CancelScope) -> None:
         nonlocal status
         async for signum in signals:
-            if service.draining:
+            if signum == signal.SIGHUP:
+                service.reload()
+            elif service.draining:
                 status = 128 + signum
                 everything.cancel()
                 return
-            service.drain()
+            else:
+                service.drain()
 
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    heeded = [signal.SIGINT, signal.SIGTERM]
+    if service.settings.tls is not None:
+        heeded.append(signal.SIGHUP)  # else it means what it always does: the terminal has gone
+    with trio.open_signal_receiver(*heeded) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(heed, signals, nursery.cancel_scope)
             await service.run()

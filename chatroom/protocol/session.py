@@ -23,6 +23,8 @@ class Visit:
     peer: str = ""  #: who it is, for the log: `127.0.0.1:50312`
     local: bool = True  #: it comes from this machine: loopback, or a Unix socket
     site: Site | None = None  #: what HTTP serves; None: nothing
+    encrypted: bool = False  #: it comes under TLS
+    needs_tls: bool = False  #: it is not let in, because it does not
 
 
 class Wait:

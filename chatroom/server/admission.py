@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION = 1
 
+_NEEDS_TLS = Refused("not_encrypted", "this room is entered over TLS only")
+
 
 class Admission:
     """Lets clients in. Synchronous, in a turn."""
@@ -84,6 +86,9 @@ class Admission:
         hello = proven.hello
         if self._room.closing:
             self._endings.end(connection, CloseReason.SHUTDOWN)
+            return
+        if connection.needs_tls:
+            self._refuse(connection, _NEEDS_TLS)
             return
         outcome = self._name(connection, proven)
         if outcome.refused is not None:

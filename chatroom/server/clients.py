@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING
 import trio
 
 from chatroom.event import CloseReason
-from chatroom.protocol.opening import Opening
 from chatroom.protocol.requests import Ending
-from chatroom.protocol.ways import WAYS
 from chatroom.server.acceptor import refuse
 from chatroom.server.connection import Connection
 from chatroom.transport.sockets import peer_address
 
 if TYPE_CHECKING:
-    from chatroom.protocol.session import Session, Visit
+    from chatroom.protocol.session import Visit
     from chatroom.server.modes import Mode
     from chatroom.server.parts import Parts
-    from chatroom.transport.contract import Transport
 
 log = logging.getLogger("chatroom.server")
 
@@ -65,10 +62,11 @@ class Clients:
         kind = "unix" if sock.family == socket.AF_UNIX else "tcp"
         connection = Connection(counters.accepted, peer, kind)
         connection.address, connection.local = address, local
-        transport = self._mode.attach(sock, connection)
+        self._mode.attach(sock, connection)
         self._parts.connections.add(connection)
-        session = Opening(self._visit(peer, local), WAYS)
-        self._nursery.start_soon(self._serve, transport, connection, session)
+        visit = self._visit(peer, local)
+        connection.needs_tls = visit.needs_tls
+        self._nursery.start_soon(self._serve, connection, visit)
 
     def is_full(self) -> bool:
         """Who has been said goodbye to and only reads its last lines is not counted."""
@@ -85,12 +83,12 @@ class Clients:
         if leaving:
             await self._all_gone.wait()
 
-    async def _serve(self, transport: Transport, connection: Connection, session: Session) -> None:
+    async def _serve(self, connection: Connection, visit: Visit) -> None:
         """The one exception boundary of a connection: what gets here is a fault of ours, and ends
         this connection alone.
         """
         try:
-            await self._mode.serve(transport, connection, session)
+            await self._mode.serve(connection, visit)
         except* trio.BrokenResourceError:
             pass  # the broadcaster has ended before it: the server is being stopped at once
         except* Exception:

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from chatroom.protocol.plain.render import PLAIN
+from chatroom.protocol.silent import Silent
 
 if TYPE_CHECKING:
     from chatroom.event import CloseReason
     from chatroom.protocol.format import Format
     from chatroom.transport.outbox import Outbox
+
+#: Of a TLS handshake.
+_SECURING = Silent("tls")
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -36,6 +40,7 @@ class Connection:
         "id",
         "inside",
         "local",
+        "needs_tls",
         "outbox",
         "own",
         "peer",
@@ -58,6 +63,7 @@ class Connection:
         #: How it is spoken to; plain text until its first bytes have said otherwise.
         self.format: Format = PLAIN
         self.own = NOTHING  #: kinds of its own events that it wants back
+        self.needs_tls = False  #: it is not let in as it is, whatever its hello says
         self.inside = False  #: it is a member of the room
         #: Set by the fan-out while this connection hears the room.
         self.audience: Hearing | None = None
@@ -74,6 +80,16 @@ class Connection:
     def private(self) -> bool:
         """Nobody else can read what it says: it is of this machine, or under TLS."""
         return self.local or self.transport == "tls"
+
+    def securing(self) -> None:
+        """It begins to shake hands: nothing can be said to it until it is secured."""
+        self.format = _SECURING
+        self.transport = "tls"
+
+    def secured(self) -> None:
+        """It has come under TLS, and nothing has been said so far."""
+        self.format = PLAIN
+        self.needs_tls = False
 
     def reroute(self, send: Callable[[bytes], int]) -> None:
         """Its outbox sends by another function from now on."""

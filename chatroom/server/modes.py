@@ -12,17 +12,19 @@ import trio
 
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Ending
-from chatroom.server.conversation import Intake, converse, run_blocking
+from chatroom.server.conversation import Intake, run_blocking
+from chatroom.server.doorstep import attend
 from chatroom.settings import LOBBY_CONNECTIONS, READ_BYTES, ServerSettings
 from chatroom.transport import epoll, threads
 from chatroom.transport.stream import SocketTransport
+from chatroom.transport.tls_handshake import Handshakes, ThreadHandshakes
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
-    from chatroom.protocol.session import Session, Wait
+    from chatroom.protocol.session import Visit, Wait
     from chatroom.server.connection import Connection
-    from chatroom.transport.contract import Transport
     from chatroom.transport.outbox import Shared
+    from chatroom.transport.tls_server import ServerTls
 
 #: How a connection ends whose reading was stopped.
 _MADE_TO_END = Ending(CloseReason.QUIT, "")
@@ -34,11 +36,11 @@ ReportSlow = Callable[["Connection", str], None]
 class Mode(Protocol):
     """How the clients' sockets are served."""
 
-    def attach(self, sock: socket.socket, connection: Connection) -> Transport:
+    def attach(self, sock: socket.socket, connection: Connection) -> None:
         """Give `connection` its outbox and the means to stop its reading. Never blocks."""
 
-    async def serve(self, transport: Transport, connection: Connection, session: Session) -> None:
-        """Read what the client says until it ends, then let its outbox empty. Closes the transport,
+    async def serve(self, connection: Connection, visit: Visit) -> None:
+        """Read what the client says until it ends, then let its outbox empty. Closes its transport,
         also when cancelled.
         """
 
@@ -52,15 +54,17 @@ class EpollMode:
         intake: Intake,
         shared: Shared,
         report_slow: ReportSlow,
+        tls: ServerTls | None,
     ) -> None:
         """`nursery`: of the flushers."""
+        self._handshakes = None if tls is None else Handshakes(tls)
         self._shared = shared
         self._nursery = nursery
         self._intake = intake
         self._report_slow = report_slow
         self._reading: dict[Connection, trio.CancelScope] = {}
 
-    def attach(self, sock: socket.socket, connection: Connection) -> Transport:
+    def attach(self, sock: socket.socket, connection: Connection) -> None:
         sock.setblocking(False)
         transport = SocketTransport(sock)
         connection.outbox = epoll.EpollOutbox(
@@ -72,54 +76,77 @@ class EpollMode:
         )
         reading = self._reading[connection] = trio.CancelScope()
         connection.stop_reading = reading.cancel
-        return transport
 
-    async def serve(self, transport: Transport, connection: Connection, session: Session) -> None:
-        line = _EpollLine(transport, connection, self._intake)
+    async def serve(self, connection: Connection, visit: Visit) -> None:
+        outbox = connection.outbox
+        assert isinstance(outbox, epoll.EpollOutbox)
+        line = _EpollLine(connection, outbox, self._intake, self._handshakes)
         ending: Ending | None = None
         try:
             with self._reading.pop(connection):
-                ending = await converse(session, line)
+                ending = await attend(visit, line)
             await _end(connection, ending, self._intake)
-            await connection.outbox.wait_empty()
-            await epoll.linger(transport)
+            await outbox.wait_empty()
+            await epoll.linger(outbox.transport)
         finally:
-            trio.lowlevel.notify_closing(transport.sock)
-            transport.close()
+            trio.lowlevel.notify_closing(outbox.transport.sock)
+            outbox.transport.close()
 
 
 class _EpollLine:
-    """See `chatroom.server.conversation.Line`."""
+    """See `chatroom.server.doorstep.Door`."""
 
-    __slots__ = ("_deadline", "_intake", "_transport", "_wait", "connection")
+    __slots__ = ("_deadline", "_handshakes", "_intake", "_outbox", "_wait", "connection")
 
-    def __init__(self, transport: Transport, connection: Connection, intake: Intake) -> None:
-        self._transport = transport
+    def __init__(
+        self,
+        connection: Connection,
+        outbox: epoll.EpollOutbox,
+        intake: Intake,
+        handshakes: Handshakes | None,
+    ) -> None:
         self.connection = connection
+        self._outbox = outbox
         self._intake = intake
+        self._handshakes = handshakes
         self._wait: Wait | None = None
         self._deadline = 0.0
 
+    @property
+    def offers_tls(self) -> bool:
+        return self._handshakes is not None
+
+    async def peek_within(self, wait: Wait) -> bytes | None:
+        with trio.move_on_after(wait.seconds):
+            return await epoll.peek(self._outbox.transport.sock)
+        return None
+
+    async def secure(self) -> None:
+        assert self._handshakes is not None
+        self.connection.securing()
+        await self._handshakes.secure(self._outbox)
+        self.connection.secured()
+
     def receive_nowait(self) -> bytes | None:
-        return epoll.receive_nowait(self._transport)
+        return epoll.receive_nowait(self._outbox.transport)
 
     async def receive(self) -> bytes:
-        return await epoll.receive(self._transport)
+        return await epoll.receive(self._outbox.transport)
 
     async def receive_within(self, wait: Wait) -> bytes | None:
         if wait is not self._wait:
             self._wait = wait
             self._deadline = trio.current_time() + wait.seconds
         with trio.move_on_at(self._deadline):
-            return await epoll.receive(self._transport)
+            return await epoll.receive(self._outbox.transport)
         return None
 
     async def submit(self, drafts: Sequence[Draft], *, more: bool) -> None:
         await self._intake.take(self.connection, drafts, more=more)
-        await self.connection.outbox.wait_drained()
+        await self._outbox.wait_drained()
 
     async def failure(self) -> OSError | None:
-        return self.connection.outbox.failure
+        return self._outbox.failure
 
 
 class ThreadMode:
@@ -131,17 +158,19 @@ class ThreadMode:
         intake: Intake,
         shared: Shared,
         report_slow: ReportSlow,
+        tls: ServerTls | None,
     ) -> None:
+        self._handshakes = None if tls is None else ThreadHandshakes(tls)
         self._shared = shared
         self._intake = intake
         self._report_slow = report_slow
         self._limiter = trio.CapacityLimiter(2 * (settings.max_clients + LOBBY_CONNECTIONS))
         self._stopped: dict[Connection, threading.Event] = {}
 
-    def attach(self, sock: socket.socket, connection: Connection) -> Transport:
+    def attach(self, sock: socket.socket, connection: Connection) -> None:
         threads.make_blocking(sock)
         transport = SocketTransport(sock)
-        connection.outbox = threads.ThreadOutbox(
+        outbox = connection.outbox = threads.ThreadOutbox(
             transport,
             self._shared,
             report_slow=lambda text: self._report_slow(connection, text),
@@ -150,57 +179,69 @@ class ThreadMode:
 
         def stop_reading() -> None:
             stopped.set()
-            threads.shut(sock, socket.SHUT_RD)  # wakes the reading thread
+            threads.shut(outbox.transport.sock, socket.SHUT_RD)  # wakes the reading thread
 
         connection.stop_reading = stop_reading
-        return transport
 
-    async def serve(self, transport: Transport, connection: Connection, session: Session) -> None:
+    async def serve(self, connection: Connection, visit: Visit) -> None:
         """When cancelled, both threads are woken by the shutdown of their socket and end: none is
         abandoned.
         """
         outbox = connection.outbox
         assert isinstance(outbox, threads.ThreadOutbox)
         stopped = self._stopped.pop(connection)
-        line = _ThreadLine(transport, connection, outbox, self._intake, stopped)
+        line = _ThreadLine(connection, outbox, self._intake, stopped, self._handshakes)
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_wake_on_cancel, transport.sock, outbox)
+                nursery.start_soon(_wake_on_cancel, connection, outbox)
                 nursery.start_soon(self._run_in_thread, outbox.write_all)
                 ending = await trio.to_thread.run_sync(
-                    lambda: run_blocking(converse(session, line)), limiter=self._limiter
+                    lambda: run_blocking(attend(visit, line)), limiter=self._limiter
                 )
                 await _end(connection, ending, self._intake)
                 await outbox.wait_empty()
-                transport.sock.setblocking(False)  # both threads have ended
-                await epoll.linger(transport)
+                await threads.linger(outbox.transport)  # both threads have ended
                 nursery.cancel_scope.cancel()
         finally:
-            transport.close()
+            outbox.transport.close()
 
     async def _run_in_thread(self, work: Callable[[], None]) -> None:
         await trio.to_thread.run_sync(work, limiter=self._limiter)
 
 
 class _ThreadLine:
-    """See `chatroom.server.conversation.Line`. Its coroutines block, and never yield."""
+    """See `chatroom.server.doorstep.Door`. Its coroutines block, and never yield."""
 
     def __init__(
         self,
-        transport: Transport,
         connection: Connection,
         outbox: threads.ThreadOutbox,
         intake: Intake,
         stopped: threading.Event,
+        handshakes: ThreadHandshakes | None,
     ) -> None:
-        self._transport = transport
         self.connection = connection
         self._outbox = outbox
         self._intake = intake
         self._stopped = stopped
+        self._handshakes = handshakes
         self._wait: Wait | None = None
         self._deadline = 0.0
         self._timed = False
+
+    @property
+    def offers_tls(self) -> bool:
+        return self._handshakes is not None
+
+    async def peek_within(self, wait: Wait) -> bytes | None:
+        self._timed = True
+        return threads.peek_by(self._outbox.transport, monotonic() + wait.seconds)
+
+    async def secure(self) -> None:
+        assert self._handshakes is not None
+        self.connection.securing()
+        self._handshakes.secure(self._outbox)
+        self.connection.secured()
 
     def receive_nowait(self) -> bytes | None:
         return None
@@ -208,8 +249,8 @@ class _ThreadLine:
     async def receive(self) -> bytes:
         if self._timed:
             self._timed = False
-            threads.receive_for_ever(self._transport)
-        return b"" if self._stopped.is_set() else self._transport.receive(READ_BYTES)
+            threads.receive_for_ever(self._outbox.transport)
+        return b"" if self._stopped.is_set() else self._outbox.transport.receive(READ_BYTES)
 
     async def receive_within(self, wait: Wait) -> bytes | None:
         if wait is not self._wait:
@@ -219,7 +260,7 @@ class _ThreadLine:
         # A socket that was shut down still gives what comes: a talker would never be done with.
         if self._stopped.is_set():
             return b""
-        return threads.receive_by(self._transport, self._deadline)
+        return threads.receive_by(self._outbox.transport, self._deadline)
 
     async def submit(self, drafts: Sequence[Draft], *, more: bool) -> None:
         trio.from_thread.run(self._take, drafts, more)
@@ -238,9 +279,10 @@ async def _end(connection: Connection, ending: Ending | None, intake: Intake) ->
         await intake.take(connection, [ending or _MADE_TO_END])
 
 
-async def _wake_on_cancel(sock: socket.socket, outbox: threads.ThreadOutbox) -> None:
+async def _wake_on_cancel(connection: Connection, outbox: threads.ThreadOutbox) -> None:
     try:
         await trio.sleep_forever()
     finally:
         outbox.give_up()
-        threads.shut(sock, socket.SHUT_RDWR)
+        connection.stop_reading()
+        threads.shut(outbox.transport.sock, socket.SHUT_RDWR)

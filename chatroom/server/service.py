@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from chatroom.errors import ChatroomError
 from chatroom.event import Clock, CloseReason
 from chatroom.feed.broadcast import Feed
 from chatroom.protocol import answers
@@ -43,6 +44,7 @@ from chatroom.transport.budget import Budget
 from chatroom.transport.listening import open_listeners, remove_unix
 from chatroom.transport.outbox import Bounds, Shared
 from chatroom.transport.sockets import is_local, peer_name
+from chatroom.transport.tls_server import ServerTls
 from chatroom.web.site import RoomSite
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Service:
 
     def __init__(self, settings: ServerSettings, journal: Journal) -> None:
         """Blocks for the disk where accounts are kept. Raises `ChatroomError` if the room could not
-        be entered as `settings` say.
+        be entered as `settings` say, or if there is no TLS with its certificate and key.
         """
         self.settings = settings
         self.addresses: list[str] = []  #: what it listens on, `host:port`
@@ -97,6 +99,20 @@ class Service:
         self._ended: Counter[CloseReason] = Counter()
         self._journal = journal
         self._clock = Clock()
+        self._tls = None if settings.tls is None else ServerTls(settings.tls)
+
+    def reload(self) -> None:
+        """Read the certificate and its key again, for those who come from now on. If they are no
+        good the log says so, and the old ones stay. Does nothing without TLS.
+        """
+        if self._tls is None:
+            return
+        try:
+            self._tls.reload()
+        except ChatroomError as error:
+            log.warning("certificate not reloaded, the old one stays: %s", error)
+        else:
+            self._log("certificate reloaded", tls=self._tls.fingerprint)
 
     def drain(self) -> None:
         """Begin to end: no newcomers, what was accepted is delivered, everybody is told."""
@@ -160,6 +176,8 @@ class Service:
                 clients = self._clients(parts, mode, feed, connections)
                 self._listen(listeners, connections, clients)
                 where = {} if feed is None else feed.description()
+                if self._tls is not None:
+                    where["tls"] = self._tls.fingerprint
                 self._log("ready", tcp=",".join(self.addresses), **where)
                 task_status.started(self)
                 await self._draining.wait()
@@ -229,8 +247,8 @@ class Service:
             parts.endings.soon(connection, CloseReason.SLOW_READER, text)
 
         if self.settings.mode == "thread":
-            return ThreadMode(self.settings, parts.intake, shared, report_slow)
-        return EpollMode(nursery, parts.intake, shared, report_slow)
+            return ThreadMode(self.settings, parts.intake, shared, report_slow, self._tls)
+        return EpollMode(nursery, parts.intake, shared, report_slow, self._tls)
 
     def _sources(self, parts: Parts, feed: Feed | None) -> list[Source]:
         sources: list[Source] = [
@@ -255,7 +273,8 @@ class Service:
         )
 
         def visit(peer: str, local: bool) -> Visit:
-            return Visit(self._rules, peer, local, site)
+            needs_tls = self.settings.require_tls and not local
+            return Visit(self._rules, peer, local, site, needs_tls=needs_tls)
 
         limit = self.settings.max_clients + LOBBY_CONNECTIONS
         return Clients(parts, mode, nursery, visit, self._turn_away, limit=limit)
@@ -271,6 +290,7 @@ class Service:
             parts.gate.guard = guard
             parts.dispatcher.own(accounts)
             self._log("reloaded", accounts=len(accounts))
+            self.reload()
 
         def status() -> Mapping[str, object]:
             statistics = asdict(self.statistics())

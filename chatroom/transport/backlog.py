@@ -48,12 +48,27 @@ class Backlog:
             count_bytes -= len(self._chunks.popleft())
         self._offset = count_bytes
 
-    def cut_to(self, last: bytes, boundary: Boundary) -> None:
-        """Forget what waits, but for the record that has begun to leave; `last` is next."""
+    def cut_to(self, last: bytes, boundary: Boundary, begun_bytes: int = 0) -> None:
+        """Forget what waits, but for the record that has begun to leave; `last` is next. See
+        `chatroom.transport.contract.Transport.begun_bytes`.
+        """
         rest = b""
-        if self._offset:
-            chunk = self._chunks[0]
-            rest = chunk[self._offset : boundary(chunk, self._offset)]
+        begun_bytes += self._offset
+        if begun_bytes:
+            rest = self._begun(begun_bytes, boundary)
         self._chunks.clear()
         self._offset = self.size_bytes = 0
         self.add(rest + last)
+
+    def _begun(self, begun_bytes: int, boundary: Boundary) -> bytes:
+        """What is left of the chunks up to the boundary behind so many bytes of them."""
+        rest, offset = b"", self._offset
+        for chunk in self._chunks:
+            if begun_bytes < len(chunk):
+                return rest + chunk[offset : boundary(chunk, begun_bytes)]
+            rest += chunk[offset:]
+            begun_bytes -= len(chunk)
+            offset = 0
+            if not begun_bytes:
+                break
+        return rest

@@ -3,6 +3,7 @@ reading in a task of Trio's loop."""
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from time import monotonic
 
@@ -30,13 +31,12 @@ class EpollOutbox:
         "_drained",
         "_nursery",
         "_own_bytes",
-        "_own_bytes",
         "_report_slow",
         "_reroute",
-        "_transport",
         "failure",
         "moved_at",
         "send",
+        "transport",
     )
 
     def __init__(
@@ -51,7 +51,7 @@ class EpollOutbox:
         """`nursery`: of the flushers. `reroute` is called with the new `send` when that changes,
         `report_slow` with a sentence when the reader has fallen too far behind.
         """
-        self._transport = transport
+        self.transport = transport
         self._bounds = shared.bounds
         self._congestion = shared.congestion
         self._budget = shared.budget
@@ -65,6 +65,12 @@ class EpollOutbox:
         self.failure: OSError | None = None
         self.moved_at = 0.0
         self._own_bytes = 0  # pushed since the backlog was empty
+
+    def go_over(self, transport: Transport) -> None:
+        """Send by another transport from here on. Nothing has been pushed so far."""
+        self.transport = transport
+        if not self._closed:
+            self.send = transport.send
 
     @property
     def size_bytes(self) -> int:
@@ -126,8 +132,8 @@ class EpollOutbox:
     def close(self, last: bytes, boundary: Boundary, *, abrupt: bool) -> None:
         """`last`, then nothing more."""
         if abrupt and self._backlog is not None and not self._closed:
-            self._backlog.cut_to(last, boundary)
-            self._transport.let_last_in()
+            self._backlog.cut_to(last, boundary, self.transport.begun_bytes)
+            self.transport.let_last_in()
             self._send_head(self._backlog)
             self.give_up()
         self.push(last)
@@ -184,7 +190,7 @@ class EpollOutbox:
                 mark_bytes = self._backlog.taken_bytes + self._backlog.size_bytes
                 with trio.move_on_after(self._bounds.deadline_seconds) as deadline:
                     while self._backlog is not None and self._backlog.taken_bytes < mark_bytes:
-                        await trio.lowlevel.wait_writable(self._transport.sock)
+                        await trio.lowlevel.wait_writable(self.transport.sock)
                         self._flush_some()
                 if deadline.cancelled_caught and self._backlog is not None:
                     self.drop_out(self._bounds.too_late())
@@ -201,12 +207,12 @@ class EpollOutbox:
         if self._backlog is not None and not self._backlog.size_bytes:
             self._forget()
             if not self._closed:
-                self._go_by(self._transport.send)
+                self._go_by(self.transport.send)
         self._changed()
 
     def _send_head(self, backlog: Backlog) -> None:
         try:
-            backlog.take(self._transport.send_some(backlog.head()))
+            backlog.take(self.transport.send_some(backlog.head()))
         except BlockingIOError:
             pass
         except OSError as error:
@@ -221,6 +227,16 @@ def receive_nowait(transport: Transport) -> bytes | None:
         return transport.receive(READ_BYTES)
     except BlockingIOError:
         return None
+
+
+async def peek(sock: socket.socket) -> bytes:
+    """The first byte that comes, which stays where it is; empty at the end. Raises OSError."""
+    while True:
+        await trio.lowlevel.wait_readable(sock)
+        try:
+            return sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            continue
 
 
 async def receive(transport: Transport) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 from collections.abc import Callable, Sequence
 
 
@@ -12,6 +13,8 @@ class SocketTransport:
 
     __slots__ = ("receive", "send", "sock")
 
+    begun_bytes = 0
+
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.send: Callable[[bytes], int] = sock.send
@@ -19,6 +22,12 @@ class SocketTransport:
 
     def send_some(self, buffers: Sequence[bytes | memoryview], *, wait: bool = True) -> int:
         return self.sock.sendmsg(buffers, (), 0 if wait else socket.MSG_DONTWAIT)
+
+    def set_patience(self, seconds: float | None) -> None:
+        if seconds == 0:
+            self.sock.setblocking(False)
+        else:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval(seconds or 0))
 
     def let_last_in(self) -> None:
         with contextlib.suppress(OSError):  # it may have gone already
@@ -32,3 +41,8 @@ class SocketTransport:
 
     def close(self) -> None:
         self.sock.close()
+
+
+def timeval(seconds: float) -> bytes:
+    """A `struct timeval`, as SO_RCVTIMEO and SO_SNDTIMEO take it; 0 is for ever."""
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -12,9 +11,11 @@ from time import monotonic
 import trio
 
 from chatroom.settings import READ_BYTES
+from chatroom.transport import epoll
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.contract import Transport
 from chatroom.transport.outbox import Boundary, Shared, remember
+from chatroom.transport.stream import timeval
 
 #: A blocking send returns after this at the latest, to look at its deadline and at goodbyes.
 SEND_SECONDS = 0.25
@@ -30,7 +31,7 @@ class ThreadOutbox:
         *,
         report_slow: Callable[[str], None],
     ) -> None:
-        self._transport = transport
+        self.transport = transport
         self._bounds = shared.bounds
         self._congestion = shared.congestion
         self._budget = shared.budget
@@ -47,6 +48,10 @@ class ThreadOutbox:
         self.failure: OSError | None = None
         self.moved_at = 0.0
         self._own_bytes = 0  # pushed since the backlog was seen empty; in Trio's thread
+
+    def go_over(self, transport: Transport) -> None:
+        """Send by another transport from here on. Nothing has been pushed so far."""
+        self.transport = transport
 
     @property
     def size_bytes(self) -> int:
@@ -205,15 +210,15 @@ class ThreadOutbox:
 
     def _send_some(self, head: list[bytes | memoryview]) -> int:
         try:
-            return self._transport.send_some(head)
+            return self.transport.send_some(head)
         except BlockingIOError:  # SO_SNDTIMEO: the reader took nothing
             return 0
 
     def _write_last(self, last: bytes, boundary: Boundary) -> None:
-        self._backlog.cut_to(last, boundary)
-        self._transport.let_last_in()
+        self._backlog.cut_to(last, boundary, self.transport.begun_bytes)
+        self.transport.let_last_in()
         with contextlib.suppress(BlockingIOError):
-            self._transport.send_some(self._backlog.head(), wait=False)
+            self.transport.send_some(self._backlog.head(), wait=False)
         self._backlog = Backlog()
 
     def _too_late(self) -> None:
@@ -228,30 +233,45 @@ class ThreadOutbox:
 
 def receive_by(transport: Transport, deadline: float) -> bytes | None:
     """What the peer says next, or None at `deadline` (of `monotonic`). Blocks. Raises OSError."""
-    left = max(deadline - monotonic(), 0.001)  # 0 would be for ever
-    transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(left))
+    transport.set_patience(max(deadline - monotonic(), 0.001))  # 0 would be not at all
     try:
         return transport.receive(READ_BYTES)
     except BlockingIOError:
         return None
 
 
+def peek_by(transport: Transport, deadline: float) -> bytes | None:
+    """The first byte that comes, which stays where it is; empty at the end, None at `deadline`.
+    Blocks. Raises OSError.
+    """
+    transport.set_patience(max(deadline - monotonic(), 0.001))
+    try:
+        return transport.sock.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return None
+
+
+async def linger(transport: Transport) -> None:
+    """As `chatroom.transport.epoll.linger`, when both threads have ended."""
+    with contextlib.suppress(OSError):  # it is closed already
+        transport.set_patience(0)
+    await epoll.linger(transport)
+
+
 def receive_for_ever(transport: Transport) -> None:
     """Let reads wait without a deadline again."""
-    transport.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(0))
+    transport.set_patience(None)
 
 
 def make_blocking(sock: socket.socket) -> None:
     """Set up an accepted socket for this mode: its sends return after `SEND_SECONDS`."""
     sock.setblocking(True)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(SEND_SECONDS))
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(SEND_SECONDS))
 
 
 def shut(sock: socket.socket, how: int) -> None:
     """Shut a direction down: a thread that blocks in it is woken."""
     with contextlib.suppress(OSError):  # the peer may have gone already
-        sock.shutdown(how)
-
-
-def _timeval(seconds: float) -> bytes:
-    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+        # The descriptor's own, also of one under TLS: `SSLSocket.shutdown` forgets the encryption,
+        # and what another thread sends after it is readable.
+        socket.socket.shutdown(sock, how)

@@ -18,6 +18,7 @@ from chatroom.web.contract import SOCKET_PATH, WebResponse
 HTTP = Silent("http")
 
 _NOT_FOUND = WebResponse(404, b"There is nothing here.\n")
+_NEEDS_TLS = WebResponse(403, b"This room is entered over TLS only: https://\n")
 _NOT_ALLOWED = WebResponse(405, b"Only GET and HEAD.\n", headers={"Allow": "GET, HEAD"})
 _NO_BODY = WebResponse(413, b"A request has no body here.\n")
 _TOO_LATE = WebResponse(408, b"The request has not come to its end in time.\n")
@@ -91,10 +92,10 @@ class HttpSession:
 
     def _respond(self, request: Parsed) -> WebResponse:
         web, site = request.web, self._visit.site
-        if web.method not in ("GET", "HEAD"):
-            return _NOT_ALLOWED
-        if request.has_body:
-            return _NO_BODY
+        if self._visit.needs_tls:
+            return _NEEDS_TLS
+        if web.method not in ("GET", "HEAD") or request.has_body:
+            return _NO_BODY if web.method in ("GET", "HEAD") else _NOT_ALLOWED
         if site is None:
             return _NOT_FOUND
         if web.path != SOCKET_PATH or web.method == "HEAD" or not request.wants_socket:

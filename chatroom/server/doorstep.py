@@ -1,0 +1,69 @@
+"""How a conversation begins: under TLS, if the client's first byte says so."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from chatroom.event import CloseReason
+from chatroom.protocol.opening import Opening
+from chatroom.protocol.requests import Ending
+from chatroom.protocol.session import Wait
+from chatroom.protocol.ways import WAYS
+from chatroom.server.conversation import Line, converse
+from chatroom.settings import ENTER_SECONDS, HANDSHAKE_SECONDS
+from chatroom.transport.tls_handshake import HandshakeError
+
+if TYPE_CHECKING:
+    from chatroom.protocol.session import Session, Visit
+
+#: A TLS connection begins with a record of this type, a handshake's; no line of text does.
+TLS_HANDSHAKE = b"\x16"
+
+log = logging.getLogger("chatroom.server")
+
+
+class Door(Line, Protocol):
+    """A line to somebody who has not been heard yet."""
+
+    @property
+    def offers_tls(self) -> bool:
+        """Whether this server has a certificate."""
+
+    async def peek_within(self, wait: Wait) -> bytes | None:
+        """The first byte, which stays where it is; empty at the end of the stream, None when `wait`
+        has passed. Raises OSError.
+        """
+
+    async def secure(self) -> None:
+        """Shake hands: from here on the line is under TLS. Raises `HandshakeError`, or another
+        OSError where the connection is lost.
+        """
+
+
+async def attend(visit: Visit, door: Door) -> Ending:
+    """Talk with a client from its first byte to its end; see `converse`."""
+    try:
+        session = await _open(visit, door)
+    except HandshakeError as error:
+        log.info("from %s: %s", visit.peer, error)
+        return Ending(CloseReason.PROTOCOL_ERROR, str(error))
+    except OSError as error:
+        return Ending(CloseReason.LOST, str(error))
+    return await converse(session, door)
+
+
+async def _open(visit: Visit, door: Door) -> Session:
+    if not door.offers_tls:
+        return Opening(visit, WAYS)
+    # A transport is no wire format: it is told apart before a byte is read, so that all formats
+    # begin anew under it, and OpenSSL reads its own bytes from the kernel.
+    first = await door.peek_within(Wait(HANDSHAKE_SECONDS if visit.needs_tls else ENTER_SECONDS))
+    if first == TLS_HANDSHAKE:
+        await door.secure()
+        return Opening(replace(visit, encrypted=True, needs_tls=False), WAYS)
+    session = Opening(visit, WAYS)
+    if first is None:
+        session.expire()  # it has been waited for already
+    return session

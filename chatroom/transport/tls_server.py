@@ -1,0 +1,97 @@
+"""The server's certificate and key: loaded, tried, and loaded anew while the room goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import socket
+import ssl
+
+from chatroom.errors import ChatroomError
+from chatroom.settings import TlsSettings
+
+#: For TLS 1.2; those of 1.3 are all good. With forward secrecy and an AEAD: nothing else has been
+#: needed by any client of the last ten years.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+class ServerTls:
+    """What a server shakes hands with. Newcomers get the newest; who is inside keeps its own."""
+
+    def __init__(self, settings: TlsSettings) -> None:
+        """Raises `ChatroomError` if the files are no certificate and key that fit."""
+        self._settings = settings
+        self._context, self.fingerprint = _load(settings)
+
+    def reload(self) -> None:
+        """Read the files again. Raises `ChatroomError` with the reason if they are no good: then
+        everything stays as it was.
+        """
+        # Always a new context: a live one would take a certificate without its key, and not say so.
+        self._context, self.fingerprint = _load(self._settings)
+
+    def wrap(self, sock: socket.socket) -> ssl.SSLSocket:
+        """`sock` under TLS, without a handshake so far; it does not block, and takes the place of
+        `sock`, which is detached. Raises OSError if the peer has gone already; all is closed then.
+        """
+        sock.setblocking(False)
+        return self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+
+
+def fingerprint_of(certificate: bytes) -> str:
+    """What people compare: of a certificate's DER, as `openssl x509 -fingerprint -sha256` has it,
+    but in lower case and without colons.
+    """
+    return f"sha256:{hashlib.sha256(certificate).hexdigest()}"
+
+
+def readable_by_all(path: str) -> bool:
+    """Whether everybody on this machine can read the file."""
+    with contextlib.suppress(OSError):
+        return bool(os.stat(path).st_mode & 0o007)
+    return False
+
+
+def _load(settings: TlsSettings) -> tuple[ssl.SSLContext, str]:
+    """A context that works, and the fingerprint of its certificate."""
+    try:
+        context = _context(settings)
+        return context, _try(context)
+    except (OSError, ValueError) as error:  # the latter of a path with a NUL
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        files = f"{settings.certificate} and {settings.key}"
+        raise ChatroomError(f"no TLS with {files}: {reason}") from error
+
+
+def _context(settings: TlsSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
+    # A client could have its server sign all day, on one connection.
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.load_cert_chain(settings.certificate, settings.key, password=_refuse_password)
+    return context
+
+
+def _refuse_password() -> str:
+    # OpenSSL would ask for it on the terminal, and the server stand still.
+    raise OSError("the key is encrypted; it has to be readable without a password")
+
+
+def _try(context: ssl.SSLContext) -> str:
+    """Shake hands with oneself, in memory. Returns the fingerprint of what a client sees."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    anybody.check_hostname = False
+    anybody.verify_mode = ssl.CERT_NONE
+    client = anybody.wrap_bio(to_client, to_server)
+    server = context.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client, server):
+        with contextlib.suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    certificate = client.getpeercert(binary_form=True)
+    if certificate is None:
+        raise OSError("there is no certificate")
+    return fingerprint_of(certificate)
