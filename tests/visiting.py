@@ -41,11 +41,14 @@ class Visitor:
         texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
         await self.send("".join(f"{text}\n" for text in texts).encode())
 
+    async def receive(self) -> bytes:
+        return bytes(await self.stream.receive_some(65536))
+
     async def line_bytes(self) -> bytes:
         """The next line, without its LF. Raises `EOFError` at the end of the stream."""
         with trio.fail_after(PATIENCE_SECONDS):
             while not self._lines:
-                chunk = await self.stream.receive_some(65536)
+                chunk = await self.receive()
                 if not chunk:
                     raise EOFError
                 *whole, self._tail = (self._tail + chunk).split(b"\n")

@@ -71,6 +71,10 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     # A client could have its server sign all day, on one connection.
     context.options |= ssl.OP_NO_RENEGOTIATION
+    # The end of the stream without a goodbye is an end like any other, as half of all clients never
+    # say one. Else OpenSSL gives the connection up, and the last lines with it: also when the
+    # thread mode shuts the reading side down to wake a thread.
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     context.load_cert_chain(settings.certificate, settings.key, password=_refuse_password)
     return context
 

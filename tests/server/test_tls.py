@@ -1,0 +1,334 @@
+"""The room under TLS, on the same port and in every format."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import socket
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from chatroom.event import CloseReason
+from chatroom.server import acceptor, doorstep
+from chatroom.settings import TlsSettings
+from chatroom.transport import tls_handshake
+from tests.certificates import make_certificate, trusting_anybody, write_pair
+from tests.conftest import OpenHouse
+from tests.server.tls_visiting import SClient, enter_with_tls, knock_with_tls, openssl
+from tests.visiting import PATIENCE_SECONDS, House, Visitor
+
+if TYPE_CHECKING:
+    from tests.server.tls_visiting import TlsVisitor
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> TlsSettings:
+    return write_pair(tmp_path_factory.mktemp("tls"), make_certificate("localhost"))
+
+
+@pytest.fixture
+async def house(open_room: OpenHouse, pair: TlsSettings) -> House:
+    return await open_room(tls=pair)
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+async def test_plain_text(house: House, version: str) -> None:
+    context = trusting_anybody()
+    context.maximum_version = ssl.TLSVersion[version]
+    alice = await house.enter("alice")
+    bob = await knock_with_tls(house, context)
+    await bob.say("/nick bob", "hello", "/quit")
+    assert await alice.lines(3) == ["-- bob joined", "bob: hello", "-- bob left (quit)"]
+    assert [line[:10] for line in await bob.rest()] == ["-- welcome", "-- bye (qu"]
+
+
+async def test_who_says_nothing_hears_the_room(house: House) -> None:
+    silent = await knock_with_tls(house)
+    assert "you are guest" in await silent.line()
+    alice = await house.enter("alice")
+    await alice.say("hello")
+    assert await silent.lines(2) == ["-- alice joined", "alice: hello"]
+
+
+async def test_who_says_nothing_without_it_hears_the_room_as_soon_as_ever(house: House) -> None:
+    silent = await house.knock()
+    began = trio.current_time()
+    assert "you are guest" in await silent.line()
+    assert trio.current_time() - began < 0.45  # and not twice 0.25
+    await silent.say("/json {}")
+    assert (await silent.object())["kind"] == "welcome"
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+async def test_openssl_s_client(house: House, version: str) -> None:
+    read = await openssl(house, b"/nick bob\n/me waves\n/ping\n/quit\n", version)
+    assert [line[:10] for line in read.splitlines()] == ["-- welcome", "-- pong", "-- bye (qu"]
+
+
+@pytest.mark.parametrize("version", ["-tls1", "-tls1_1"])
+async def test_versions_that_are_too_old_are_refused(house: House, version: str) -> None:
+    assert await openssl(house, b"/quit\n", version, "-cipher", "ALL@SECLEVEL=0") == ""
+    assert house.service.statistics().members == 0
+
+
+async def test_json_lines(house: House) -> None:
+    bob = await knock_with_tls(house)
+    await bob.say('/json {"nick":"bob"}', {"kind": "message", "text": "hi", "id": "1"})
+    assert (await bob.object())["kind"] == "welcome"
+    assert (await bob.object())["id"] == "1"
+
+
+async def test_https(house: House) -> None:
+    context = trusting_anybody()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    browser = await knock_with_tls(house, context)
+    assert browser.tls.selected_alpn_protocol() == "http/1.1"
+    await browser.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    rest = await browser.rest_bytes()
+    assert rest.startswith(b"HTTP/1.1 200 ")
+    assert rest.rstrip().endswith(b'{"status":"ok"}')
+
+
+async def test_a_websocket(house: House) -> None:
+    browser = await knock_with_tls(house)
+    await browser.send(
+        b"GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    assert await browser.line() == "HTTP/1.1 101 Switching Protocols\r"
+
+
+async def test_garbage_after_the_first_byte(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    visitor = await house.knock()
+    await visitor.send(b"\x16 is no handshake, whatever it looks like\n")
+    assert await visitor.rest() == []
+    await house.until(lambda: house.service.statistics().ended != {})
+    assert house.service.statistics().ended == {CloseReason.PROTOCOL_ERROR: 1}
+    assert "no TLS: WRONG_VERSION_NUMBER" in caplog.text
+    assert not any(record.levelno > logging.INFO for record in caplog.records)
+
+
+@pytest.mark.parametrize("cut", [1, 100])
+async def test_a_handshake_that_comes_to_no_end_is_given_up(
+    house: House, monkeypatch: pytest.MonkeyPatch, cut: int
+) -> None:
+    monkeypatch.setattr(tls_handshake, "HANDSHAKE_SECONDS", 0.1)
+    visitor = await house.knock()
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        trusting_anybody().wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    await visitor.send(out.read()[:cut])
+    assert await visitor.rest() == []
+    await house.until(lambda: house.service.statistics().ended != {})
+    assert house.service.statistics().ended == {CloseReason.PROTOCOL_ERROR: 1}
+
+
+async def test_who_vanishes_in_the_handshake_is_no_fault(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(5):
+        visitor = await house.knock()
+        await visitor.send(b"\x16\x03\x01\x02\x00")
+        visitor.reset()
+    await house.until(lambda: house.service.statistics().connections == 0)
+    assert not any(record.levelno > logging.INFO for record in caplog.records)
+
+
+async def test_a_hello_that_comes_late_is_turned_away(house: House) -> None:
+    late = await house.knock()
+    assert "you are guest" in await late.line()
+    await late.send(b"\x16\x03\x01\x02\x00")
+    assert (await late.rest())[-1].startswith("-- bye (protocol_error): this connection is in the")
+
+
+async def test_renegotiation_is_refused(house: House) -> None:
+    async with SClient.open(house, "-tls1_2") as client:
+        await client.say("/nick bob")
+        await client.until(b"you are bob")
+        await client.say("R")  # `openssl s_client` asks for it at such a line
+        assert b"no renegotiation" in await client.rest()
+    await house.until(lambda: house.service.statistics().members == 0)
+
+
+async def test_key_updates_do_no_harm(house: House) -> None:
+    alice = await house.enter("alice")
+    async with SClient.open(house, "-tls1_3") as client:
+        await client.say("/nick bob")
+        assert await alice.line() == "-- bob joined"
+        for number in range(5):
+            # `openssl s_client` asks for one where what it reads begins so, and drops the rest.
+            await client.say("K")
+            heard = ""
+            while heard != f"bob: m{number}":
+                with trio.move_on_after(0.1):
+                    await client.say(f"m{number}")
+                    heard = await alice.line()
+        await client.say("/quit")
+        while await alice.line() != "-- bob left (quit)":
+            pass
+
+
+async def test_half_of_it_closed(house: House) -> None:
+    alice = await house.enter("alice")
+    read = await trio.to_thread.run_sync(_say_and_half_close, house.service.port)
+    assert b"-- bob" not in read
+    assert read.endswith(b"-- pong\n-- bye (quit): see you\n")
+    assert await alice.lines(3) == ["-- bob joined", "bob: hello", "-- bob left (quit)"]
+
+
+def _say_and_half_close(port: int) -> bytes:
+    """What comes after the client's own goodbye, to its end."""
+    come, out, read = ssl.MemoryBIO(), ssl.MemoryBIO(), b""
+    tls = trusting_anybody().wrap_bio(come, out)
+    steps = [tls.do_handshake, lambda: tls.write(b"/nick bob\nhello\n/ping\n"), tls.unwrap]
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as sock:
+        for step in steps:
+            done = False
+            while not done:
+                with contextlib.suppress(ssl.SSLWantReadError):
+                    step()
+                    done = True
+                sock.sendall(out.read())
+                if step == tls.unwrap:
+                    break  # it would wait for the other's goodbye
+                if not done:
+                    come.write(sock.recv(65536))
+        while chunk := sock.recv(65536):
+            come.write(chunk)
+    with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
+        while True:
+            read += tls.read()
+    return read
+
+
+async def test_who_stalls_and_catches_up_has_every_byte(house: House) -> None:
+    stuck = await enter_with_tls(house, "stuck", receive_buffer_bytes=4096)
+    talker = await house.enter("talker")
+    said = [f"{number} " + "x" * (number * 37 % 900) for number in range(3000)]
+    for start in range(0, len(said), 50):
+        await talker.say(*said[start : start + 50])
+    await talker.say("/ping")
+    while await talker.line() != "-- pong":
+        pass
+    assert await stuck.lines(1 + len(said)) == [
+        "-- talker joined",
+        *(f"talker: {text}" for text in said),
+    ]
+
+
+async def test_a_slow_reader_is_told_and_no_line_is_torn(
+    open_room: OpenHouse, pair: TlsSettings
+) -> None:
+    house = await open_room(tls=pair, outbox_limit_bytes=65536)
+    slow = await enter_with_tls(house, "slow", receive_buffer_bytes=4096)
+    talker = await house.enter("talker")
+    while house.service.statistics().ended == {}:
+        await talker.say(*["x" * 1000] * 50)
+        await trio.sleep(0.01)
+    lines = await slow.rest()
+    assert lines[0] == "-- talker joined"
+    assert set(lines[1:-1]) == {"talker: " + "x" * 1000}
+    assert lines[-1].startswith("-- bye (slow_reader): ")
+
+
+async def test_a_drain_says_goodbye(house: House) -> None:
+    bob = await enter_with_tls(house, "bob")
+    shaking = await house.knock()
+    await shaking.send(b"\x16\x03\x01\x02\x00")
+    await house.until(lambda: house.service.statistics().connections == 2)
+    house.service.drain()
+    assert await bob.rest() == ["-- bye (shutdown): the server is going down"]
+    assert await shaking.rest() == []
+
+
+async def test_a_reload_loses_nobody(
+    open_room: OpenHouse, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    first, second = make_certificate("localhost"), make_certificate("localhost")
+    pair = write_pair(tmp_path, first)
+    house = await open_room(tls=pair)
+    readers = [await enter_with_tls(house, f"reader{number}") for number in range(4)]
+    talker = await house.enter("talker")
+    seen: list[bytes] = []
+
+    async def visit_for_ever() -> None:
+        while True:
+            visitor = await knock_with_tls(house)
+            certificate = visitor.tls.getpeercert(binary_form=True)
+            seen.append(ssl.DER_cert_to_PEM_cert(certificate).encode())
+            await visitor.tls.aclose()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(visit_for_ever)
+        for number in range(200):
+            await talker.say(f"m{number}")
+            if number == 50:
+                Path(pair.key).write_bytes(second.key_pem())  # and not yet the certificate
+                house.service.reload()
+            if number == 100:
+                Path(pair.certificate).write_bytes(second.pem)
+                house.service.reload()
+            await trio.sleep(0.002)
+        await house.until(lambda: seen.count(second.pem) > 2)
+        nursery.cancel_scope.cancel()
+    for reader in readers:
+        lines = [await reader.line() for _ in range(1)]
+        while lines[-1] != "talker: m199":
+            lines.append(await reader.line())
+        assert [line for line in lines if line.startswith("talker: ")] == [
+            f"talker: m{number}" for number in range(200)
+        ]
+    assert seen == sorted(seen, key=(first.pem, second.pem).index)
+    assert seen[0] == first.pem
+    messages = [record.getMessage() for record in caplog.records]
+    (kept,) = [message for message in messages if "the old one stays" in message]
+    assert "KEY_VALUES_MISMATCH" in kept
+    assert messages.count("certificate reloaded") == 1
+
+
+@pytest.fixture
+def from_afar(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visitors come from another machine."""
+    monkeypatch.setattr(acceptor, "is_local", lambda address: False)
+
+
+@pytest.mark.usefixtures("from_afar")
+async def test_where_it_is_required_nobody_from_afar_comes_in_without(
+    open_room: OpenHouse, pair: TlsSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doorstep, "HANDSHAKE_SECONDS", 0.05)  # for the silent one
+    house = await open_room(tls=pair, require_tls=True)
+    error = "-- this room is entered over TLS only (not_encrypted)"
+    bye = "-- bye (protocol_error): not let in: not_encrypted"
+    plain = await house.knock()
+    await plain.say("/nick bob", "a secret")
+    assert await plain.rest() == [error, bye]
+    silent = await house.knock()
+    assert await silent.rest() == [error, bye]
+    program = await house.knock()
+    await program.say("/json {}")
+    assert [json.loads(line)["kind"] for line in await program.rest()] == ["error", "bye"]
+    browser = await house.knock()
+    await browser.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await browser.line()).startswith("HTTP/1.1 403 ")
+    bob = await enter_with_tls(house, "bob")
+    assert house.service.statistics().members == 1
+    await bob.say("/quit")
+    assert (await bob.rest())[-1] == "-- bye (quit): see you"
+
+
+async def test_where_it_is_required_who_is_on_this_machine_needs_none(
+    open_room: OpenHouse, pair: TlsSettings
+) -> None:
+    house = await open_room(tls=pair, require_tls=True)
+    alice: Visitor = await house.enter("alice")
+    bob: TlsVisitor = await enter_with_tls(house, "bob")
+    await bob.say("hello")
+    assert await alice.lines(2) == ["-- bob joined", "bob: hello"]
