@@ -2,6 +2,7 @@
 
 `python -m loadtest feed`: the multicast feed beside TCP, and on a link that loses.
 `python -m loadtest journal`: the journal on disk beside `:memory:`.
+`python -m loadtest tls`: TLS beside plain TCP.
 """
 
 from __future__ import annotations
@@ -105,6 +106,17 @@ def journal_command(repeat: Repeat = 5, seconds: Seconds = 6.0) -> None:
     Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
     """
     from loadtest.journal import measure  # noqa: PLC0415 - of no use to the other commands
+
+    _print_table(measure(repeat, seconds))
+
+
+@app.command(name="tls")
+def tls_command(repeat: Repeat = 5, seconds: Seconds = 3.0) -> None:
+    """Measure TLS beside plain TCP: a send, a connection, the fan-out, newcomers.
+
+    Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
+    """
+    from loadtest.tls import measure  # noqa: PLC0415 - of no use to the other commands
 
     _print_table(measure(repeat, seconds))
 

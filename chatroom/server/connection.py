@@ -13,10 +13,9 @@ if TYPE_CHECKING:
     from chatroom.protocol.format import Format
     from chatroom.transport.outbox import Outbox
 
-#: Of a TLS handshake.
-_SECURING = Silent("tls")
-
 NOTHING: frozenset[str] = frozenset()
+
+_HANDSHAKE = Silent("tls")
 
 
 class Hearing(Protocol):
@@ -83,7 +82,7 @@ class Connection:
 
     def securing(self) -> None:
         """It begins to shake hands: nothing can be said to it until it is secured."""
-        self.format = _SECURING
+        self.format = _HANDSHAKE
         self.transport = "tls"
 
     def secured(self) -> None:

@@ -12,7 +12,7 @@ from chatroom.protocol.requests import Ending
 from chatroom.protocol.session import Wait
 from chatroom.protocol.ways import WAYS
 from chatroom.server.conversation import Line, converse
-from chatroom.settings import ENTER_SECONDS, HANDSHAKE_SECONDS
+from chatroom.settings import ENTER_SECONDS, HANDSHAKE_SECONDS, TLS_HELLO_SECONDS
 from chatroom.transport.tls_handshake import HandshakeError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def _open(visit: Visit, door: Door) -> Session:
         return Opening(visit, WAYS)
     # A transport is no wire format: it is told apart before a byte is read, so that all formats
     # begin anew under it, and OpenSSL reads its own bytes from the kernel.
-    first = await door.peek_within(Wait(HANDSHAKE_SECONDS if visit.needs_tls else ENTER_SECONDS))
+    first = await door.peek_within(_patience(visit))
     if first == TLS_HANDSHAKE:
         await door.secure()
         return Opening(replace(visit, encrypted=True, needs_tls=False), WAYS)
@@ -67,3 +67,10 @@ async def _open(visit: Visit, door: Door) -> Session:
     if first is None:
         session.expire()  # it has been waited for already
     return session
+
+
+def _patience(visit: Visit) -> Wait:
+    """How long the first byte is waited for."""
+    if visit.needs_tls:
+        return Wait(HANDSHAKE_SECONDS)
+    return Wait(ENTER_SECONDS if visit.local else TLS_HELLO_SECONDS)

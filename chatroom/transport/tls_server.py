@@ -22,21 +22,21 @@ class ServerTls:
     def __init__(self, settings: TlsSettings) -> None:
         """Raises `ChatroomError` if the files are no certificate and key that fit."""
         self._settings = settings
-        self._context, self.fingerprint = _load(settings)
+        self.context, self.fingerprint = _load(settings)
 
     def reload(self) -> None:
         """Read the files again. Raises `ChatroomError` with the reason if they are no good: then
         everything stays as it was.
         """
         # Always a new context: a live one would take a certificate without its key, and not say so.
-        self._context, self.fingerprint = _load(self._settings)
+        self.context, self.fingerprint = _load(self._settings)
 
     def wrap(self, sock: socket.socket) -> ssl.SSLSocket:
         """`sock` under TLS, without a handshake so far; it does not block, and takes the place of
         `sock`, which is detached. Raises OSError if the peer has gone already; all is closed then.
         """
         sock.setblocking(False)
-        return self._context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
 
 
 def fingerprint_of(certificate: bytes) -> str:

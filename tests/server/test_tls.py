@@ -8,7 +8,6 @@ import logging
 import socket
 import ssl
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import trio
@@ -19,11 +18,8 @@ from chatroom.settings import TlsSettings
 from chatroom.transport import tls_handshake
 from tests.certificates import make_certificate, trusting_anybody, write_pair
 from tests.conftest import OpenHouse
-from tests.server.tls_visiting import SClient, enter_with_tls, knock_with_tls, openssl
+from tests.server.tls_visiting import SClient, TlsVisitor, enter_with_tls, knock_with_tls, openssl
 from tests.visiting import PATIENCE_SECONDS, House, Visitor
-
-if TYPE_CHECKING:
-    from tests.server.tls_visiting import TlsVisitor
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +293,15 @@ async def test_a_reload_loses_nobody(
 def from_afar(monkeypatch: pytest.MonkeyPatch) -> None:
     """Visitors come from another machine."""
     monkeypatch.setattr(acceptor, "is_local", lambda address: False)
+
+
+@pytest.mark.usefixtures("from_afar")
+async def test_a_hello_from_afar_may_be_lost_once(house: House) -> None:
+    bob = await house.knock()
+    await trio.sleep(0.3)  # until the kernel has sent it again; a silent guest is in by then
+    tls = TlsVisitor(bob.stream, trusting_anybody())
+    await tls.say("/nick bob")
+    assert "you are bob " in await tls.line()
 
 
 @pytest.mark.usefixtures("from_afar")
