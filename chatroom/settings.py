@@ -69,9 +69,9 @@ LOGINS_AT_ONCE = 2
 #: refused at once with `too_fast`.
 LOGIN_PATIENCE_SECONDS = 20.0
 
-#: Where TLS is spoken, who comes from another machine and has said nothing is waited for so long: a
-#: hello that is lost once comes after some 0.2 s and two round trips, and by then TLS has to be what
-#: it is answered with.
+#: Where TLS is spoken, who comes from another machine and says nothing is waited for so long: a
+#: hello that is lost once comes after some 0.2 s and two round trips, and must not find itself
+#: answered in plain text.
 TLS_HELLO_SECONDS = 1.0
 
 #: A TLS handshake that is not done by then ends the connection. It is two round trips, and a
