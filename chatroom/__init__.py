@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chatroom.client import connect as connect
+    from chatroom.client.errors import KeyChanged as KeyChanged
     from chatroom.client.errors import NickInvalid as NickInvalid
     from chatroom.client.errors import NickTaken as NickTaken
     from chatroom.client.errors import NotStored as NotStored
@@ -42,8 +43,8 @@ if TYPE_CHECKING:
 #: this package too, and `chatroom --help` is not to wait for Trio.
 _MODULES = {
     "chatroom.client": "connect",
-    "chatroom.client.errors": "NickInvalid NickTaken NotStored RoomClosed RoomError RoomFull"
-    " TextEmpty TextTooLong TooFast Unconfirmed Unreachable",
+    "chatroom.client.errors": "KeyChanged NickInvalid NickTaken NotStored RoomClosed RoomError"
+    " RoomFull TextEmpty TextTooLong TooFast Unconfirmed Unreachable",
     "chatroom.client.items": "Connected Disconnected Item",
     "chatroom.client.room": "Receipt Room RoomStatistics",
     "chatroom.errors": "ChatroomError",
@@ -65,6 +66,7 @@ __all__ = [  # they are there when they are asked for
     "Gap",
     "HistoryPage",
     "Item",
+    "KeyChanged",
     "Listener",
     "Lost",
     "NickInvalid",

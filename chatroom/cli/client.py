@@ -36,6 +36,32 @@ def client(
         str | None,
         typer.Option(envvar="CHATROOM_NICK", help="Your name; without it you are a guest."),
     ] = None,
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls",
+            envvar="CHATROOM_CLIENT_TLS",
+            help="Encrypted; whom no authority vouches for is known by its key, as with SSH.",
+        ),
+    ] = False,
+    tls_ca: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_TLS_CA",
+            metavar="FILE",
+            show_default="this machine's",
+            help="Encrypted; this authority (PEM) has to vouch for the server.",
+        ),
+    ] = None,
+    tls_fingerprint: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_TLS_FINGERPRINT",
+            metavar="sha256:…",
+            show_default="none",
+            help="Encrypted; the server's certificate has to be this one.",
+        ),
+    ] = None,
     no_color: Annotated[
         bool, typer.Option("--no-color", help="No colours; NO_COLOR does the same.")
     ] = False,
@@ -117,6 +143,7 @@ def client(
 
     import trio
 
+    from chatroom.cli.trust import tls_wanted
     from chatroom.client.options import ConnectOptions
     from chatroom.client.terminal.streams import open_standard_streams
 
@@ -137,7 +164,13 @@ def client(
     if retry is None and not on_terminal:
         retry = 30.0
     options_of = partial(
-        ConnectOptions, host=host, port=port, nick=nick, resume=True, give_up_seconds=retry
+        ConnectOptions,
+        host=host,
+        port=port,
+        nick=nick,
+        resume=True,
+        give_up_seconds=retry,
+        tls=tls_wanted(tls=tls, authority=tls_ca, fingerprint=tls_fingerprint),
     )
     if message is not None:
         from chatroom.client.terminal.pipe import say_once

@@ -38,13 +38,17 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     receive: bool = True,
     inbox_limit_bytes: int = 8 * 1024 * 1024,
     heartbeat_seconds: float = 15.0,
-    ssl_context: ssl.SSLContext | None = None,
+    tls: ssl.SSLContext | str | bool | None = None,
 ) -> AsyncIterator[Room]:
     """Be in a room: `async with chatroom.connect(nick="alice") as room: …`.
 
     - `host`, `port`: where the server is; or `unix:PATH` for its Unix socket, or the URL of its
       WebSocket, `ws://HOST:PORT/ws` or `wss://…`, which names its own port.
-    - `ssl_context`: TLS, by these rules. Without it only `wss:` is encrypted, by the usual ones.
+    - `tls`: encrypted, and who answers has to be whom one wanted: by the rules of an `SSLContext`;
+      by its certificate's fingerprint, `"sha256:…"`, which the server prints; or with True by an
+      authority that this machine trusts and else, as with SSH, by the certificate that was shown
+      the first time (kept in `known_rooms` in the user's configuration folder). Without it only
+      `wss:` is encrypted, and needs an authority.
     - `nick`: the name wanted; without it the server gives a guest's name.
     - `reconnect`: come back by itself when the connection breaks, after a growing, random delay;
       `give_up_seconds` later at the latest it is lost for good (None: never).
@@ -80,7 +84,7 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
         receive=receive,
         inbox_limit_bytes=inbox_limit_bytes,
         heartbeat_seconds=heartbeat_seconds,
-        ssl_context=ssl_context,
+        tls=tls or None,
     )
     async with open_room(options) as room:
         yield room

@@ -68,6 +68,12 @@ class Unreachable(RoomError):
     code = "unreachable"
 
 
+class KeyChanged(RoomError):
+    """The server shows another certificate than the one that is known or was asked for."""
+
+    code = "key_changed"
+
+
 class Unconfirmed(RoomError):
     """The connection broke before the answer came, and whether the room got it can't be known."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 
 from chatroom.client.transport.address import Address
+from chatroom.client.transport.tls import Tls
 from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
 
 
@@ -26,9 +26,9 @@ class ConnectOptions:
     receive: bool = True
     inbox_limit_bytes: int = 8 * 1024 * 1024
     heartbeat_seconds: float = 15.0
-    ssl_context: ssl.SSLContext | None = None
+    tls: Tls | None = None
 
     @property
     def address(self) -> Address:
         """Where the server is."""
-        return Address(self.host, self.port, self.ssl_context)
+        return Address(self.host, self.port, self.tls)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import socket
 import ssl
 
 from chatroom.errors import ChatroomError
 from chatroom.settings import TlsSettings
+from chatroom.transport.tls_fingerprint import fingerprint_of
 
 #: For TLS 1.2; those of 1.3 are all good. With forward secrecy and an AEAD: nothing else has been
 #: needed by any client of the last ten years.
@@ -37,13 +37,6 @@ class ServerTls:
         """
         sock.setblocking(False)
         return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-
-
-def fingerprint_of(certificate: bytes) -> str:
-    """What people compare: of a certificate's DER, as `openssl x509 -fingerprint -sha256` has it,
-    but in lower case and without colons.
-    """
-    return f"sha256:{hashlib.sha256(certificate).hexdigest()}"
 
 
 def readable_by_all(path: str) -> bool:

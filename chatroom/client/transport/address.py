@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import trio
@@ -11,6 +12,8 @@ import trio
 from chatroom.client.errors import Unreachable
 from chatroom.client.transport.contract import Transport
 from chatroom.client.transport.stream import StreamTransport
+from chatroom.client.transport.tls import Server, Tls, open_tls
+from chatroom.transport.sockets import peer_name
 
 UNIX = "unix:"
 WEB = ("ws://", "wss://")
@@ -22,7 +25,7 @@ class Address:
 
     host: str
     port: int
-    ssl_context: ssl.SSLContext | None = None  #: for TLS; None: without, except for `wss:`
+    tls: Tls | None = None  #: None: without, except for `wss:`; a Unix socket needs none
 
     def __str__(self) -> str:
         return self.host if self.host.startswith((UNIX, *WEB)) else f"{self.host}:{self.port}"
@@ -33,7 +36,7 @@ class Address:
             return await _connect_web(self)
         if self.host.startswith(UNIX):
             return StreamTransport(await _dial_unix(self))
-        return StreamTransport(await _dial(self, self.host, self.port, self.ssl_context))
+        return StreamTransport(await _open(self, self.host, self.port, self.tls))
 
 
 async def _connect_web(address: Address) -> Transport:
@@ -46,9 +49,11 @@ async def _connect_web(address: Address) -> Transport:
     socket = prepare(address.host)
     url = urlsplit(address.host)
     secure = url.scheme == "wss"
-    context = (address.ssl_context or ssl.create_default_context()) if secure else None
+    if address.tls and not secure:
+        raise Unreachable(f"{address} is not encrypted: a WebSocket over TLS is wss://")
+    tls = (address.tls or ssl.create_default_context()) if secure else None
     port = url.port or (443 if secure else 80)
-    stream = await _dial(address, url.hostname or "", port, context)
+    stream = await _open(address, url.hostname or "", port, tls)
     transport = WebSocketTransport(stream, socket)
     try:
         await transport.shake_hands(str(address))
@@ -58,11 +63,17 @@ async def _connect_web(address: Address) -> Transport:
     return transport
 
 
-async def _dial(
-    address: Address, host: str, port: int, context: ssl.SSLContext | None
-) -> trio.abc.Stream:
+async def _open(address: Address, host: str, port: int, tls: Tls | None) -> trio.abc.Stream:
+    if tls is None:
+        return await _dial(address, host, port)
+    return await open_tls(
+        Server(host, peer_name((host, port)), partial(_dial, address, host, port)), tls
+    )
+
+
+async def _dial(address: Address, host: str, port: int) -> trio.SocketStream:
     try:
-        stream = await trio.open_tcp_stream(host, port)
+        return await trio.open_tcp_stream(host, port)
     except ConnectionRefusedError as error:
         raise _nothing_listens(address) from error
     except (OSError, UnicodeError, OverflowError) as error:
@@ -71,24 +82,6 @@ async def _dial(
         if isinstance(group, BaseExceptionGroup) and group.subgroup(ConnectionRefusedError):
             raise _nothing_listens(address) from error
         raise Unreachable(f"cannot connect to {address}: {error}") from error
-    if context is None:
-        return stream
-    return await _encrypt(address, stream, context, host)
-
-
-async def _encrypt(
-    address: Address, stream: trio.SocketStream, context: ssl.SSLContext, host: str
-) -> trio.abc.Stream:
-    encrypted = trio.SSLStream(stream, context, server_hostname=host, https_compatible=True)
-    try:
-        await encrypted.do_handshake()
-    except (trio.BrokenResourceError, OSError) as error:
-        await trio.aclose_forcefully(stream)
-        raise Unreachable(f"no TLS with {address}: {error.__cause__ or error}") from error
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return encrypted
 
 
 async def _dial_unix(address: Address) -> trio.abc.Stream:

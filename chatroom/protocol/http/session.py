@@ -78,7 +78,7 @@ class HttpSession:
             self._refuse(refusal, head_only=head_only)
 
     def _answer(self, request: Parsed) -> None:
-        response = self._respond(request)
+        response = _NEEDS_TLS if self._visit.needs_tls else self._respond(request)
         if response.status == 101:
             self._next.append(Reply(render(response)))
             self._hand_over()
@@ -92,10 +92,10 @@ class HttpSession:
 
     def _respond(self, request: Parsed) -> WebResponse:
         web, site = request.web, self._visit.site
-        if self._visit.needs_tls:
-            return _NEEDS_TLS
-        if web.method not in ("GET", "HEAD") or request.has_body:
-            return _NO_BODY if web.method in ("GET", "HEAD") else _NOT_ALLOWED
+        if web.method not in ("GET", "HEAD"):
+            return _NOT_ALLOWED
+        if request.has_body:
+            return _NO_BODY
         if site is None:
             return _NOT_FOUND
         if web.path != SOCKET_PATH or web.method == "HEAD" or not request.wants_socket:
