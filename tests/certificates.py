@@ -64,6 +64,7 @@ def write_pair(directory: Path, signed: Signed, *chain: Signed) -> TlsSettings:
     """The two files that a server is given; `chain` follows its certificate."""
     certificate, key = directory / "cert.pem", directory / "key.pem"
     certificate.write_bytes(b"".join(one.pem for one in (signed, *chain)))
+    key.touch(0o600)
     key.write_bytes(signed.key_pem())
     return TlsSettings(certificate=str(certificate), key=str(key))
 

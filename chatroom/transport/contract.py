@@ -30,8 +30,8 @@ class Transport(Protocol):
         """As `send`, for several buffers in order. `wait=False`: not even in the thread mode."""
 
     def receive(self, limit_bytes: int) -> bytes:
-        """What has come, at most `limit_bytes`; empty at the end of the stream. Raises
-        BlockingIOError when there is nothing now.
+        """What has come, at most `limit_bytes` (16 KiB or more, as TLS has in a record); empty at
+        the end of the stream. Raises BlockingIOError when there is nothing now.
         """
 
     def set_patience(self, seconds: float | None) -> None:

@@ -57,13 +57,11 @@ class TlsTransport:
 
     def receive(self, limit_bytes: int) -> bytes:
         try:
-            chunk = self.sock.recv(min(limit_bytes, RECORD_BYTES))
-            # The rest of a record waits inside OpenSSL, where no poll of the descriptor sees it.
-            while len(chunk) < limit_bytes and self.sock.pending():
-                chunk += self.sock.recv(limit_bytes - len(chunk))
+            # One record, whole: OpenSSL reads no further ahead, and what it kept of a record would
+            # wait inside it, where no poll of the descriptor sees it.
+            return self.sock.recv(RECORD_BYTES)
         except _WANTS:
             raise BlockingIOError(errno.EAGAIN, "no whole record has come") from None
-        return chunk
 
     def set_patience(self, seconds: float | None) -> None:
         """Nothing here blocks."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import ssl
@@ -10,6 +11,8 @@ import ssl
 from chatroom.errors import ChatroomError
 from chatroom.settings import TlsSettings
 from chatroom.transport.tls_fingerprint import fingerprint_of
+
+log = logging.getLogger("chatroom.server")
 
 #: For TLS 1.2; those of 1.3 are all good. With forward secrecy and an AEAD: nothing else has been
 #: needed by any client of the last ten years.
@@ -20,9 +23,13 @@ class ServerTls:
     """What a server shakes hands with. Newcomers get the newest; who is inside keeps its own."""
 
     def __init__(self, settings: TlsSettings) -> None:
-        """Raises `ChatroomError` if the files are no certificate and key that fit."""
+        """Raises `ChatroomError` if the files are no certificate and key that fit. The log says if
+        everybody on this machine can read the key.
+        """
         self._settings = settings
         self.context, self.fingerprint = _load(settings)
+        if os.stat(settings.key).st_mode & 0o007:
+            log.warning("everybody on this machine can read the key in %s", settings.key)
 
     def reload(self) -> None:
         """Read the files again. Raises `ChatroomError` with the reason if they are no good: then
@@ -37,13 +44,6 @@ class ServerTls:
         """
         sock.setblocking(False)
         return self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-
-
-def readable_by_all(path: str) -> bool:
-    """Whether everybody on this machine can read the file."""
-    with contextlib.suppress(OSError):
-        return bool(os.stat(path).st_mode & 0o007)
-    return False
 
 
 def _load(settings: TlsSettings) -> tuple[ssl.SSLContext, str]:

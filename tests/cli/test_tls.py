@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import ssl
 import stat
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import make_certificate, trusting_anybody, write_pair
+from tests.certificates import make_certificate, write_pair
 from tests.cli.running import PATIENCE_SECONDS, ServerProcess, clean_environment, run_chatroom
 
 

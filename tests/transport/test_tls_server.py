@@ -15,7 +15,7 @@ import pytest
 from chatroom.errors import ChatroomError
 from chatroom.settings import IN_MEMORY, TlsSettings
 from chatroom.transport.tls_auto import own_certificate
-from chatroom.transport.tls_server import ServerTls, readable_by_all
+from chatroom.transport.tls_server import ServerTls
 from tests.certificates import Signed, make_certificate, trusting_anybody, write_pair
 
 
@@ -86,6 +86,18 @@ def test_a_key_with_a_password_is_refused_and_not_asked_for(tmp_path: Path) -> N
         ServerTls(pair)
 
 
+def test_a_key_that_everybody_can_read_is_warned_about(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pair = write_pair(tmp_path, make_certificate("localhost"))
+    ServerTls(pair)
+    assert caplog.records == []
+    os.chmod(pair.key, 0o644)
+    ServerTls(pair)
+    (record,) = caplog.records
+    assert record.getMessage() == f"everybody on this machine can read the key in {pair.key}"
+
+
 def _replace(pair: TlsSettings, certificate: Signed, key: Signed) -> None:
     Path(pair.certificate).write_bytes(certificate.pem)
     Path(pair.key).write_bytes(key.key_pem())
@@ -125,7 +137,6 @@ def test_a_certificate_of_ones_own_is_made_once_for_its_owner_alone(tmp_path: Pa
         os.umask(before)
     assert pair.certificate == pair.key == str(tmp_path / "room.pem")
     assert stat.S_IMODE(os.stat(pair.key).st_mode) == 0o600
-    assert not readable_by_all(pair.key)
     first = ServerTls(pair).fingerprint
     assert ServerTls(own_certificate(journal)).fingerprint == first
     assert os.listdir(tmp_path) == ["room.pem"]
