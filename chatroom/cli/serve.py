@@ -347,7 +347,7 @@ def serve(
     import trio
 
     from chatroom.logs import set_up_log
-    from chatroom.server.entrance import check as check_access
+    from chatroom.server.entrance import Entrance
     from chatroom.server.service import (
         Service,
         raise_descriptor_limit,
@@ -402,7 +402,7 @@ def serve(
         keep_bytes=keep_bytes,
         recent_events=settings.recent_events,
     )
-    check_access(settings.access)  # before the journal is touched
+    Entrance(settings.access).check()  # before the journal is touched
     raise_descriptor_limit()
 
     async def run() -> int:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import socket
 from typing import TYPE_CHECKING
 
 import trio
 
 from chatroom.protocol.framing import LineSplitter, LineTooLong
 from chatroom.settings import MAX_LINE_BYTES
-from chatroom.transport.listening import open_unix, remove_unix
+from chatroom.transport.listening import remove_unix
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -30,22 +31,20 @@ _READ_BYTES = 4096
 class Control:
     """Answers each line with a line."""
 
-    def __init__(self, path: str, administration: Administration) -> None:
-        self._path = path
+    def __init__(self, listener: socket.socket, administration: Administration) -> None:
+        self._listener = listener
         self._administration = administration
         self._limiter = trio.CapacityLimiter(_AT_ONCE)
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Listen until cancelled; the socket is removed then. `started` once it listens.
-
-        Raises `ChatroomError` if it cannot.
-        """
-        listener = trio.SocketListener(trio.socket.from_stdlib_socket(open_unix(self._path)))
+        """Serve until cancelled; the socket is closed and removed then."""
+        path = self._listener.getsockname()
+        listener = trio.SocketListener(trio.socket.from_stdlib_socket(self._listener))
         try:
             task_status.started()
             await trio.serve_listeners(self._handle, [listener])
         finally:
-            remove_unix(self._path)
+            remove_unix(path)
 
     async def _handle(self, stream: trio.SocketStream) -> None:
         async with self._limiter:

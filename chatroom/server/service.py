@@ -7,14 +7,13 @@ import logging
 import resource
 import socket
 from collections import Counter
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import trio
 
 from chatroom.errors import ChatroomError
 from chatroom.event import Clock, CloseReason
-from chatroom.feed.broadcast import Feed
 from chatroom.protocol import answers
 from chatroom.protocol.moldudp64 import largest_message
 from chatroom.protocol.session import Visit
@@ -25,7 +24,8 @@ from chatroom.server.acceptor import Acceptor
 from chatroom.server.administration import Administration, Reach
 from chatroom.server.clients import Clients
 from chatroom.server.control import Control
-from chatroom.server.entrance import accounts_of, open_charter, open_file, open_guard
+from chatroom.server.doors import open_doors
+from chatroom.server.entrance import Entrance
 from chatroom.server.figures import Figures, Source
 from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
@@ -41,7 +41,7 @@ from chatroom.settings import (
     ServerSettings,
 )
 from chatroom.transport.budget import Budget
-from chatroom.transport.listening import open_listeners, remove_unix
+from chatroom.transport.listening import remove_unix
 from chatroom.transport.outbox import Bounds, Shared
 from chatroom.transport.sockets import is_local, peer_name
 from chatroom.transport.tls_server import ServerTls
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from trio_typing import TaskStatus
 
+    from chatroom.feed.broadcast import Feed
     from chatroom.journal import Journal
     from chatroom.server.connection import Connection
 
@@ -85,16 +86,15 @@ class Service:
         if settings.feed is not None:
             most_event_bytes = largest_message(settings.feed.datagram_bytes)
         self._rules = TextRules(settings.max_text_bytes, most_event_bytes)
-        self._file = open_file(settings.access)
-        self._guard = open_guard(settings.access, self._file)
-        charter = open_charter(settings.access, self._file, journal.recent.last_seq)
+        self._entrance = Entrance(settings.access)
+        self._guard = self._entrance.guard()
         #: What is said and who is here; to be changed by commands in a turn only.
         self.room = Room(
             settings.room,
             max_members=settings.max_clients,
             presence_limit=settings.presence_limit,
             last_seq=journal.recent.last_seq,
-            charter=charter,
+            charter=self._entrance.charter(journal.recent.last_seq),
         )
         self._ended: Counter[CloseReason] = Counter()
         self._journal = journal
@@ -152,12 +152,12 @@ class Service:
         clients can connect. Raises `ChatroomError` if it cannot listen. Cancelled, it ends at once.
         """
         try:
-            listeners = await open_listeners(self.settings)
-            feed = self._open_feed(listeners)
+            doors = await open_doors(self.settings, self._journal, self.room.seq)
         except BaseException:
             with trio.move_on_after(self.settings.grace_seconds, shield=True):
                 await self._journal.aclose()  # nothing was said: the log goes on as it was
             raise
+        feed = doors.feed
         parts = self._assemble(feed)
         budget = Budget(MEMORY_BUDGET_BYTES)
         shared = Shared(Bounds.of(self.settings), parts.congestion, budget)
@@ -167,14 +167,14 @@ class Service:
             house.start_soon(measure_lag, parts.counters)
             house.start_soon(parts.gate.run)
             house.start_soon(parts.keeper.run)
-            if self.settings.access.control_path is not None:
-                await house.start(self._control(parts).run)
+            if doors.control is not None:
+                await house.start(self._control(doors.control, parts).run)
             if feed is not None:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
                 mode = self._mode(parts, shared, connections)
                 clients = self._clients(parts, mode, feed, connections)
-                self._listen(listeners, connections, clients)
+                self._listen(doors.listeners, connections, clients)
                 where = {} if feed is None else feed.description()
                 if self._tls is not None:
                     where["tls"] = self._tls.fingerprint
@@ -212,27 +212,11 @@ class Service:
             offer,
             answer_limit_bytes=limit_bytes,
             guard=self._guard,
-            file=self._file,
+            file=self._entrance.file,
         )
         self._ended = parts.endings.counts
         self._connections = parts.connections
         return parts
-
-    def _open_feed(self, listeners: Sequence[socket.socket]) -> Feed | None:
-        settings = self.settings.feed
-        if settings is None:
-            return None
-        if self._guard.access is not Access.OPEN and not settings.for_everybody:
-            log.warning("no feed: everybody on its network could read it, and not all may come in")
-            return None
-        if self.settings.port == 0:
-            settings = replace(settings, any_request_port=True)
-        try:
-            return Feed(settings, listeners[0].getsockname()[1], self._journal, self.room.seq)
-        except BaseException:
-            for listener in listeners:
-                listener.close()
-            raise
 
     def _log(self, message: str, **fields: object) -> None:
         common = {
@@ -279,14 +263,10 @@ class Service:
         limit = self.settings.max_clients + LOBBY_CONNECTIONS
         return Clients(parts, mode, nursery, visit, self._turn_away, limit=limit)
 
-    def _control(self, parts: Parts) -> Control:
-        """The control socket, where one is wanted."""
-        path, access = self.settings.access.control_path, self.settings.access
-        assert path is not None
-
+    def _control(self, listener: socket.socket, parts: Parts) -> Control:
         async def reload() -> None:
-            guard = await trio.to_thread.run_sync(open_guard, access, self._file)
-            accounts = await trio.to_thread.run_sync(accounts_of, self._file, access.access)
+            guard = await trio.to_thread.run_sync(self._entrance.guard)
+            accounts = await trio.to_thread.run_sync(self._entrance.accounts)
             parts.gate.guard = guard
             parts.dispatcher.own(accounts)
             self._log("reloaded", accounts=len(accounts))
@@ -297,8 +277,7 @@ class Service:
             return {"room": self.settings.room, "session": self._journal.session, **statistics}
 
         reach = Reach(status, self.drain, reload)
-        administration = Administration(self.room, parts, self._rules, reach)
-        return Control(path, administration)
+        return Control(listener, Administration(self.room, parts, self._rules, reach))
 
     def _turn_away(self, address: str) -> bytes:
         """The last line for who is banned wherever it comes in."""

@@ -12,9 +12,10 @@ import trio
 
 from chatroom.access.file import AccessFile
 from chatroom.errors import ChatroomError
+from chatroom.journal.memory import MemoryJournal
 from chatroom.room.role import Role
-from chatroom.server.control import Control
-from chatroom.settings import Access, AccessSettings
+from chatroom.server.service import Service
+from chatroom.settings import Access, AccessSettings, ServerSettings
 from tests.access.conftest import PASSWORD
 
 if TYPE_CHECKING:
@@ -179,9 +180,13 @@ async def test_a_reload_that_cannot_be_is_said_and_all_stays(
     await house.welcome(secret="another")
 
 
-async def test_a_place_that_is_taken_is_said(tmp_path: Path) -> None:
+async def test_where_it_cannot_be_nothing_is_left_open(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "control"
     path.write_text("a note")
+    access = AccessSettings(control_path=str(path))
+    unix = tmp_path / "unix"
+    settings = ServerSettings(port=0, mode=mode, access=access, unix_path=str(unix))
     with pytest.raises(ChatroomError, match="is no socket"):
-        await Control(str(path), None).run()  # type: ignore[arg-type]
+        await Service(settings, MemoryJournal(1)).run()
     assert path.read_text() == "a note"
+    assert not unix.exists()

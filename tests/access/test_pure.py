@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from chatroom.room.bans import Ban
 from chatroom.room.charter import Charter
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
-from chatroom.server.entrance import open_charter, open_guard
+from chatroom.server.entrance import Entrance
 from chatroom.settings import Access, AccessSettings
 from tests.access.conftest import PASSWORD
 
@@ -198,31 +199,39 @@ def test_a_secret_is_a_line_that_nobody_else_can_read(secret_file: Path) -> None
         read_secret(os.devnull + "/none")
 
 
-def test_what_is_missing_for_the_chosen_access_is_said(accounts: AccessFile) -> None:
+def test_what_is_missing_for_the_chosen_access_is_said() -> None:
     for access, hint in ((Access.SECRET, "--secret-file"), (Access.ACCOUNTS, "--accounts")):
         with pytest.raises(ChatroomError, match=hint):
-            open_guard(AccessSettings(access=access), None)
+            Entrance(AccessSettings(access=access)).check()
 
 
 def test_accounts_without_argon2_are_said_at_the_start(
-    accounts: AccessFile, monkeypatch: pytest.MonkeyPatch
+    accounts: AccessFile, secret_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "argon2", None)
+    monkeypatch.setitem(sys.modules, "argon2", None)
     passwords._hasher.cache_clear()
     with pytest.raises(ChatroomError, match=r"chatroom\[accounts\]"):
-        open_guard(AccessSettings(access=Access.MIXED), accounts)
+        Entrance(AccessSettings(access=Access.MIXED, accounts_file=accounts.path)).check()
+    secret_room = AccessSettings(
+        access=Access.SECRET,
+        secret_file=str(secret_file),
+        accounts_file=str(tmp_path / "none"),
+    )
+    guard = Entrance(secret_room).guard()
+    assert guard.prove(Credentials(secret="open sesame")) == GUEST
+    assert _refusal(guard, ALICE).startswith("login_failed")
     passwords._hasher.cache_clear()
 
 
 def test_a_topic_of_another_log_has_no_number_in_this_one(accounts: AccessFile) -> None:
     accounts.keep(Charter(topic="cats", topic_seq=7))
-    settings = AccessSettings(access=Access.MIXED)
-    assert open_charter(settings, accounts, 7).topic_seq == 7
-    begun_anew = open_charter(settings, accounts, 6)
+    entrance = Entrance(AccessSettings(access=Access.MIXED, accounts_file=accounts.path))
+    assert entrance.charter(7).topic_seq == 7
+    begun_anew = entrance.charter(6)
     assert (begun_anew.topic, begun_anew.topic_seq) == ("cats", 0)
     assert begun_anew.governed
     assert begun_anew.owned == ("Alice", "lily", "olga")
-    assert open_charter(AccessSettings(), accounts, 7).owned == ()
+    assert Entrance(AccessSettings(accounts_file=accounts.path)).charter(7).owned == ()
 
 
 def test_names_and_passwords_of_new_accounts() -> None:

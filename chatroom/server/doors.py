@@ -1,0 +1,65 @@
+"""All that a server opens before anybody can come in: listeners, the control socket, the feed."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from chatroom.feed.broadcast import Feed
+from chatroom.settings import Access
+from chatroom.transport.listening import open_listeners, open_unix, remove_unix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chatroom.feed.broadcast import History
+    from chatroom.settings import ServerSettings
+
+log = logging.getLogger("chatroom.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Whoever serves one of them closes it."""
+
+    listeners: Sequence[socket.socket]
+    control: socket.socket | None
+    feed: Feed | None
+
+
+async def open_doors(settings: ServerSettings, history: History, last_seq: int) -> Doors:
+    """All of them, or none. `last_seq` is the newest event's. Raises `ChatroomError` with a line
+    for the user. Cancelled, nothing is open.
+    """
+    with ExitStack() as opened:
+        listeners = await open_listeners(settings)
+        for listener in listeners:
+            opened.callback(listener.close)
+        if settings.unix_path is not None:
+            opened.callback(remove_unix, settings.unix_path)
+        control = None
+        path = settings.access.control_path
+        if path is not None:
+            control = open_unix(path)
+            opened.callback(remove_unix, path)
+            opened.callback(control.close)
+        feed = _open_feed(settings, listeners[0].getsockname()[1], history, last_seq)
+        opened.pop_all()
+    return Doors(listeners, control, feed)
+
+
+def _open_feed(
+    settings: ServerSettings, tcp_port: int, history: History, last_seq: int
+) -> Feed | None:
+    feed = settings.feed
+    if feed is None:
+        return None
+    if settings.access.access is not Access.OPEN and not feed.for_everybody:
+        log.warning("no feed: everybody on its network could read it, and not all may come in")
+        return None
+    if settings.port == 0:
+        feed = replace(feed, any_request_port=True)
+    return Feed(feed, tcp_port, history, last_seq)
