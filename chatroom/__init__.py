@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from chatroom.client import connect as connect
+    from chatroom.client.errors import Banned as Banned
     from chatroom.client.errors import KeyChanged as KeyChanged
+    from chatroom.client.errors import LoginFailed as LoginFailed
+    from chatroom.client.errors import LoginNeeded as LoginNeeded
+    from chatroom.client.errors import Muted as Muted
     from chatroom.client.errors import NickInvalid as NickInvalid
     from chatroom.client.errors import NickTaken as NickTaken
+    from chatroom.client.errors import NotEncrypted as NotEncrypted
     from chatroom.client.errors import NotStored as NotStored
     from chatroom.client.errors import RoomClosed as RoomClosed
     from chatroom.client.errors import RoomError as RoomError
@@ -43,8 +48,9 @@ if TYPE_CHECKING:
 #: this package too, and `chatroom --help` is not to wait for Trio.
 _MODULES = {
     "chatroom.client": "connect",
-    "chatroom.client.errors": "KeyChanged NickInvalid NickTaken NotStored RoomClosed RoomError"
-    " RoomFull TextEmpty TextTooLong TooFast Unconfirmed Unreachable",
+    "chatroom.client.errors": "Banned KeyChanged LoginFailed LoginNeeded Muted NickInvalid NickTaken"
+    " NotEncrypted NotStored RoomClosed RoomError RoomFull TextEmpty TextTooLong TooFast"
+    " Unconfirmed Unreachable",
     "chatroom.client.items": "Connected Disconnected Item",
     "chatroom.client.room": "Receipt Room RoomStatistics",
     "chatroom.errors": "ChatroomError",
@@ -59,6 +65,7 @@ _OFFERED = {name: module for module, names in _MODULES.items() for name in names
 
 # A literal, for checkers and editors; a test holds it against the table.
 __all__ = [  # they are there when they are asked for
+    "Banned",
     "ChatroomError",
     "Connected",
     "Disconnected",
@@ -68,9 +75,13 @@ __all__ = [  # they are there when they are asked for
     "Item",
     "KeyChanged",
     "Listener",
+    "LoginFailed",
+    "LoginNeeded",
     "Lost",
+    "Muted",
     "NickInvalid",
     "NickTaken",
+    "NotEncrypted",
     "NotStored",
     "Presence",
     "Receipt",

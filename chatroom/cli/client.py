@@ -62,6 +62,29 @@ def client(
             help="Encrypted; the server's certificate has to be this one.",
         ),
     ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_ACCOUNT", help="Log in to this account; its password is asked for."
+        ),
+    ] = None,
+    password_command: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_PASSWORD_COMMAND",
+            metavar="COMMAND",
+            show_default="the keyring's, if there is one",
+            help="A command whose first line of output is the password.",
+        ),
+    ] = None,
+    secret_file: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_SECRET_FILE",
+            metavar="FILE",
+            help="Its first line is the room's secret; nobody else may be able to read it.",
+        ),
+    ] = None,
     no_color: Annotated[
         bool, typer.Option("--no-color", help="No colours; NO_COLOR does the same.")
     ] = False,
@@ -171,6 +194,9 @@ def client(
         resume=True,
         give_up_seconds=retry,
         tls=tls_wanted(tls=tls, authority=tls_ca, fingerprint=tls_fingerprint),
+        secret=None if secret_file is None else _secret(secret_file),
+        account=account,
+        password=_password(account, password_command, f"{host}:{port}"),
     )
     if message is not None:
         from chatroom.client.terminal.pipe import say_once
@@ -207,3 +233,22 @@ def _at_terminal(options: ConnectOptions, *, color: bool, last: int) -> None:
 
     colours = Colours.for_terminal(os.environ, wanted=color)
     trio.run(partial(converse, options, colours=colours, last=last))
+
+
+def _secret(path: str) -> str:
+    from chatroom.access.secret import read_secret
+
+    return read_secret(path)
+
+
+def _password(account: str | None, command: str | None, where: str) -> str | None:
+    """The password of the account, never from the command line. Raises `ChatroomError`."""
+    from chatroom.cli.password import ask, from_command, from_keyring
+
+    if account is None:
+        if command is not None:
+            raise typer.BadParameter("give --account too.", param_hint="'--password-command'")
+        return None
+    if command is not None:
+        return from_command(command)
+    return from_keyring(account, where) or ask(account)

@@ -39,6 +39,9 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     inbox_limit_bytes: int = 8 * 1024 * 1024,
     heartbeat_seconds: float = 15.0,
     tls: ssl.SSLContext | str | bool | None = None,
+    secret: str | None = None,
+    account: str | None = None,
+    password: str | None = None,
 ) -> AsyncIterator[Room]:
     """Be in a room: `async with chatroom.connect(nick="alice") as room: …`.
 
@@ -49,7 +52,9 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
       authority that this machine trusts and else, as with SSH, by the certificate that was shown
       the first time (kept in `known_rooms` in the user's configuration folder). Without it only
       `wss:` is encrypted, and needs an authority.
-    - `nick`: the name wanted; without it the server gives a guest's name.
+    - `secret`: the room's, or `account` and `password`: for a server that does not let everybody
+      in. They are said over TLS, or to a server on this machine, and to no other.
+    - `nick`: the name wanted; without it the server gives the account's, or a guest's name.
     - `reconnect`: come back by itself when the connection breaks, after a growing, random delay;
       `give_up_seconds` later at the latest it is lost for good (None: never).
     - `resume`: after coming back, first get every event since the last one that arrived: nothing
@@ -62,8 +67,9 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
       after as long again the connection counts as lost.
 
     Entering waits for the welcome. It raises `Unreachable` if there is no chatroom server at the
-    address or that is none, and `NickTaken`, `NickInvalid`, `RoomFull` or another `RoomError` as
-    the server says. Cancelled meanwhile, nobody has come.
+    address or that is none, `NotEncrypted` if credentials would be read by others, and `NickTaken`,
+    `NickInvalid`, `RoomFull`, `LoginNeeded`, `LoginFailed`, `Banned` or another `RoomError` as the
+    server says. Cancelled meanwhile, nobody has come.
 
     Leaving waits for the acks of what was queued with `say_nowait`, `LEAVE_SECONDS` at most, and
     says goodbye. If the block raises or is cancelled, it says goodbye within `ABANDON_SECONDS`,
@@ -85,6 +91,9 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
         inbox_limit_bytes=inbox_limit_bytes,
         heartbeat_seconds=heartbeat_seconds,
         tls=tls or None,
+        secret=secret,
+        account=account,
+        password=password,
     )
     async with open_room(options) as room:
         yield room

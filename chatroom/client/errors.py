@@ -56,6 +56,36 @@ class RoomFull(RoomError):
     code = "room_full"
 
 
+class LoginNeeded(RoomError):
+    """Nobody gets into this room who does not say its secret, or log in to an account."""
+
+    code = "login_needed"
+
+
+class LoginFailed(RoomError):
+    """The secret is another one, or there is no such account, or its password is another one."""
+
+    code = "login_failed"
+
+
+class NotEncrypted(RoomError):
+    """Others could read what is to be said to a server on another machine: it takes TLS."""
+
+    code = "not_encrypted"
+
+
+class Banned(RoomError):
+    """An operator has said that one is to stay away."""
+
+    code = "banned"
+
+
+class Muted(RoomError):
+    """One may listen, and not talk; nobody got it."""
+
+    code = "muted"
+
+
 class NotStored(RoomError):
     """The room has it, but the server's disk has not: it will be missing in the history."""
 
@@ -88,7 +118,20 @@ class RoomClosed(RoomError):
 
 _BY_CODE: dict[str, type[RoomError]] = {
     error.code: error
-    for error in (NickTaken, NickInvalid, TextTooLong, TextEmpty, TooFast, RoomFull, NotStored)
+    for error in (
+        NickTaken,
+        NickInvalid,
+        TextTooLong,
+        TextEmpty,
+        TooFast,
+        RoomFull,
+        LoginNeeded,
+        LoginFailed,
+        NotEncrypted,
+        Banned,
+        Muted,
+        NotStored,
+    )
 }
 
 

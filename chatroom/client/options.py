@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chatroom.client.transport.address import Address
 from chatroom.client.transport.tls import Tls
@@ -27,8 +27,17 @@ class ConnectOptions:
     inbox_limit_bytes: int = 8 * 1024 * 1024
     heartbeat_seconds: float = 15.0
     tls: Tls | None = None
+    secret: str | None = field(default=None, repr=False)
+    account: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     @property
     def address(self) -> Address:
         """Where the server is."""
-        return Address(self.host, self.port, self.tls)
+        return Address(self.host, self.port, self.tls, private=bool(self.credentials))
+
+    @property
+    def credentials(self) -> dict[str, object]:
+        """What the hello says to be let in."""
+        named = {"secret": self.secret, "account": self.account, "password": self.password}
+        return {name: value for name, value in named.items() if value is not None}

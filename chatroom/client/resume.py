@@ -78,6 +78,7 @@ class ResumeState:
         """The object behind `/json`; resuming begins where a statement without ack may stand."""
         options = self._options
         hello: dict[str, object] = {"presence": options.presence, "echo": options.echo}
+        hello |= options.credentials
         if self.nick_chosen:
             hello["nick"] = self.nick
         if self.token is not None:

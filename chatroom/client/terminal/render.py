@@ -7,31 +7,19 @@ from datetime import date, datetime
 
 from chatroom.client.items import Connected, Disconnected, Item
 from chatroom.client.terminal.colours import Colours
-from chatroom.event import Event, Gap
+from chatroom.event import EVENT_KINDS, Event, Gap
 from chatroom.protocol.answers import Error, Presence
+from chatroom.protocol.plain.render import PLAIN, REMOVED
 from chatroom.room.visible import visible
 
 BELL = "\a"
 
 
-def plain(event: Event | Gap) -> str:  # noqa: PLR0911  # a kind a line
+def plain(event: Event | Gap) -> str:
     """One line as the server's plain format has it: `nick: text`, `-- bob joined`."""
-    if isinstance(event, Gap):
-        return f"-- {event.text}"
-    nick, text = visible(event.nick), visible(event.text)
-    match event.kind:
-        case "message":
-            return f"{nick}: {text}"
-        case "action":
-            return f"* {nick} {text}"
-        case "join":
-            return f"-- {nick} joined"
-        case "leave":
-            return f"-- {nick} left ({visible(event.reason)})"
-        case "rename":
-            return f"-- {nick} is now {visible(event.to)}"
-        case _:
-            return f"-- {nick}: {visible(event.kind)}"
+    if isinstance(event, Event) and event.kind not in EVENT_KINDS:
+        return visible(f"-- {event.nick}: {event.kind}")
+    return visible(PLAIN.event(event, b"").decode().removesuffix("\n"))
 
 
 def local_time(event: Event) -> datetime:
@@ -108,7 +96,7 @@ class Renderer:
         clock = self._colours.faint(f"{local_time(event):%H:%M}")
         if event.kind not in ("message", "action"):
             return f"{clock} {self._colours.faint(plain(event))}"
-        text = visible(event.text)
+        text = visible(event.text or REMOVED)
         ring = ""
         if event.nick == self._nick:
             nick = self._colours.own(visible(event.nick))
@@ -126,7 +114,8 @@ class Renderer:
         if not item.again:
             here = f"{welcome.member_count} here"
             return [
-                self.notice(f"{visible(welcome.room)}: you are {visible(welcome.nick)}, {here}")
+                self.notice(f"{visible(welcome.room)}: you are {visible(welcome.nick)}, {here}"),
+                *self._topic(welcome.topic),
             ]
         lines = [self.notice(f"back in {visible(welcome.room)} as {visible(welcome.nick)}")]
         if item.new_log:
@@ -136,3 +125,6 @@ class Renderer:
         elif item.behind:
             lines.append(self.rule(f"while you were away: {item.behind}"))
         return lines
+
+    def _topic(self, topic: str) -> list[str]:
+        return [self.notice(f"topic: {visible(topic)}")] if topic else []

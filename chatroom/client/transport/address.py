@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 import trio
 
-from chatroom.client.errors import Unreachable
+from chatroom.client.errors import NotEncrypted, Unreachable
 from chatroom.client.transport.contract import Transport
 from chatroom.client.transport.stream import StreamTransport
 from chatroom.client.transport.tls import Server, Tls, open_tls
-from chatroom.transport.sockets import peer_name
+from chatroom.transport.sockets import is_local, peer_name
 
 UNIX = "unix:"
 WEB = ("ws://", "wss://")
@@ -26,12 +26,16 @@ class Address:
     host: str
     port: int
     tls: Tls | None = None  #: None: without, except for `wss:`; a Unix socket needs none
+    #: Nobody else may read what is said: without TLS no other machine is talked to.
+    private: bool = False
 
     def __str__(self) -> str:
         return self.host if self.host.startswith((UNIX, *WEB)) else f"{self.host}:{self.port}"
 
     async def connect(self) -> Transport:
-        """Connect. Raises `Unreachable`. Cancelled or failed, nothing is left open."""
+        """Connect. Raises `Unreachable`, or `NotEncrypted` if it is to be private and would not be.
+        Cancelled or failed, nothing is left open.
+        """
         if self.host.startswith(WEB):
             return await _connect_web(self)
         if self.host.startswith(UNIX):
@@ -65,10 +69,20 @@ async def _connect_web(address: Address) -> Transport:
 
 async def _open(address: Address, host: str, port: int, tls: Tls | None) -> trio.abc.Stream:
     if tls is None:
-        return await _dial(address, host, port)
+        stream = await _dial(address, host, port)
+        if address.private and not _is_here(stream):
+            await trio.aclose_forcefully(stream)
+            text = f"{address} is another machine: a password is said over TLS only"
+            raise NotEncrypted(text)
+        return stream
     return await open_tls(
         Server(host, peer_name((host, port)), partial(_dial, address, host, port)), tls
     )
+
+
+def _is_here(stream: trio.SocketStream) -> bool:
+    """Whether the other end is of this machine."""
+    return is_local(stream.socket.getpeername())
 
 
 async def _dial(address: Address, host: str, port: int) -> trio.SocketStream:

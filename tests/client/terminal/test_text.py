@@ -82,6 +82,14 @@ def test_plain_is_the_format_of_the_protocol() -> None:
     assert plain(Event(1, TIME, "join", "bob")) == "-- bob joined"
     assert plain(Event(1, TIME, "leave", "bob", reason="quit")) == "-- bob left (quit)"
     assert plain(Event(1, TIME, "rename", "bob", to="rob")) == "-- bob is now rob"
+    kicked = Event(1, TIME, "leave", "bob", "be nice", reason="kicked", by="olga")
+    assert plain(kicked) == "-- bob left (kicked by olga: be nice)"
+    assert plain(Event(1, TIME, "topic", "olga", "cats")) == "-- olga set the topic: cats"
+    assert plain(Event(2, TIME, "redaction", "olga", of=1)) == (
+        "-- olga removed what was said in #1"
+    )
+    assert plain(message("bob", "")) == "bob: (removed)"
+    assert plain(Event(1, TIME, "poll", "bob")) == "-- bob: poll"
     assert plain(Gap(41, 43)) == "-- a gap: #41 to #43 are missing"
     assert plain(message("b\nb\x1b[m", "x\n-- bob joined")) == "b�b�[m: x�-- bob joined"
 
