@@ -48,8 +48,8 @@ if TYPE_CHECKING:
 #: this package too, and `chatroom --help` is not to wait for Trio.
 _MODULES = {
     "chatroom.client": "connect",
-    "chatroom.client.errors": "Banned KeyChanged LoginFailed LoginNeeded Muted NickInvalid NickTaken"
-    " NotEncrypted NotStored RoomClosed RoomError RoomFull TextEmpty TextTooLong TooFast"
+    "chatroom.client.errors": "Banned KeyChanged LoginFailed LoginNeeded Muted NickInvalid"
+    " NickTaken NotEncrypted NotStored RoomClosed RoomError RoomFull TextEmpty TextTooLong TooFast"
     " Unconfirmed Unreachable",
     "chatroom.client.items": "Connected Disconnected Item",
     "chatroom.client.room": "Receipt Room RoomStatistics",
