@@ -56,6 +56,9 @@ class Admission:
         """A client enters, or goes on under another format if it is in the room already; or it is
         told to log in. Who brings credentials waits outside until they have been looked at.
         """
+        if connection.needs_tls:
+            self._refuse(connection, _NEEDS_TLS)
+            return
         refused = self._gate.refusal(connection, hello)
         if refused is not None:
             self._leave_outside(connection, hello, refused)
@@ -86,9 +89,6 @@ class Admission:
         hello = proven.hello
         if self._room.closing:
             self._endings.end(connection, CloseReason.SHUTDOWN)
-            return
-        if connection.needs_tls:
-            self._refuse(connection, _NEEDS_TLS)
             return
         outcome = self._name(connection, proven)
         if outcome.refused is not None:

@@ -14,7 +14,7 @@ import trio
 
 from chatroom.event import CloseReason
 from chatroom.server import acceptor, doorstep
-from chatroom.settings import TlsSettings
+from chatroom.settings import Access, AccessSettings, TlsSettings
 from chatroom.transport import tls_handshake
 from tests.certificates import make_certificate, trusting_anybody, write_pair
 from tests.conftest import OpenHouse
@@ -331,6 +331,26 @@ async def test_where_it_is_required_nobody_from_afar_comes_in_without(
     assert house.service.statistics().members == 1
     await bob.say("/quit")
     assert (await bob.rest())[-1] == "-- bye (quit): see you"
+
+
+@pytest.mark.usefixtures("from_afar")
+async def test_where_it_is_required_nobody_is_asked_for_a_secret_without(
+    open_room: OpenHouse, pair: TlsSettings, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.touch(0o600)
+    secret.write_text("open sesame\n")
+    access = AccessSettings(access=Access.SECRET, secret_file=str(secret))
+    house = await open_room(tls=pair, require_tls=True, access=access)
+    plain = await house.knock()
+    await plain.say("/nick bob")
+    assert [line.partition(" (")[0] for line in await plain.rest()] == [
+        "-- this room is entered over TLS only",
+        "-- bye",
+    ]
+    bob = await knock_with_tls(house)
+    await bob.say("/login open sesame", "/ping")
+    assert "welcome" in await bob.line()
 
 
 async def test_where_it_is_required_who_is_on_this_machine_needs_none(
