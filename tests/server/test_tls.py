@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
+import os
+import random
 import socket
 import ssl
 from pathlib import Path
@@ -16,6 +19,7 @@ from chatroom.event import CloseReason
 from chatroom.server import acceptor, doorstep
 from chatroom.settings import Access, AccessSettings, TlsSettings
 from chatroom.transport import tls_handshake
+from chatroom.transport.tls_server import ServerTls
 from tests.certificates import make_certificate, trusting_anybody, write_pair
 from tests.conftest import OpenHouse
 from tests.server.tls_visiting import SClient, TlsVisitor, enter_with_tls, knock_with_tls, openssl
@@ -134,6 +138,47 @@ async def test_who_vanishes_in_the_handshake_is_no_fault(
         visitor.reset()
     await house.until(lambda: house.service.statistics().connections == 0)
     assert not any(record.levelno > logging.INFO for record in caplog.records)
+
+
+async def test_who_is_gone_before_the_handshake_begins_is_no_fault(
+    house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wrap(tls: ServerTls, sock: socket.socket) -> ssl.SSLSocket:
+        os.close(sock.detach())  # as `SSLContext.wrap_socket` does for a peer that has reset it
+        raise OSError(errno.ENOTCONN, "gone")
+
+    monkeypatch.setattr(ServerTls, "wrap", wrap)
+    visitor = await house.knock()
+    await visitor.send(b"\x16\x03\x01\x02\x00")
+    with contextlib.suppress(trio.BrokenResourceError):
+        assert await visitor.rest() == []
+    await house.until(lambda: house.service.statistics().connections == 0)
+    assert house.service.statistics().ended == {CloseReason.LOST: 1}
+    assert not any(record.levelno > logging.INFO for record in caplog.records)
+
+
+async def test_no_bytes_in_a_handshakes_place_are_a_fault_of_ours(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng, count = random.Random(9009), 150
+    out = ssl.MemoryBIO()
+    with pytest.raises(ssl.SSLWantReadError):
+        trusting_anybody().wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    hello = out.read()
+    alice = await house.enter("alice")
+    for number in range(count):
+        data = bytearray(hello if number % 2 else b"\x16\x03\x01" + rng.randbytes(60))
+        for _ in range(number % 7):
+            data[rng.randrange(1, len(data))] = rng.randrange(256)
+        visitor = await house.knock()
+        await visitor.send(bytes(data))
+        with contextlib.suppress(trio.BrokenResourceError):
+            await visitor.stream.send_eof()
+        visitor.reset()
+    await house.until(lambda: house.service.statistics().connections == 1)
+    assert not any(record.levelno > logging.INFO for record in caplog.records)
+    assert house.service.statistics().seq == 1  # none of it is heard in the room
+    await alice.settle()
 
 
 async def test_a_hello_that_comes_late_is_turned_away(house: House) -> None:
