@@ -1,8 +1,8 @@
 """Clients that shake hands and then only read, encrypted as it comes.
 
-`python -m loadtest.tls_readers PORT COUNT (plain|tls|at-once)` prints a line when all are
-connected, and reads until it is killed. With `at-once` all say their hello before any looks at an
-answer, and it ends when all have shaken hands.
+`python -m loadtest.tls_readers PORT COUNT (plain|tls|plain-at-once|tls-at-once)` prints a line when
+all are connected, and reads until it is killed. At once, all say their hello before any looks at an
+answer, and it ends when all have one.
 """
 
 from __future__ import annotations
@@ -23,8 +23,13 @@ def main() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    if kind == "at-once":
+    if kind == "tls-at-once":
         _storm([_newcomer(port, context) for _ in range(count)])
+        return
+    if kind == "plain-at-once":
+        newcomers = [_connect(port) for _ in range(count)]
+        for newcomer in newcomers:
+            newcomer.recv(1)  # the welcome
         return
     clients = [_connect(port) for _ in range(count)] if kind == "plain" else []
     while len(clients) < count:
