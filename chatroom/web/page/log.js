@@ -96,7 +96,7 @@ export class Log {
     this.following = this.#atEnd() && this.#below() <= 2;
     row.element.tabIndex = -1;
     row.element.focus({ preventScroll: true });
-    row.element.classList.remove("found");
+    for (const one of this.parts.rows.querySelectorAll(".found")) one.classList.remove("found");
     void row.element.offsetWidth; // so that the animation begins again
     row.element.classList.add("found");
     this.#lastTop = this.parts.log.scrollTop;

@@ -126,63 +126,94 @@ def test_a_room_without_a_disk_begins_anew(port: int, anna: Screen) -> None:
         expect(anna.page.locator(".divider.session")).to_contain_text("began anew")
 
 
-class Cut:
-    """Stands between a page and its room; lets through what a test allows."""
+class Wire:
+    """Between a page and its room. When it is cut, only the page notices."""
 
     def __init__(self, screen: Screen) -> None:
-        self.hold_answers = False
-        self.routes: list[WebSocketRoute] = []
-        screen.page.route_web_socket(re.compile("/ws$"), self._route)
+        #: What of a line keeps it from the page.
+        self.withheld: str | None = None
+        self._route: WebSocketRoute | None = None
+        screen.page.route_web_socket(re.compile("/ws$"), self._connect)
 
-    def _route(self, route: WebSocketRoute) -> None:
+    def _connect(self, route: WebSocketRoute) -> None:
         server = route.connect_to_server()
-        self.routes.append(route)
+        self._route = route
         route.on_message(server.send)
+        route.on_close(lambda _code, _reason: None)
 
-        def down(message: str | bytes) -> None:
-            if not self.hold_answers:
-                route.send(message)
+        def down(frame: str | bytes) -> None:
+            assert isinstance(frame, str)
+            lines = frame.splitlines()
+            passed = [line for line in lines if self.withheld is None or self.withheld not in line]
+            if passed:
+                route.send("\n".join(passed))
 
         server.on_message(down)
 
     def cut(self) -> None:
-        self.hold_answers = False
-        self.routes[-1].close(code=4000)
+        assert self._route is not None
+        self.withheld = None
+        self._route.close(code=4000)
 
 
 def test_what_lost_its_ack_is_found_in_the_replay(port: int, anna: Screen, tmp_path: Path) -> None:
-    cut = Cut(anna)
+    wire = Wire(anna)
     with room(port, tmp_path / "room.db") as server, server.enter("carl") as carl:
         anna.open(port, "/#nick=anna")
         anna.say("twice the same")
         anna.hears("twice the same")
-        cut.hold_answers = True
+        wire.withheld = '"kind":"ack"'
         anna.say("twice the same")
         anna.say("and another")
         while carl.line() != "anna: and another":
             pass
-        carl.say("not seen live")
-        cut.cut()
+        carl.say("seen behind it")
+        anna.hears("seen behind it")
+        wire.cut()
         come_back(anna)
-        anna.hears("not seen live")
         anna.hears("and another")
         anna.hears("twice the same", times=2)
+        anna.hears("seen behind it")
         expect(anna.page.locator("#pending .row")).to_have_count(0)
-        assert said(server) == ["twice the same"] * 2 + ["and another", "not seen live"]
+        assert said(server) == ["twice the same"] * 2 + ["and another", "seen behind it"]
+        # The room had not noticed: the name was taken back from one's own dead connection.
         assert anna.nick() == "anna"
+        while not (line := carl.line()).startswith("-- anna left"):
+            assert line
+        assert line == "-- anna left (replaced)"
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "dispatchEvent(new Event('online'))",
+        "document.dispatchEvent(new Event('visibilitychange'))",
+        "document.querySelector('#retry').click()",
+    ],
+)
+def test_comes_back_at_once(port: int, anna: Screen, deed: str) -> None:
+    wire = Wire(anna)
+    with room(port, ":memory:"):
+        anna.open(port)
+        # Waiting alone would never bring it back.
+        anna.evaluate("() => { window.setTimeout = () => 0; }")
+        wire.cut()
+        expect(anna.phase).to_have_text("offline")
+        anna.evaluate(f"() => {{ {deed} }}")
+        anna.wait_live()
 
 
 def test_missed_events_are_counted(port: int, anna: Screen) -> None:
-    cut = Cut(anna)
+    wire = Wire(anna)
     options = ("--keep-events", "1000", "--port", str(port))
     with ServerProcess(*options) as server, server.enter("carl") as carl:
         anna.open(port, "/#nick=anna")
-        cut.hold_answers = True
+        wire.withheld = '"seq"'
         carl.say(*(f"number {number}" for number in range(1200)), "/ping")
         while carl.line() != "-- pong":
             pass
         carl.say("the last")
-        cut.cut()
+        wire.cut()
         come_back(anna)
         anna.hears("the last")
         missed = anna.page.locator(".divider.gap")
