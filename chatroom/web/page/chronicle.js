@@ -1,14 +1,19 @@
 // What happened, as far as this page knows: the newest events in order, and between them what the
 // page itself says.
 
+import { isSpeech } from "./order.js";
 import { Resume } from "./resume.js";
 import { Tail } from "./tail.js";
 
 /**
  * @typedef {import("./order.js").Item} Item
- * @typedef {{added: (item: Item, live: boolean) => void, removed: (item: Item) => void}} Reader
+ * @typedef {{added: (item: Item, live: boolean) => void, removed: (item: Item) => void,
+ *   redacted: (seq: number) => void}} Reader
  *   `live`: it happened just now, or while there was no connection, and somebody else did it.
  */
+
+/** What is left of something said that was taken out of the room's history. */
+export const REMOVED = { text: "", removed: true };
 
 export class Chronicle {
   tail = new Tail();
@@ -28,7 +33,19 @@ export class Chronicle {
    * @returns {Item}
    */
   placed(event) {
-    return Object.assign(event, this.#place(event.seq ?? event.from));
+    const item = Object.assign(event, this.#place(event.seq ?? event.from));
+    if (isSpeech(item) && item.text === undefined) Object.assign(item, REMOVED);
+    return item;
+  }
+
+  /**
+   * What an event said is not to be shown any more.
+   * @param {number} seq
+   */
+  redact(seq) {
+    const item = this.tail.at(this.#place(seq));
+    if (item && isSpeech(item)) Object.assign(item, REMOVED);
+    this.reader.redacted(seq);
   }
 
   /**

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{kind: "message" | "action", text: string} | {kind: "rename", to: string}
- *   | {kind: "search", text: string} | {kind: "history", limit: number}
+ *   | {kind: "search", text: string} | {kind: "topic", text?: string} | {kind: "history", limit: number}
  *   | {kind: "who" | "ping" | "help" | "quit"} | {kind: "problem", text: string}} Typed
  */
 
@@ -10,6 +10,7 @@ export const HELP = `A line is a message. Commands:
 /nick NAME\ttake another name
 /me ACTION\tsay what you do
 /who\twho is here
+/topic TEXT\tsay what the room is about; - removes it
 /history N\tgo back to the last N events
 /search WORDS\tfind what was said; a word may end in *
 /ping\tthe round trip to the room
@@ -39,6 +40,8 @@ const COMMANDS = {
   "/me": (text) => (text ? { kind: "action", text } : problem("say /me ACTION")),
   "/nick": (to) => (to ? { kind: "rename", to } : problem("say /nick NAME")),
   "/search": (text) => (text ? { kind: "search", text } : problem("say /search WORDS")),
+  "/topic": (text) =>
+    text ? { kind: "topic", text: text === "-" ? "" : text } : { kind: "topic" },
   "/history": history,
   "/who": () => ({ kind: "who" }),
   "/ping": () => ({ kind: "ping" }),

@@ -107,7 +107,8 @@ export class Composer {
     for (const [at, one] of typed.entries()) {
       const where = typed.length > 1 ? `Line ${at + 1}: ` : "";
       if (one.kind === "problem") return where + one.text;
-      const over = "text" in one ? sizeBytes(makeSafe(one.text)) - this.owner.limitBytes() : 0;
+      const over =
+        "text" in one && one.text ? sizeBytes(makeSafe(one.text)) - this.owner.limitBytes() : 0;
       if (over > 0) {
         const limit = this.owner.limitBytes().toLocaleString();
         return `${where}Too long by ${over.toLocaleString()} bytes: a message has at most ${limit}.`;

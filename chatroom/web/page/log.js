@@ -1,6 +1,7 @@
 // The log on the page: follows the room while one is at its end, and is a window into its history
 // while one reads above.
 
+import { REMOVED } from "./chronicle.js";
 import { many } from "./row.js";
 import { Rows } from "./rows.js";
 import { compare, isSpeech, lastSeq } from "./order.js";
@@ -70,6 +71,17 @@ export class Log {
   /** @param {Item} item */
   remove(item) {
     this.rows.remove(item);
+  }
+
+  /**
+   * What an event said is not to be shown any more.
+   * @param {number} seq
+   */
+  redact(seq) {
+    const row = this.rows.withSeq(seq);
+    if (!row || !isSpeech(row.item)) return;
+    Object.assign(row.item, REMOVED);
+    this.#held(() => this.rows.remake(row));
   }
 
   /** Go to the end, and stay there. */

@@ -62,6 +62,7 @@ const room = new Room(
       fresh = fresh.filter((one) => one !== item);
       log.remove(item);
     },
+    redacted: (seq) => log.redact(seq),
     said: () => draw(),
     people: () => draw(),
     state: () => status.show(room.connection.state),
@@ -167,6 +168,7 @@ const draw = oncePerFrame(drawNow);
 function entered() {
   mention = mentionOf(room.nick);
   byId("room").textContent = room.name;
+  byId("topic").textContent = byId("topic").title = room.topic;
   byId("own-nick").textContent = room.nick;
   byId("nick").setAttribute("aria-label", `You are ${room.nick}: change your name`);
   if (room.wishes.nick === room.nick) keep(NICK, room.nick);
@@ -209,6 +211,11 @@ const DEEDS = {
   message: ({ kind, text }) => say(kind, text),
   action: ({ kind, text }) => say(kind, text),
   rename: ({ to }) => room.rename(to),
+  topic: async ({ text }) => {
+    if (text === undefined)
+      notice(room.topic ? `the topic is: ${room.topic}` : "there is no topic");
+    else await room.setTopic(text);
+  },
   search: ({ text }) => {
     panels.open(byId("search"));
     search.find(text);

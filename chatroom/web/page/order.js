@@ -8,7 +8,8 @@
 /**
  * @typedef {{epoch: number, seq: number, sub: number}} Place
  * @typedef {Place & {kind: string, nick?: string, text?: string, to?: any, from?: number,
- *   time?: string, reason?: string, by?: string, mine?: boolean, code?: string}} Item
+ *   time?: string, reason?: string, by?: string, of?: number, mine?: boolean, removed?: boolean,
+ *   code?: string}} Item
  */
 
 /**

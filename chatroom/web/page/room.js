@@ -13,7 +13,7 @@ import { makeSafe } from "./text.js";
  * @typedef {import("./chronicle.js").Reader & {said: () => void, people: () => void,
  *   state: () => void, entered: () => void}} Watcher
  *   Told of what has changed. `said`: `statements`; `state`: `connection.state`; `entered`: after
- *   each welcome, and when one's nick has changed.
+ *   each welcome, and when one's nick or the topic has changed.
  */
 
 /** Of the history, at the start. */
@@ -25,6 +25,7 @@ const NICK_REFUSED = new Set(["nick_taken", "nick_invalid"]);
 export class Room {
   name = "";
   nick = "";
+  topic = "";
   textLimitBytes = 1024;
   people = new People();
   statements = new Statements();
@@ -81,6 +82,16 @@ export class Room {
   }
 
   /**
+   * Say what the room is about. Rejects with a `Refused`.
+   * @param {string} text empty: nothing any more
+   */
+  async setTopic(text) {
+    const safe = makeSafe(text);
+    const ack = await this.questions.ask({ kind: "topic", text: safe });
+    this.#did({ kind: "topic", seq: ack.seq, nick: this.nick, text: safe });
+  }
+
+  /**
    * A page of the history, or of what a search finds, oldest first. Rejects with a `Refused`.
    * @param {{kind?: string, before?: number, after?: number, limit: number, text?: string}} request
    * @returns {Promise<{items: Item[], more: boolean}>}
@@ -133,6 +144,7 @@ export class Room {
     this.name = welcome.room;
     this.nick = welcome.nick;
     this.wishes.token = welcome.token;
+    this.topic = welcome.topic ?? "";
     this.textLimitBytes = welcome.limits?.text ?? this.textLimitBytes;
     this.people.reset(welcome.members, welcome.member_count);
     if (this.#refused) this.#notice(`${this.#refused}: you are ${this.nick}`);
@@ -199,9 +211,24 @@ export class Room {
     }
     const isNew = this.chronicle.arrived(item);
     if (!this.chronicle.add(item, isNew && !item.mine && item.nick !== this.nick)) return;
-    if (item.seq <= this.#enteredAt && !isSpeech(item)) return;
-    this.people.happened(item);
-    this.watcher.people();
+    const isKnown = item.seq <= this.#enteredAt && !isSpeech(item) && item.kind !== "redaction";
+    if (!isKnown) this.#happened(item);
+  }
+
+  /**
+   * What an event that is new here changes.
+   * @param {Item} item
+   */
+  #happened(item) {
+    if (item.kind === "redaction") {
+      this.chronicle.redact(item.of);
+    } else if (item.kind === "topic") {
+      this.topic = item.text ?? "";
+      this.watcher.entered();
+    } else {
+      this.people.happened(item);
+      this.watcher.people();
+    }
   }
 
   /** @param {any} ack */
@@ -220,8 +247,7 @@ export class Room {
   #did(event) {
     const item = this.chronicle.placed({ ...event, time: new Date().toISOString(), mine: true });
     this.chronicle.add(item);
-    this.people.happened(item);
-    this.watcher.people();
+    this.#happened(item);
   }
 
   /** @param {any} error */

@@ -68,6 +68,7 @@ function speech(item, date, mention) {
       ...shown(item.text, calls ? mention : null),
     ),
   );
+  if (item.removed) body.querySelector(".text").append(element("i", {}, "removed"));
   if (calls) body.classList.add("calls");
   if (item.mine) body.append(stateOf("stored"));
   return body;
@@ -154,11 +155,20 @@ function button(action, words) {
 const NEWS = {
   join: (item) => news(nickOf(item.nick), " joined"),
   leave: (item) => news(nickOf(item.nick), ` left${item.reason === "quit" ? "" : leaving(item)}`),
+  redaction: (item) => news(nickOf(item.nick), " removed a message"),
+  topic: (item) =>
+    item.text
+      ? news(nickOf(item.nick), " says what the room is about: ", element("bdi", {}, item.text))
+      : news(nickOf(item.nick), " says that the room has no topic any more"),
   rename: (item) => news(nickOf(item.nick), " is now ", nickOf(item.to)),
 };
 
 /** @param {Item} item */
-const leaving = (item) => ` (${String(item.reason).replaceAll("_", " ")})`;
+function leaving(item) {
+  const by = item.by ? ` by ${item.by}` : "";
+  const why = item.text ? `: ${item.text}` : "";
+  return ` (${String(item.reason).replaceAll("_", " ")}${by}${why})`;
+}
 
 /** @param {...(Node | string)} children */
 const news = (...children) => element("span", { className: "text" }, ...children);

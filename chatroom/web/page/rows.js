@@ -68,6 +68,18 @@ export class Rows {
     for (let at = 0; at <= rows.length; at += 1) this.#dress(at);
   }
 
+  /**
+   * Make a row anew, as its item has changed.
+   * @param {Row} row
+   */
+  remake(row) {
+    const at = this.#rows.indexOf(row);
+    const made = this.make(row.item);
+    row.element.replaceWith(made.element);
+    this.#rows[at] = made;
+    this.#dress(at);
+  }
+
   /** @param {Item} item */
   remove(item) {
     const at = this.#rows.findIndex((row) => row.item === item);

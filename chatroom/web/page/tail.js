@@ -43,6 +43,15 @@ export class Tail {
     return true;
   }
 
+  /**
+   * The item at a place.
+   * @param {Place} place
+   */
+  at(place) {
+    const item = this.#items[this.#firstNotBefore(place)];
+    return item && compare(item, place) === 0 ? item : undefined;
+  }
+
   /** @param {Item} item */
   remove(item) {
     const at = this.#items.indexOf(item);

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, WebSocketRoute, expect
+from playwright.sync_api import Browser, expect
 
 from tests.cli.running import ServerProcess
 from tests.web.page.screen import Screen, new_screen
+from tests.web.page.wire import Wire
 
 
 @pytest.fixture
@@ -124,36 +125,6 @@ def test_a_room_without_a_disk_begins_anew(port: int, anna: Screen) -> None:
         anna.hears("in the old log")
         anna.hears("in the new log")
         expect(anna.page.locator(".divider.session")).to_contain_text("began anew")
-
-
-class Wire:
-    """Between a page and its room. When it is cut, only the page notices."""
-
-    def __init__(self, screen: Screen) -> None:
-        #: What of a line keeps it from the page.
-        self.withheld: str | None = None
-        self._route: WebSocketRoute | None = None
-        screen.page.route_web_socket(re.compile("/ws$"), self._connect)
-
-    def _connect(self, route: WebSocketRoute) -> None:
-        server = route.connect_to_server()
-        self._route = route
-        route.on_message(server.send)
-        route.on_close(lambda _code, _reason: None)
-
-        def down(frame: str | bytes) -> None:
-            assert isinstance(frame, str)
-            lines = frame.splitlines()
-            passed = [line for line in lines if self.withheld is None or self.withheld not in line]
-            if passed:
-                route.send("\n".join(passed))
-
-        server.on_message(down)
-
-    def cut(self) -> None:
-        assert self._route is not None
-        self.withheld = None
-        self._route.close(code=4000)
 
 
 def test_what_lost_its_ack_is_found_in_the_replay(port: int, anna: Screen, tmp_path: Path) -> None:

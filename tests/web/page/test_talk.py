@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.cli.running import Caller, ServerProcess, clean_environment
 from tests.web.page.conftest import Open
 from tests.web.page.screen import PATIENCE_MILLISECONDS, Screen, new_screen
+from tests.web.page.wire import Wire
 
 
 def hear(caller: Caller, line: str) -> None:
@@ -173,6 +174,40 @@ def test_commands_are_answered(open_page: Open) -> None:
     page.page.get_by_role("button", name="Come back").click()
     page.wait_live()
     assert page.nick() == "zeno"
+
+
+def test_what_the_room_is_about(mia: Screen, server: ServerProcess) -> None:
+    topic = mia.page.locator("#topic")
+    with server.enter("tom") as tom:
+        tom.say("/topic all about cats")
+        expect(topic).to_have_text("all about cats")
+        expect(mia.rows.last).to_contain_text("tom says what the room is about: all about cats")
+        mia.say("/topic -")
+        expect(topic).to_have_text("")
+        expect(mia.rows.last).to_contain_text("mia says that the room has no topic any more")
+
+
+def test_what_was_removed_is_hidden(browser: Browser, server: ServerProcess) -> None:
+    with new_screen(browser) as page:
+        wire = Wire(page)
+        page.open(server.port, "/#nick=pia")
+        with server.enter("rude") as rude:
+            rude.say("something rude", "something kind")
+            page.hears("something kind")
+            row = page.rows.filter(has_text="something rude")
+            seq = int(row.get_attribute("data-seq") or "")
+            time = "2026-11-25T10:00:00.000000Z"
+            redaction = {"time": time, "kind": "redaction", "nick": "olga", "of": seq}
+            wire.tell({"seq": seq + 2, **redaction})
+            expect(row).to_have_count(0)
+            expect(page.rows.filter(has_text="rude removed")).to_have_count(1)
+            expect(page.rows.last).to_contain_text("olga removed a message")
+            # As history has it from then on.
+            wire.tell({"seq": seq + 3, "time": time, "kind": "message", "nick": "rude"})
+            expect(page.rows.filter(has_text="rude removed")).to_have_count(2)
+            kick = {"kind": "leave", "nick": "rude", "reason": "kicked", "by": "olga"}
+            wire.tell({"seq": seq + 4, "time": time, **kick, "text": "be nice"})
+            expect(page.rows.last).to_contain_text("rude left (kicked by olga: be nice)")
 
 
 def test_who_comes_and_goes(mia: Screen, server: ServerProcess) -> None:
