@@ -5,9 +5,10 @@
 
 import { Attention } from "./attention.js";
 import { Composer } from "./composer.js";
-import { HELP } from "./commands.js";
+import { deeds } from "./deeds.js";
 import { byId } from "./dom.js";
 import { oncePerFrame } from "./frames.js";
+import { Login } from "./login.js";
 import { Log } from "./log.js";
 import { keep, kept, leaveToken, takeToken } from "./memory.js";
 import { mentionOf } from "./names.js";
@@ -18,9 +19,9 @@ import { Pending } from "./pending.js";
 import { PeopleList } from "./people-list.js";
 import { Quiet } from "./quiet.js";
 import { Room } from "./room.js";
-import { many, makeRow } from "./row.js";
+import { makeRow } from "./row.js";
 import { Search } from "./search.js";
-import { Status, milliseconds } from "./status.js";
+import { Status } from "./status.js";
 
 /** @typedef {import("./order.js").Item} Item */
 
@@ -50,7 +51,7 @@ let silent = true; // nothing has been said
 
 const room = new Room(
   address.href,
-  { nick: wishes().get("nick") || kept(NICK), token: takeToken() },
+  { nick: wishes().get("nick") || kept(NICK), token: takeToken(), credentials: {} },
   {
     added(item, live) {
       fresh.push(item);
@@ -67,6 +68,7 @@ const room = new Room(
     people: () => draw(),
     state: () => status.show(room.connection.state),
     entered,
+    closed: (error) => login.ask(error),
   },
 );
 
@@ -151,6 +153,19 @@ new Naming(
   write,
 );
 
+const login = new Login(
+  {
+    form: byId("login"),
+    account: byId("account"),
+    password: byId("password"),
+    why: byId("login-why"),
+  },
+  (credentials) => {
+    room.wishes.credentials = credentials;
+    room.connection.open();
+  },
+);
+
 function drawNow() {
   const items = fresh;
   fresh = [];
@@ -166,6 +181,7 @@ function drawNow() {
 const draw = oncePerFrame(drawNow);
 
 function entered() {
+  login.done();
   mention = mentionOf(room.nick);
   byId("room").textContent = room.name;
   byId("topic").textContent = byId("topic").title = room.topic;
@@ -197,51 +213,16 @@ function notice(text) {
   room.chronicle.tell({ kind: "notice", text });
 }
 
-/** @param {import("./commands.js").Typed} typed */
-async function carryOut(typed) {
-  try {
-    await DEEDS[typed.kind](typed);
-  } catch (error) {
-    notice(error.message);
-  }
-}
-
-/** @type {Record<string, (typed: any) => void | Promise<void>>} */
-const DEEDS = {
-  message: ({ kind, text }) => say(kind, text),
-  action: ({ kind, text }) => say(kind, text),
-  rename: ({ to }) => room.rename(to),
-  topic: async ({ text }) => {
-    if (text === undefined)
-      notice(room.topic ? `the topic is: ${room.topic}` : "there is no topic");
-    else await room.setTopic(text);
-  },
-  search: ({ text }) => {
+const carryOut = deeds({
+  room,
+  notice,
+  said: () => log.follow(),
+  goTo: (seq) => log.goTo(seq),
+  find(text) {
     panels.open(byId("search"));
     search.find(text);
   },
-  history: async ({ limit }) => {
-    const { items } = await room.history({ limit });
-    if (items.length) await log.goTo(items[0].seq);
-  },
-  who: async () => {
-    const page = await room.who(0);
-    const rest = page.more ? ` and ${many(page.member_count - page.members.length, "other")}` : "";
-    notice(`${page.member_count} here: ${page.members.join(", ")}${rest}`);
-  },
-  ping: async () => notice(`the room answers within ${milliseconds(await room.ping())} ms`),
-  help: () => notice(HELP),
-  quit: () => room.connection.leave(),
-};
-
-/**
- * @param {"message" | "action"} kind
- * @param {string} text
- */
-function say(kind, text) {
-  room.say(kind, text);
-  log.follow();
-}
+});
 
 byId("rows").addEventListener("click", (event) => {
   const { action } = event.target.dataset;

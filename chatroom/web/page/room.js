@@ -11,13 +11,16 @@ import { makeSafe } from "./text.js";
 /**
  * @typedef {import("./order.js").Item} Item
  * @typedef {import("./chronicle.js").Reader & {said: () => void, people: () => void,
- *   state: () => void, entered: () => void}} Watcher
+ *   state: () => void, entered: () => void, closed: (error: any) => void}} Watcher
  *   Told of what has changed. `said`: `statements`; `state`: `connection.state`; `entered`: after
- *   each welcome, and when one's nick or the topic has changed.
+ *   each welcome, and when one's nick or the topic has changed; `closed`: the room asks who one is.
  */
 
 /** Of the history, at the start. */
 const FIRST_PAGE = 100;
+
+/** Codes of a room that wants to know who comes in. */
+const CLOSED = new Set(["login_needed", "login_failed", "not_encrypted"]);
 
 /** Codes with which a nick is refused, so that one comes in as a guest. */
 const NICK_REFUSED = new Set(["nick_taken", "nick_invalid"]);
@@ -36,8 +39,9 @@ export class Room {
 
   /**
    * @param {string} url of the WebSocket
-   * @param {{nick: string, token: string}} wishes an empty nick: a guest's. Kept up to date: with
-   *   them one comes back as who one is
+   * @param {{nick: string, token: string, credentials: object}} wishes an empty nick: a guest's;
+   *   `credentials`: the part of a hello that logs in. Kept up to date: with them one comes back as
+   *   who one is
    * @param {Watcher} watcher
    */
   constructor(url, wishes, watcher) {
@@ -132,9 +136,9 @@ export class Room {
   // Coming and going
 
   #hello() {
-    const { nick, token } = this.wishes;
+    const { nick, token, credentials } = this.wishes;
     const resume = this.chronicle.resume.hello(this.statements.lowestDoubtful);
-    return { ...(nick && { nick }), ...(token && { token }), ...resume };
+    return { ...(nick && { nick }), ...(token && { token }), ...credentials, ...resume };
   }
 
   /** @param {any} welcome */
@@ -260,6 +264,9 @@ export class Room {
       this.watcher.said();
     } else if (this.live) {
       this.#notice(error.text);
+    } else if (CLOSED.has(error.code)) {
+      this.wishes.credentials = {};
+      this.watcher.closed(error);
     } else if (NICK_REFUSED.has(error.code)) {
       this.#refused = error.text;
     }

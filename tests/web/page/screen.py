@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
@@ -78,6 +79,16 @@ class Screen:
             self.log.press(key)
             self.evaluate("() => new Promise(requestAnimationFrame)")
         raise AssertionError(f"{key} never led there")
+
+    def violations(self) -> list[str]:
+        """What axe-core has against the page as it is."""
+        self.evaluate((files("axe_playwright_python") / "axe.min.js").read_text())
+        found = self.evaluate("async () => await axe.run(document)")
+        return [
+            f"{one['id']}: {node['html']} {node['failureSummary']}"
+            for one in found["violations"]
+            for node in one["nodes"]
+        ]
 
     def nick(self) -> str:
         return self.page.locator("#own-nick").inner_text()

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from importlib.resources import files
-from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.cli.running import Caller, ServerProcess
 from tests.web.page.conftest import Open
-from tests.web.page.screen import PHONE, Screen
+from tests.web.page.screen import PHONE
 
 #: Names of many hues, each of which must be readable.
 NAMES = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "李雷"]
@@ -38,18 +35,6 @@ def crowd(server: ServerProcess) -> Iterator[list[Caller]]:
         caller.close()
 
 
-def violations(screen: Screen) -> list[str]:
-    """What axe-core has against the page as it is."""
-    axe = (files("axe_playwright_python") / "axe.min.js").read_text()
-    screen.evaluate(axe)
-    found: dict[str, Any] = screen.evaluate("async () => await axe.run(document)")
-    return [
-        f"{one['id']}: {json.dumps(node['html'])} {node['failureSummary']}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_has_nothing_against_it(open_page: Open, crowd: list[Caller], scheme: str) -> None:
     page = open_page(f"/#nick={scheme}", color_scheme=scheme, reduced_motion="reduce")
@@ -63,12 +48,12 @@ def test_axe_has_nothing_against_it(open_page: Open, crowd: list[Caller], scheme
     expect(page.page.locator(".calls mark")).to_be_visible()
     page.say("x" * 2000)
     page.page.locator("#nick").click()
-    assert violations(page) == []
+    assert page.violations() == []
     page.page.get_by_role("button", name="Search").click()
     page.page.get_by_label("Words to find").fill("a")
     page.page.keyboard.press("Enter")
     expect(page.page.locator("#found button").first).to_be_visible()
-    assert violations(page) == []
+    assert page.violations() == []
 
 
 @pytest.mark.usefixtures("crowd")
