@@ -49,12 +49,16 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     kind: str  #: one of `EVENT_KINDS`
     nick: str
     #: Of a message, an action or a topic; empty where it was redacted (or where the room has no
-    #: topic any more). Of a leave: what the operator said who ended it.
+    #: topic any more). Of a leave: what the operator said who ended it, or else whoever left.
     text: str = ""
     to: str = ""  #: of a rename: the new nick
     reason: str = ""  #: of a leave: a `CloseReason`
     by: str = ""  #: of a leave: the operator who ended it
     of: int = 0  #: of a redaction: the number of the event whose text is no longer given out
+    #: Of a message: nobody is to answer it by a program (IRC's NOTICE), so that no two ever talk to
+    #: each other for ever.
+    notice: bool = False
+    part: bool = False  #: of a leave: the connection goes on, without hearing the room
 
 
 class Gap(

@@ -81,6 +81,16 @@ HANDSHAKE_SECONDS = 10.0
 #: Steps of TLS handshakes in one pass of the loop, or threads that are in one: each holds up those
 #: inside for the time of a signature, 0.2 ms with a P-256 key and a millisecond with RSA-2048.
 HANDSHAKES_AT_ONCE = 4
+#: An IRC client that has not registered by then is closed: its user may have to type a password.
+REGISTER_SECONDS = 60.0
+
+#: An IRC message, with CR LF (RFC 1459); of a client's tags, as the specification of message tags
+#: has it. Longer ones are answered 417.
+IRC_LINE_BYTES = 512
+IRC_TAGS_BYTES = 4096
+
+#: Messages that one CHATHISTORY gives, at most: some screens of a telephone.
+IRC_HISTORY = 100
 
 #: What one turn of the room takes of one connection. A 64 KiB read can be 32,000 lines: 0.3 s in
 #: which nobody else would be heard, and 3 MB of JSON for every reader before the first has a chance
@@ -304,6 +314,9 @@ class ServerSettings:
     tls: TlsSettings | None = None
     #: Whether only who is on this machine comes in without TLS.
     require_tls: bool = False
+    #: Lines of what was said before that an IRC client gets when it joins, unless it can ask for
+    #: history itself. A person reads so many at a glance.
+    irc_replay: int = 20
     #: Whether health and figures are answered to other machines too.
     open_figures: bool = False
 

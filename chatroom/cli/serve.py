@@ -14,6 +14,7 @@ from chatroom.settings import (
     DEFAULT_JOURNAL,
     DEFAULT_PORT,
     IN_MEMORY,
+    MAX_PAGE,
     Access,
     AccessSettings,
     Durability,
@@ -333,6 +334,15 @@ def serve(
             help="A page, as https://chat.example.org, whose scripts may come in; several times.",
         ),
     ] = None,
+    irc_replay: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_IRC_REPLAY",
+            min=0,
+            max=MAX_PAGE,
+            help="Lines said before that an IRC client gets when it joins.",
+        ),
+    ] = ServerSettings.irc_replay,
     metrics: Annotated[
         Figures,
         typer.Option(
@@ -392,6 +402,7 @@ def serve(
             hosts=tuple(web_host or ()),
             origins=tuple(web_origin or ()),
         ),
+        irc_replay=irc_replay,
         open_figures=metrics is Figures.everybody,
     )
     journal_settings = JournalSettings(

@@ -108,6 +108,9 @@ class Journal(Protocol):
         """Whether numbers of that session mean the same events here: it is the present one, or an
         earlier one of the same history, whose numbers are not used again."""
 
+    def session_of(self, seq: int) -> str:
+        """The session in which that number was given out. Never blocks."""
+
     def missing_after(self, seq: int) -> int:
         """How many of the numbers above `seq` that were given out have no event any more."""
 

@@ -38,6 +38,9 @@ class MemoryJournal:
     def knows(self, session: str) -> bool:
         return session == self.session
 
+    def session_of(self, seq: int) -> str:
+        return self.session
+
     def missing_after(self, seq: int) -> int:
         return max(0, self.recent.first_seq - 1 - seq)
 

@@ -159,6 +159,13 @@ class SqliteJournal:
         """See `Journal.knows`."""
         return session in self._sessions
 
+    def session_of(self, seq: int) -> str:
+        """See `Journal.session_of`."""
+        for session, first_seq in reversed([*self._sessions.items()]):
+            if first_seq <= seq:
+                return session
+        return self.session
+
     def missing_after(self, seq: int) -> int:
         """See `Journal.missing_after`. What is still in memory is not missing."""
         self._settle()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from chatroom.event import Event, Gap
+from chatroom.protocol.people import Card, Person
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -48,6 +50,7 @@ class Welcome(Answer, frozen=True):
     #: Where resuming was asked: the replay has what is above this. It is the hello's `after`, or 0
     #: if that counts in a log that this server does not have.
     after: int | msgspec.UnsetType = msgspec.UNSET
+    id: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Ack(Answer, frozen=True):
@@ -60,6 +63,63 @@ class Renamed(Answer, frozen=True):
     """A person has another name now; programs get an ack."""
 
     nick: str
+    id: str | None = None
+
+
+class Registered(Answer, frozen=True):
+    """A name is reserved for the client, which is not in the room yet."""
+
+    nick: str
+    names_held: int  #: members, and names that are reserved
+    account: str = ""
+    id: str | None = None
+
+
+class Parted(Answer, frozen=True):
+    """The client is out of the room, and keeps its name."""
+
+    text: str
+    id: str | None = None
+
+
+class Said(Answer, frozen=True):
+    """What the client said is in the room. (On the disk it is when an ack says so.)"""
+
+    event: Event
+    id: str
+
+
+class Found(Answer, frozen=True):
+    """Those whom a `people` request asked for."""
+
+    people: Sequence[Person]
+    member_count: int
+    names_held: int  #: members, and names that are reserved
+    more: bool
+    id: str | None = None
+
+
+class Changed(Answer, frozen=True):
+    """A member says something else of itself now. Told to all, has no number, is not kept."""
+
+    nick: str
+    was: Card
+    card: Card
+
+
+class Tagged(Answer, frozen=True):
+    """A sign of a member that is no talk (it is typing). Told to all, not numbered, not kept."""
+
+    nick: str
+    tags: str
+    id: str | None = None
+
+
+class Lines(Answer, frozen=True):
+    """What a session answers by itself: only its own speaker knows how it reads."""
+
+    lines: Sequence[Any]
+    id: str | None = None
 
 
 class Done(Answer, frozen=True, omit_defaults=True):
@@ -73,6 +133,7 @@ class Topic(Answer, frozen=True):
     """What the room is about, to a person who asked."""
 
     text: str
+    id: str | None = None
 
 
 class Banned(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -135,8 +196,12 @@ class Bye(Answer, frozen=True, omit_defaults=True):
     code: str = ""  #: of the error that it follows from, if it does; for formats that have numbers
 
 
+#: What only a session's own speaker renders, or a format that knows of it.
+Special = Registered | Parted | Said | Found | Changed | Tagged | Lines
+
 AnyAnswer = (
-    Welcome
+    Special
+    | Welcome
     | Ack
     | Members
     | History

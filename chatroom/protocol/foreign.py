@@ -18,13 +18,10 @@ from chatroom.settings import MAX_LINE_BYTES
 #: (70). RFC 8446, section 6: what a client is told that cannot be served.
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
 
-_SPOKEN = b"-- this port speaks plain text, JSON Lines, HTTP and WebSocket (chatroom)\n"
-_NO_IRC = b"ERROR :IRC is not spoken here; see /help over plain text\r\n"
+_SPOKEN = b"-- this port speaks plain text, JSON Lines, IRC, HTTP and WebSocket (chatroom)\n"
 
 #: A control byte that no person's first line has: TAB is typed, CR ends lines.
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\r(?=[^\n])")
-_IRC = re.compile(rb"(?:CAP LS|NICK \S|PASS \S|USER \S+ \S+ \S+ \S)")
-_IRC_WORDS = (b"CAP LS", b"NICK ", b"PASS ", b"USER ")
 
 
 class ForeignSession:
@@ -80,22 +77,6 @@ class BinaryWay:
 
     def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
         return ForeignSession(_SPOKEN, "the first line is none of a protocol that is spoken here")
-
-
-class IrcWay:
-    """See `chatroom.protocol.session.WayIn`. An IRC client: upper case, as they all write."""
-
-    name = "irc"
-    late = False
-
-    def claims(self, head: bytes) -> bool | None:
-        line = first_line(head)
-        if line is not None:
-            return _IRC.match(line) is not None
-        return None if any(head.startswith(w[: len(head)]) for w in _IRC_WORDS) else False
-
-    def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
-        return ForeignSession(_NO_IRC, "an IRC client")
 
 
 def _line_end(head: bytes) -> int:

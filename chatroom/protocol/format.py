@@ -50,6 +50,17 @@ class Format(Protocol):
         """
 
 
+class Speaker(Protocol):
+    """How one client is answered, where that depends on what only it and its session know. What
+    the room says to all is its format's.
+    """
+
+    def answer(self, answer: AnyAnswer) -> bytes:
+        """As `Format.answer`, and for this client alone. Called in the room's turn, or for history
+        after it; for a page of history perhaps again, with fewer events, if the first was too long.
+        """
+
+
 def end_of_line(sent: bytes, offset: int) -> int:
     """`Format.boundary` of formats whose records are lines."""
     if offset == 0 or sent[offset - 1] == ord("\n"):

@@ -7,7 +7,9 @@ from typing import Annotated
 import msgspec
 
 from chatroom.event import CloseReason
-from chatroom.protocol.format import Format
+from chatroom.protocol.answers import Lines
+from chatroom.protocol.format import Format, Speaker
+from chatroom.protocol.people import Card
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 from chatroom.settings import MAX_ID_CHARS
@@ -24,6 +26,8 @@ class Speaks(msgspec.Struct, frozen=True, gc=False):
 
     format: Format
     own: frozenset[str] = frozenset()  #: kinds of its own events that it wants back
+    speaker: Speaker | None = None  #: who renders its answers; None: the format
+    goes_on: bool = False  #: it hears the room as before, without another hello
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -48,6 +52,14 @@ class Hello(msgspec.Struct, frozen=True):
     #: is told, and is a guest.
     strict: bool = True
     credentials: Credentials | None = None
+    outside: Outside | None = None  #: it wants a name, and is not to be in the room yet
+
+
+class Outside(msgspec.Struct, frozen=True):
+    """What goes with the wish for a name alone, which is answered with `Registered`."""
+
+    card: Card
+    id: RequestId
 
 
 class Proven(msgspec.Struct, frozen=True):
@@ -57,6 +69,38 @@ class Proven(msgspec.Struct, frozen=True):
     account: str = ""  #: the nick of the account; empty: a guest
     role: Role = Role.MEMBER
     refused: Refused | None = None  #: then they prove nothing
+
+
+class Enter(msgspec.Struct, frozen=True, gc=False):
+    """Who has a name comes in. Answered with a welcome."""
+
+    id: RequestId
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """A member goes out, and keeps its name. Answered with `Parted`."""
+
+    text: str
+    id: RequestId
+
+
+class Introduce(msgspec.Struct, frozen=True, gc=False):
+    """The client says something else of itself from here on."""
+
+    card: Card
+
+
+class Sign(msgspec.Struct, frozen=True, gc=False):
+    """Something that all are told whose formats have it, and that is no event: see `Tagged`."""
+
+    tags: str
+    id: RequestId | None = None
+
+
+class Answered(msgspec.Struct, frozen=True, gc=False):
+    """What the session answers by itself; it keeps its place among the room's answers."""
+
+    answer: Lines
 
 
 class BadHello(msgspec.Struct, frozen=True):
@@ -85,11 +129,12 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     after: Number | None = None  #: of a history: events above this number
     before: Number | None = None  #: of a history: events below it
     limit: Number | None = None  #: of a history: how many events; of a who: how many names
-    offset: Number = 0  #: of a who or bans: how many to pass over
+    offset: Number = 0  #: of a who, of people or of bans: how many to pass over
     nick: str = ""  #: of a kick, a mute or an unmute: whose
     mask: str = ""  #: of a ban or an unban: see `chatroom.room.bans`
     seconds: Seconds | None = None  #: of a ban or a mute: for how long; None: for ever
     of: Number = 0  #: of a redact: the number of the event
+    notice: bool = False  #: of a message: no program is to answer it
 
 
 class Refusal(msgspec.Struct, frozen=True, gc=False):
@@ -108,10 +153,24 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
 
 
 #: What a connection hands to the broadcaster.
-Draft = Speaks | Hello | Proven | BadHello | Request | Refusal | Reply | Ending
+Draft = (
+    Speaks
+    | Hello
+    | Proven
+    | BadHello
+    | Request
+    | Refusal
+    | Reply
+    | Ending
+    | Enter
+    | Part
+    | Introduce
+    | Sign
+    | Answered
+)
 
 #: Requests whose answers can be long: one at a time, the next is read when it has been answered.
-QUERY_KINDS = frozenset({"who", "history", "search", "help", "bans"})
+QUERY_KINDS = frozenset({"who", "people", "history", "search", "help", "bans"})
 
 #: Requests that only operators may make, beside `bans`.
 OPERATOR_KINDS = frozenset({"kick", "ban", "unban", "mute", "unmute", "redact"})
@@ -121,4 +180,6 @@ def is_query(draft: Draft) -> bool:
     """Whether what comes after `draft` waits until it has been answered."""
     if type(draft) is Request:
         return draft.kind in QUERY_KINDS
-    return type(draft) is Hello and (draft.after is not None or draft.credentials is not None)
+    return type(draft) is Hello and (
+        draft.after is not None or draft.credentials is not None or draft.outside is not None
+    )

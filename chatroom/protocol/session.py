@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from chatroom.protocol.people import People
 from chatroom.settings import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chatroom.protocol.requests import Draft
     from chatroom.room.text import TextRules
     from chatroom.web.contract import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """What is true of the room for as long as it is open."""
+
+    room: str = "lobby"
+    since: float = 0.0  #: it is open: Unix time, seconds
+    replay: int = 0  #: lines that a newcomer by IRC is given of what was said before
+    people: People = field(default_factory=People)
+    #: The session of the log in which a number was given out.
+    session_of: Callable[[int], str] = lambda _: ""
+    #: Whether numbers of that session mean the same events in this log.
+    knows: Callable[[str], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +40,7 @@ class Visit:
     site: Site | None = None  #: what HTTP serves; None: nothing
     encrypted: bool = False  #: it comes under TLS
     needs_tls: bool = False  #: it is not let in, because it does not
+    venue: Venue = field(default_factory=Venue)
 
 
 class Wait:

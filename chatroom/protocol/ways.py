@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chatroom.protocol.foreign import BinaryWay, IrcWay, TlsWay
+from chatroom.protocol.foreign import BinaryWay, TlsWay
 from chatroom.protocol.http.way import HttpWay
+from chatroom.protocol.irc.session import IrcWay
 from chatroom.protocol.jsonlines.session import JsonWay
 from chatroom.protocol.plain.session import PlainWay
 from chatroom.protocol.session import WayIn

@@ -27,6 +27,19 @@ class Join(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     address: str = ""  #: where it comes from; empty: from this machine, or not to be told
 
 
+class Reserve(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """Somebody takes a name, and does not come in yet: the `Join` that follows enters under it, and
+    only its token counts.
+    """
+
+    who: int
+    time: str
+    nick: str | None  #: None: the account's, or a guest's name
+    account: str = ""  #: this and the rest as in `Join`
+    role: Role = Role.MEMBER
+    address: str = ""
+
+
 class Say(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     """A message or an action; `text` is safe and within its bounds."""
 
@@ -34,6 +47,7 @@ class Say(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     time: str
     kind: str
     text: str
+    notice: bool = False
 
 
 class Rename(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
@@ -55,11 +69,13 @@ class LogIn(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
 
 
 class Leave(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
-    """A member is gone."""
+    """A member is gone, or somebody who had a name reserved."""
 
     who: int
     time: str
     reason: CloseReason
+    text: str = ""  #: what it says of it; as in `Say`, or empty
+    part: bool = False  #: it keeps its name, as after a `Reserve`
 
 
 class Close(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
@@ -139,6 +155,7 @@ class Own(msgspec.Struct, frozen=True, tag=str.lower):
 
 Command = (
     Join
+    | Reserve
     | Say
     | Rename
     | LogIn

@@ -78,6 +78,10 @@ class Members:
         """A page of all nicks, in the order of their keys."""
         return [self._by_key[key].nick for key in self._keys[offset : offset + limit]]
 
+    def page(self, offset: int, limit: int) -> Sequence[Member]:
+        """As `nicks`."""
+        return [self._by_key[key] for key in self._keys[offset : offset + limit]]
+
     def _take_name(self, member: Member) -> None:
         self._by_key[member.key] = member
         insort(self._keys, member.key)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
+
 from chatroom.event import CloseReason, Event
+from chatroom.room.anteroom import Anteroom
 from chatroom.room.bans import Ban, Newcomer
 from chatroom.room.charter import Charter
 from chatroom.room.commands import (
@@ -17,6 +20,7 @@ from chatroom.room.commands import (
     Outcome,
     Removed,
     Rename,
+    Reserve,
     Say,
 )
 from chatroom.room.members import Member
@@ -49,9 +53,11 @@ class Room:
         self._state = State(charter, last_seq, presence_limit)
         self._members = self._state.members
         self._guests = 0
+        self._anteroom = Anteroom()
         self._operators = Operators(self._state)
         self._apply: dict[type, Callable[[Any], Outcome]] = {
             Join: self._join,
+            Reserve: self._reserve,
             Say: lambda say: Outcome(self.say(say)),
             Rename: self._rename,
             LogIn: self._log_in,
@@ -68,7 +74,8 @@ class Room:
         banned, muted, not_operator, bad_request.
 
         `who` has to be a member (or None, where that is allowed), but for a `Join`, where it must
-        not be one: anything else is a fault of the caller, and raises `KeyError`.
+        not be one, and a `Reserve`, where it must be unknown; a `Rename` or a `Leave` may be of one
+        who has a name reserved. Anything else is a fault of the caller, and raises `KeyError`.
         """
         try:
             return self._apply[type(command)](command)
@@ -85,7 +92,8 @@ class Room:
             state.check_may_talk(member, command.time)
         self._members.has_spoken(member.key)
         state.seq = seq = state.seq + 1
-        return Event(seq, command.time, command.kind, member.nick, command.text)
+        event = Event(seq, command.time, command.kind, member.nick, command.text)
+        return msgspec.structs.replace(event, notice=True) if command.notice else event
 
     # Looking
 
@@ -110,8 +118,9 @@ class Room:
         return self._state.topic
 
     def nick(self, who: int) -> str:
-        """The name of a member. Raises `KeyError`."""
-        return self._members.by_who[who].nick
+        """The name of a member, or the one that is reserved. Raises `KeyError`."""
+        member = self._members.by_who.get(who)
+        return self._anteroom.of_who(who).nick if member is None else member.nick
 
     def token(self, who: int) -> str:
         """The token of a member. Raises `KeyError`."""
@@ -133,6 +142,27 @@ class Room:
         """A page of all nicks, in the order of their keys."""
         return self._members.nicks(offset, limit)
 
+    @property
+    def names_held(self) -> int:
+        """Members, and those who have a name reserved."""
+        return len(self._members) + len(self._anteroom)
+
+    def members(self, offset: int, limit: int) -> Sequence[Member]:
+        """As `nicks`, and what the room knows of each."""
+        return self._members.page(offset, limit)
+
+    def find(self, nick: str) -> tuple[Member, bool] | None:
+        """Who has the name, and whether it is a member; None: nobody has it."""
+        try:
+            key = parse_nick(nick)[1]
+        except NickInvalid:
+            return None
+        member = self._members.of_key(key)
+        if member is not None:
+            return member, True
+        waiting = self._anteroom.of_key(key)
+        return None if waiting is None else (waiting, False)
+
     def bans(self, who: int | None, now: str) -> Sequence[Ban]:
         """All bans, for an operator (None: the administrator). Raises `Refused` for others."""
         self._operators.check(who)
@@ -153,12 +183,43 @@ class Room:
     def _join(self, join: Join) -> Outcome:
         if join.who in self._members.by_who:
             raise KeyError(join.who)
+        if join.who in self._anteroom:
+            return self._come_in(join)
+        member, removed = self._newcomer(join)
+        member.token = join.token
+        return Outcome(self._enter(member, join.time), removed=removed)
+
+    def _reserve(self, reserve: Reserve) -> Outcome:
+        if reserve.who in self._members.by_who or reserve.who in self._anteroom:
+            raise KeyError(reserve.who)
+        member, removed = self._newcomer(reserve)
+        self._anteroom.enter(member)
+        return Outcome(removed=removed)
+
+    def _come_in(self, join: Join) -> Outcome:
+        """Who has a name reserved comes in."""
+        member = self._anteroom.of_who(join.who)
+        self._check_ban(Newcomer(member.key, member.account, member.address), join.time)
+        self._anteroom.leave(join.who)
+        member.token = join.token
+        return Outcome(self._enter(member, join.time))
+
+    def _enter(self, member: Member, time: str) -> Event | None:
         state = self._state
+        state.look_whether_silenced(member)
+        self._members.add(member)
+        if len(self._members) > state.presence_limit:
+            state.announced = False
+        return state.event(time, "join", member.nick) if state.announced else None
+
+    def _newcomer(self, join: Join | Reserve) -> tuple[Member, tuple[Removed, ...]]:
+        """Somebody with a name, and whoever has to go for that."""
         account = _key_of_account(join.account)
+        claim = join.claim if isinstance(join, Join) else None
         wanted = join.account if join.nick is None and account else join.nick
-        claimed = self._claimed(join.claim, join.nick)
+        claimed = self._claimed(claim, join.nick)
         holder = claimed or self._holder_of_own(account, wanted)
-        if len(self._members) - (holder is not None) >= self._max_members:
+        if self.names_held - (holder is not None) >= self._max_members:
             raise Refused("room_full", f"the room is full ({self._max_members} members)")
         nick = key = ""  # of a guest
         if claimed is not None:
@@ -169,17 +230,14 @@ class Room:
         removed = self._replace(holder, join.time)
         if not key:
             nick, key = self._guest()
-        member = Member(join.who, nick, key, join.token)
+        member = Member(join.who, nick, key, "")
         member.account, member.role, member.address = account, join.role, join.address
-        state.look_whether_silenced(member)
-        self._members.add(member)
         self._own(account)
-        if len(self._members) > state.presence_limit:
-            state.announced = False
-        event = state.event(join.time, "join", nick) if state.announced else None
-        return Outcome(event, removed=removed)
+        return member, removed
 
     def _rename(self, rename: Rename) -> Outcome:
+        if rename.who in self._anteroom:
+            return self._rename_outside(rename)
         member = self._members.by_who[rename.who]
         holder = self._claimed(rename.claim, rename.nick)
         if holder is not None and holder is not member:
@@ -188,7 +246,7 @@ class Room:
             return Outcome()
         else:
             nick, key = self._free_nick(rename.nick, account=member.account, besides=member)
-            holder = self._members.of_key(key)
+            holder = self._holder(key)
         self._check_ban(Newcomer(key, member.account, member.address), rename.time)
         if nick == member.nick:  # nothing happens, so there is no event; a new spelling is one
             raise Refused("nick_taken", f"you are {nick} already")
@@ -204,7 +262,7 @@ class Room:
         self._state.look_whether_silenced(member)
         if nick == member.nick:
             return Outcome()
-        return self._name(member, self._members.of_key(key), (nick, key), log_in.time)
+        return self._name(member, self._holder(key), (nick, key), log_in.time)
 
     def _name(
         self, member: Member, holder: Member | None, name: tuple[str, str], time: str
@@ -219,9 +277,30 @@ class Room:
         self._state.seq += 1
         return Outcome(Event(self._state.seq, time, "rename", was, to=nick), removed=removed)
 
+    def _rename_outside(self, rename: Rename) -> Outcome:
+        """Nobody hears of it, but whoever has to go for it."""
+        member = self._anteroom.of_who(rename.who)
+        if rename.nick is None:
+            return Outcome()
+        nick, key = self._free_nick(rename.nick, account=member.account, besides=member)
+        self._check_ban(Newcomer(key, member.account, member.address), rename.time)
+        holder = self._holder(key)
+        removed = () if holder is member else self._replace(holder, rename.time)
+        self._anteroom.leave(rename.who)
+        member.nick, member.key = nick, key
+        self._anteroom.enter(member)
+        return Outcome(removed=removed)
+
     def _leave(self, leave: Leave) -> Outcome:
+        if leave.who in self._anteroom:
+            self._anteroom.leave(leave.who)
+            return Outcome()
         member = self._members.by_who[leave.who]
-        return Outcome(self._state.remove(member, Leaving(leave.time, leave.reason)))
+        leaving = Leaving(leave.time, leave.reason, text=leave.text, part=leave.part)
+        event = self._state.remove(member, leaving)
+        if leave.part:
+            self._anteroom.enter(member)
+        return Outcome(event)
 
     def _close(self, close: Close) -> Outcome:
         self._state.closing = True
@@ -242,6 +321,9 @@ class Room:
     def _replace(self, member: Member | None, time: str) -> tuple[Removed, ...]:
         if member is None:
             return ()
+        if member.who in self._anteroom:
+            self._anteroom.leave(member.who)
+            return (Removed(member.who, CloseReason.REPLACED),)
         event = self._state.remove(member, Leaving(time, CloseReason.REPLACED))
         return (Removed(member.who, CloseReason.REPLACED, event),)
 
@@ -261,7 +343,7 @@ class Room:
         if is_reserved(key):
             raise Refused("nick_invalid", f"the nick {nick} is not to be chosen")
         if key != account:
-            holder = self._members.of_key(key)
+            holder = self._holder(key)
             if key in self._state.owned or holder not in (None, besides):
                 raise Refused("nick_taken", f"the nick {nick} is taken")
         return nick, key
@@ -272,7 +354,11 @@ class Room:
             own = account and wanted is not None and parse_nick(wanted)[1] == account
         except NickInvalid:
             return None
-        return self._members.of_key(account) if own else None
+        return self._holder(account) if own else None
+
+    def _holder(self, key: str) -> Member | None:
+        """Who has the name, inside or reserved."""
+        return self._members.of_key(key) or self._anteroom.of_key(key)
 
     def _own(self, account: str) -> None:
         """The nick of an account is its own from its first coming on at the latest."""

@@ -47,6 +47,7 @@ class State:
                 leave.text,
                 reason=leave.reason,
                 by=leave.by,
+                part=leave.part,
             )
         self.members.remove(member)
         if not self.closing and len(self.members) * 2 < self.presence_limit:
@@ -72,13 +73,16 @@ class State:
 class Leaving:
     """How somebody leaves."""
 
-    __slots__ = ("by", "reason", "text", "time")
+    __slots__ = ("by", "part", "reason", "text", "time")
 
-    def __init__(self, time: str, reason: CloseReason, by: str = "", text: str = "") -> None:
+    def __init__(
+        self, time: str, reason: CloseReason, by: str = "", text: str = "", *, part: bool = False
+    ) -> None:
         self.time = time
         self.reason = reason
         self.by = by
         self.text = text
+        self.part = part  #: its connection goes on
 
 
 def keys_of(nicks: Iterable[str]) -> frozenset[str]:

@@ -9,13 +9,13 @@ import msgspec
 
 from chatroom.event import CloseReason
 from chatroom.protocol import answers
-from chatroom.protocol.requests import Proven
-from chatroom.room.commands import Join, LogIn, Outcome, Rename
+from chatroom.protocol.requests import Hello, Proven
+from chatroom.room.commands import Join, Leave, LogIn, Outcome, Rename, Reserve
 from chatroom.room.refused import Refused
 from chatroom.settings import WELCOME_MEMBERS
 
 if TYPE_CHECKING:
-    from chatroom.protocol.requests import BadHello, Hello, Speaks
+    from chatroom.protocol.requests import BadHello, Enter, Outside, Part, Speaks
     from chatroom.server.connection import Connection
     from chatroom.server.gate import Gate
     from chatroom.server.hall import Hall
@@ -45,8 +45,12 @@ class Admission:
         """From here on `connection` is spoken to in another format; its hello says how it goes on
         hearing the room.
         """
+        heard = connection.audience is not None
         self._fanout.leave(connection)
         connection.format, connection.own = speaks.format, speaks.own
+        connection.speaker = speaks.speaker
+        if heard and speaks.goes_on:
+            self._fanout.enter(connection)
 
     def refuse_hello(self, connection: Connection, hello: BadHello) -> None:
         """A hello that cannot be read closes the connection: a program must know."""
@@ -78,7 +82,7 @@ class Admission:
 
     def _leave_outside(self, connection: Connection, hello: Hello, refused: Refused) -> None:
         if hello.strict:
-            self._refuse(connection, refused)
+            self._refuse(connection, refused, hello.outside.id if hello.outside else None)
             return
         connection.wanted_nick = hello.nick or connection.wanted_nick
         self._announcer.tell(connection, answers.Error(refused.code, refused.text))
@@ -89,6 +93,9 @@ class Admission:
         hello = proven.hello
         if self._room.closing:
             self._endings.end(connection, CloseReason.SHUTDOWN)
+            return
+        if hello.outside is not None:
+            self._register(connection, proven, hello.outside)
             return
         outcome = self._name(connection, proven)
         if outcome.refused is not None:
@@ -105,6 +112,54 @@ class Admission:
             welcome = msgspec.structs.replace(self._welcome(connection), **resumed)
             self._announcer.tell(connection, welcome)
             self._replay.finish(connection)
+
+    def _register(self, connection: Connection, proven: Proven, outside: Outside) -> None:
+        """A client gets a name, and is not in the room yet."""
+        reserve = Reserve(
+            connection.id,
+            self._announcer.time,
+            proven.hello.nick,
+            proven.account,
+            proven.role,
+            connection.address,
+        )
+        outcome = self._room.apply(reserve)
+        refused = outcome.refused
+        if refused is not None and refused.code in ("nick_taken", "nick_invalid"):
+            error = answers.Error(refused.code, refused.text, outside.id)
+            self._announcer.tell(connection, error)  # it may ask for another one
+        elif refused is not None:
+            self._refuse(connection, refused, outside.id)
+        else:
+            connection.card = outside.card
+            self._presence.enter(connection)
+            self._endings.remove(outcome.removed)
+            nick = self._room.nick(connection.id)
+            names_held = self._room.names_held
+            answer = answers.Registered(nick, names_held, proven.account, outside.id)
+            self._announcer.tell(connection, answer)
+
+    def come_in(self, connection: Connection, enter: Enter) -> None:
+        """Who has a name comes in."""
+        outcome = self._join(connection, Proven(Hello()), None, None)
+        if outcome.refused is not None:
+            error = answers.Error(outcome.refused.code, outcome.refused.text, enter.id)
+            self._announcer.tell(connection, error)
+            return
+        self._fanout.enter(connection)
+        welcome = msgspec.structs.replace(self._welcome(connection), id=enter.id)
+        self._announcer.tell(connection, welcome)
+        self._presence.tell_newcomer(connection)
+
+    def go_out(self, connection: Connection, part: Part) -> None:
+        """A member goes out, and keeps its name."""
+        self._fanout.leave(connection)
+        leave = Leave(
+            connection.id, self._announcer.time, CloseReason.QUIT, text=part.text, part=True
+        )
+        self._announcer.publish(self._room.apply(leave).event)
+        self._presence.follow()
+        self._announcer.tell(connection, answers.Parted(part.text, part.id))
 
     def _name(self, connection: Connection, proven: Proven) -> Outcome:
         """Give the client its name in the room; the outcome may be a refusal."""
@@ -156,11 +211,12 @@ class Admission:
 
     def _announce(self, connection: Connection, outcome: Outcome) -> None:
         self._endings.remove(outcome.removed)
+        self._presence.follow_name(connection)
         self._announcer.publish(outcome.event, connection)
         self._presence.follow()
 
-    def _refuse(self, connection: Connection, refused: Refused) -> None:
-        self._announcer.tell(connection, answers.Error(refused.code, refused.text))
+    def _refuse(self, connection: Connection, refused: Refused, id_: str | None = None) -> None:
+        self._announcer.tell(connection, answers.Error(refused.code, refused.text, id_))
         full = refused.code == "room_full"
         reason = CloseReason.KICKED if full else CloseReason.PROTOCOL_ERROR
         text = f"not let in: {refused.code}"

@@ -46,7 +46,7 @@ class Announcer:
 
     def tell(self, connection: Connection, answer: AnyAnswer) -> None:
         """An answer for one connection, at this place in the order if it hears the room."""
-        self.send(connection, connection.format.answer(answer))
+        self.send(connection, connection.render(answer))
 
     def send(self, connection: Connection, record: bytes) -> None:
         """As `tell`, rendered already; an empty record is none."""
@@ -99,6 +99,6 @@ class Announcer:
             if not stored:
                 text = "said, but the server could not store it"
                 answer = answers.Error("not_stored", text, ack.id)
-            records.setdefault(connection, []).append(connection.format.answer(answer))
+            records.setdefault(connection, []).append(connection.render(answer))
         for connection, answered in records.items():
             self.send(connection, b"".join(answered))

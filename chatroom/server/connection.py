@@ -10,7 +10,9 @@ from chatroom.protocol.silent import Silent
 
 if TYPE_CHECKING:
     from chatroom.event import CloseReason
-    from chatroom.protocol.format import Format
+    from chatroom.protocol.answers import AnyAnswer
+    from chatroom.protocol.format import Format, Speaker
+    from chatroom.protocol.people import Card
     from chatroom.transport.outbox import Outbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -34,6 +36,7 @@ class Connection:
     __slots__ = (
         "address",
         "audience",
+        "card",
         "close_reason",
         "format",
         "id",
@@ -46,6 +49,7 @@ class Connection:
         "received_bytes",
         "replay_after",
         "slot",
+        "speaker",
         "stop_reading",
         "transport",
         "wanted_nick",
@@ -61,9 +65,11 @@ class Connection:
         self.received_bytes = 0  #: so far
         #: How it is spoken to; plain text until its first bytes have said otherwise.
         self.format: Format = PLAIN
+        self.speaker: Speaker | None = None  #: who renders its answers; None: the format
         self.own = NOTHING  #: kinds of its own events that it wants back
         self.needs_tls = False  #: it is not let in as it is, whatever its hello says
-        self.inside = False  #: it is a member of the room
+        self.card: Card | None = None  #: what it says of itself
+        self.inside = False  #: the room knows it: a member, or a name that is reserved
         #: Set by the fan-out while this connection hears the room.
         self.audience: Hearing | None = None
         self.slot = -1  #: its place in the audience's lists
@@ -89,6 +95,10 @@ class Connection:
         """It has come under TLS, and nothing has been said so far."""
         self.format = PLAIN
         self.needs_tls = False
+
+    def render(self, answer: AnyAnswer) -> bytes:
+        """The record of what this client alone is told."""
+        return (self.speaker or self.format).answer(answer)
 
     def reroute(self, send: Callable[[bytes], int]) -> None:
         """Its outbox sends by another function from now on."""

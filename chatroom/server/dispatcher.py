@@ -11,13 +11,18 @@ from chatroom.event import CloseReason
 from chatroom.protocol import answers
 from chatroom.protocol.plain.render import HELP, OPERATOR_HELP
 from chatroom.protocol.requests import (
+    Answered,
     BadHello,
     Ending,
+    Enter,
     Hello,
+    Introduce,
+    Part,
     Proven,
     Refusal,
     Reply,
     Request,
+    Sign,
     Speaks,
 )
 from chatroom.room.commands import Close, Own, Rename, Say
@@ -46,6 +51,8 @@ class Dispatcher:
         self._room = hall.room
         self._announcer = hall.announcer
         self._endings = hall.endings
+        self._fanout = hall.fanout
+        self._presence = hall.presence
         self._operators = operators
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
             Request: self._request,
@@ -55,6 +62,11 @@ class Dispatcher:
             Hello: admission.let_in,
             Proven: admission.let_in_proven,
             BadHello: admission.refuse_hello,
+            Enter: admission.come_in,
+            Part: admission.go_out,
+            Introduce: self._introduce,
+            Sign: self._sign,
+            Answered: self._answered,
             Ending: self._ending,
         }
         self._requests: dict[str, Callable[[Connection, Request], None]] = {
@@ -62,6 +74,7 @@ class Dispatcher:
             "action": self._say,
             "rename": self._rename,
             "who": queries.who,
+            "people": queries.people,
             "ping": self._ping,
             "help": self._help,
             "quit": self._quit,
@@ -139,7 +152,8 @@ class Dispatcher:
             self._announcer.tell(connection, answer)
 
     def _say(self, connection: Connection, request: Request) -> None:
-        say = Say(connection.id, self._announcer.time, request.kind, request.text)
+        time = self._announcer.time
+        say = Say(connection.id, time, request.kind, request.text, request.notice)
         try:
             event = self._room.say(say)
         except Refused as refused:
@@ -148,6 +162,8 @@ class Dispatcher:
             return
         self._announcer.publish(event, connection)
         if request.id is not None:
+            if connection.speaker is not None:
+                self._announcer.tell(connection, answers.Said(event, request.id))
             self._announcer.promise_ack(connection, answers.Ack(request.id, event.seq))
 
     def _rename(self, connection: Connection, request: Request) -> None:
@@ -157,10 +173,12 @@ class Dispatcher:
             answer = answers.Error(refused.code, refused.text, request.id)
             self._announcer.tell(connection, answer)
             return
-        assert event is not None
+        self._endings.remove(outcome.removed)
+        self._presence.follow_name(connection)
         self._announcer.publish(event, connection)
-        if request.id is None:
-            self._announcer.tell(connection, answers.Renamed(event.to))
+        if event is None or request.id is None or connection.speaker is not None:
+            renamed = answers.Renamed(self._room.nick(connection.id), request.id)
+            self._announcer.tell(connection, renamed)
         else:
             ack = answers.Ack(request.id, event.seq, event.to)
             self._announcer.promise_ack(connection, ack)
@@ -174,13 +192,25 @@ class Dispatcher:
             self._announcer.tell(connection, answers.Help(OPERATOR_HELP))
 
     def _quit(self, connection: Connection, request: Request) -> None:
-        self._endings.end(connection, CloseReason.QUIT)
+        self._endings.end(connection, CloseReason.QUIT, said=request.text)
 
     def _refusal(self, connection: Connection, refusal: Refusal) -> None:
         self._announcer.tell(connection, answers.Error(refusal.code, refusal.text, refusal.id))
 
     def _reply(self, connection: Connection, reply: Reply) -> None:
         connection.outbox.push(reply.data)
+
+    def _introduce(self, connection: Connection, introduce: Introduce) -> None:
+        self._presence.introduce(connection, introduce.card)
+
+    def _sign(self, connection: Connection, sign: Sign) -> None:
+        tagged = answers.Tagged(self._room.nick(connection.id), sign.tags, sign.id)
+        self._fanout.tell_all(tagged, connection)
+        if sign.id is not None:
+            self._announcer.tell(connection, tagged)
+
+    def _answered(self, connection: Connection, answered: Answered) -> None:
+        self._announcer.tell(connection, answered.answer)
 
     def _ending(self, connection: Connection, ending: Ending) -> None:
         if self._room.closing:  # it was made to end

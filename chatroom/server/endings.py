@@ -66,18 +66,25 @@ class Endings:
         return bool(due)
 
     def end(
-        self, connection: Connection, reason: CloseReason, text: str = "", *, code: str = ""
+        self,
+        connection: Connection,
+        reason: CloseReason,
+        text: str = "",
+        *,
+        code: str = "",
+        said: str = "",
     ) -> None:
         """`connection` leaves the room; its last line is a bye, with the `code` of the error that
-        it follows from, if it does. Does nothing the second time. In a turn only.
+        it follows from, if it does. `said`: what it says of it to the others. Does nothing the
+        second time. In a turn only.
         """
         if connection.close_reason is not None:
             return
         self._part(connection, reason, text)
         if connection.inside:
-            self._presence.leave(connection)
-            leave = Leave(connection.id, self._announcer.time, reason)
+            leave = Leave(connection.id, self._announcer.time, reason, said)
             self._announcer.publish(self._room.apply(leave).event)
+            self._presence.leave(connection)
             self._presence.follow()
         self._close(
             connection, reason, answers.Bye(reason, text or BYE_TEXTS.get(reason, ""), code)
@@ -88,8 +95,8 @@ class Endings:
         for gone in removed:
             connection = self._presence.connection(gone.who)
             self._part(connection, gone.reason, gone.text)
-            self._presence.leave(connection)
             self._announcer.publish(gone.event)
+            self._presence.leave(connection)
             text = gone.text or BYE_TEXTS.get(gone.reason, "")
             self._close(connection, gone.reason, answers.Bye(gone.reason, text))
         if removed:

@@ -89,12 +89,12 @@ class Fanout:
                 self._first_seq = event.seq
             self._for_feed.append(block)
 
-    def tell_all(self, answer: AnyAnswer) -> None:
-        """Something without a number for everybody whose format has it."""
+    def tell_all(self, answer: AnyAnswer, besides: Connection | None = None) -> None:
+        """Something without a number for everybody else whose format has it."""
         for audience in self._audiences.values():
             record = audience.format.answer(answer)
             if record:
-                audience.add(record, None)
+                audience.add(record, besides)
 
     def take_events(self) -> tuple[list[Event], list[bytes]]:
         """The events published since the last call, and their JSON if `keeps_json`; they stay in

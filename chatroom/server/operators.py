@@ -81,12 +81,14 @@ class Operators:
             answer = answers.Error(refused.code, refused.text, request.id)
             self._announcer.tell(connection, answer)
         elif event is not None and request.id is not None:
+            if connection.speaker is not None:
+                self._announcer.tell(connection, answers.Said(event, request.id))
             self._announcer.promise_ack(connection, answers.Ack(request.id, event.seq))
         else:
             self._announcer.tell(connection, answers.Done(done_text(request), request.id))
 
     def _tell_topic(self, connection: Connection, request: Request) -> None:
-        self._announcer.tell(connection, answers.Topic(self._room.topic))
+        self._announcer.tell(connection, answers.Topic(self._room.topic, request.id))
 
     def _tell_bans(self, connection: Connection, request: Request) -> None:
         try:
@@ -102,7 +104,7 @@ class Operators:
         ]
         while True:
             more = request.offset + len(page) < len(bans)
-            record = connection.format.answer(answers.Bans(page, more, request.id))
+            record = connection.render(answers.Bans(page, more, request.id))
             if len(page) <= 1 or len(record) <= self._answering.limit_bytes:
                 self._announcer.send(connection, record)
                 return

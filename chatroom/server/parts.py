@@ -29,6 +29,7 @@ from chatroom.transport.outbox import Congestion
 if TYPE_CHECKING:
     from chatroom.access.file import AccessFile
     from chatroom.journal import Journal
+    from chatroom.protocol.people import People
     from chatroom.room.room import Room
     from chatroom.server.connection import Connection
     from chatroom.server.fanout import Feed
@@ -50,6 +51,7 @@ class Parts:
     congestion: Congestion
     counters: Counters
     connections: set[Connection]  #: those that are open
+    people: People
 
 
 def assemble(  # noqa: PLR0913 - each is a part that comes from outside
@@ -84,5 +86,14 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     congestion = Congestion()
     intake = Intake(broadcaster, queries, gate, congestion)
     return Parts(
-        endings, dispatcher, broadcaster, intake, gate, keeper, congestion, counters, set()
+        endings,
+        dispatcher,
+        broadcaster,
+        intake,
+        gate,
+        keeper,
+        congestion,
+        counters,
+        set(),
+        presence.people,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
+from chatroom.protocol.people import NO_CARD, Card, People
 
 if TYPE_CHECKING:
     from chatroom.room.room import Room
@@ -22,16 +23,40 @@ class Presence:
         self._announcer = announcer
         self._announced = True
         self._connections: dict[int, Connection] = {}
+        self.people = People()  #: what those say of themselves who do
+        self._nicks: dict[int, str] = {}  # under which they do
 
     def enter(self, connection: Connection) -> None:
-        """The room has taken `connection` in."""
+        """The room has taken `connection` in, or has given it a name."""
         connection.inside = True
         self._connections[connection.id] = connection
+        self.follow_name(connection)
 
     def leave(self, connection: Connection) -> None:
         """The room has let `connection` go."""
         connection.inside = False
         del self._connections[connection.id]
+        if connection.card is not None:
+            self.people.drop(self._nicks.pop(connection.id))
+
+    def follow_name(self, connection: Connection) -> None:
+        """The room may have given `connection` another name."""
+        if connection.card is not None:
+            nick = self._room.nick(connection.id)
+            was = self._nicks.get(connection.id)
+            if was is not None:
+                self.people.drop(was)
+            self._nicks[connection.id] = nick
+            self.people.put(nick, connection.card)
+
+    def introduce(self, connection: Connection, card: Card) -> None:
+        """`connection` says something else of itself; those who hear it are told."""
+        was, connection.card = connection.card or NO_CARD, card
+        if connection.inside:
+            self.follow_name(connection)
+            if connection.audience is not None:
+                nick = self._nicks[connection.id]
+                self._fanout.tell_all(answers.Changed(nick, was, card), connection)
 
     def connection(self, who: int) -> Connection:
         """That of a member."""

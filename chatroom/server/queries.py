@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 from chatroom.journal import HistoryUnavailableError
 from chatroom.protocol import answers
+from chatroom.protocol.people import Person
 from chatroom.protocol.requests import Hello, Request
 from chatroom.settings import MAX_PAGE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chatroom.journal import Page
     from chatroom.protocol.requests import Draft
+    from chatroom.room.members import Member
     from chatroom.server.answering import Answering
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
@@ -25,6 +29,7 @@ class Queries:
         self._room = hall.room
         self._journal = hall.journal
         self._announcer = hall.announcer
+        self._presence = hall.presence
         self._replay = replay
         self._answering = answering
 
@@ -36,11 +41,33 @@ class Queries:
         while True:
             more = request.offset + len(nicks) < count
             answer = answers.Members(nicks, count, more, request.id)
-            record = connection.format.answer(answer)
+            record = connection.render(answer)
             if len(nicks) <= 1 or len(record) <= self._answering.limit_bytes:
                 self._announcer.send(connection, record)
                 return
             nicks = nicks[: len(nicks) // 2]
+
+    def people(self, connection: Connection, request: Request) -> None:
+        """Answer in this turn: those who are named in the text, member or not, or a page of the
+        members.
+        """
+        people = self._named(request.text.split()) if request.text else self._members(request)
+        count = len(self._room)
+        more = not request.text and request.offset + len(people) < count
+        found = answers.Found(people, count, self._room.names_held, more, request.id)
+        self._announcer.tell(connection, found)
+
+    def _named(self, nicks: Sequence[str]) -> Sequence[Person]:
+        found = [self._room.find(nick) for nick in nicks]
+        return [self._person(*who) for who in found if who is not None]
+
+    def _members(self, request: Request) -> Sequence[Person]:
+        limit = MAX_PAGE if request.limit is None else min(request.limit, MAX_PAGE)
+        return [self._person(member, True) for member in self._room.members(request.offset, limit)]
+
+    def _person(self, member: Member, inside: bool) -> Person:
+        card = self._presence.people.card(member.nick)
+        return Person(member.nick, card, inside, member.account, member.role)
 
     async def answer(self, connection: Connection, query: Draft) -> None:
         """What is left to answer of a query after its turn, because it may wait for the disk. A
@@ -79,7 +106,7 @@ class Queries:
         events, more = page.events, page.more
         forward = query.after is not None and query.kind == "history"
         while True:
-            record = connection.format.answer(answers.History(events, more, query.id))
+            record = connection.render(answers.History(events, more, query.id))
             if len(events) <= 1 or len(record) <= self._answering.limit_bytes:
                 return record
             # As many as fit if all are equally long, less a little; again, if they are not.

@@ -6,6 +6,7 @@ import gc
 import logging
 import resource
 import socket
+import time
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from chatroom.errors import ChatroomError
 from chatroom.event import Clock, CloseReason
 from chatroom.protocol import answers
 from chatroom.protocol.moldudp64 import largest_message
-from chatroom.protocol.session import Visit
+from chatroom.protocol.session import Venue, Visit
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server import families
@@ -82,6 +83,7 @@ class Service:
         self.port = 0
         self._draining = trio.Event()
         self._connections: set[Connection] = set()
+        self._since = time.time()
         most_event_bytes = MAX_EVENT_BYTES
         if settings.feed is not None:
             most_event_bytes = largest_message(settings.feed.datagram_bytes)
@@ -256,9 +258,18 @@ class Service:
             metrics=figures.render,
         )
 
+        venue = Venue(
+            room=self.settings.room,
+            session_of=self._journal.session_of,
+            since=self._since,
+            replay=self.settings.irc_replay,
+            people=parts.people,
+            knows=self._journal.knows,
+        )
+
         def visit(peer: str, local: bool) -> Visit:
             needs_tls = self.settings.require_tls and not local
-            return Visit(self._rules, peer, local, site, needs_tls=needs_tls)
+            return Visit(self._rules, peer, local, site, venue=venue, needs_tls=needs_tls)
 
         limit = self.settings.max_clients + LOBBY_CONNECTIONS
         return Clients(parts, mode, nursery, visit, self._turn_away, limit=limit)

@@ -81,7 +81,7 @@ class HttpSession:
         response = _NEEDS_TLS if self._visit.needs_tls else self._respond(request)
         if response.status == 101:
             self._next.append(Reply(render(response)))
-            self._hand_over()
+            self._hand_over(response.headers.get("Sec-WebSocket-Protocol", ""))
             return
         head_only, last = request.web.method == "HEAD", not request.keeps_alive
         self._next.append(Reply(render(response, head_only=head_only, last=last)))
@@ -116,12 +116,18 @@ class HttpSession:
         self._heads.rest()
         self._next.append(Ending(reason, text))
 
-    def _hand_over(self) -> None:
-        from chatroom.protocol.websocket.session import WebSocketSession  # noqa: PLC0415 - heavy
+    def _hand_over(self, protocol: str) -> None:
+        # Imported here: heavy.
+        from chatroom.protocol.irc.websocket import IrcSocketSession  # noqa: PLC0415
+        from chatroom.protocol.websocket.session import WebSocketSession  # noqa: PLC0415
 
         self._ended = True
         self.wait = None
-        speaks, successor = WebSocketSession.open(self._visit)
-        self._next.append(speaks)
+        successor: Session
+        if protocol.endswith(".ircv3.net"):
+            successor = IrcSocketSession(self._visit, protocol)
+        else:
+            speaks, successor = WebSocketSession.open(self._visit)
+            self._next.append(speaks)
         successor.feed(self._heads.rest())
         self.successor = successor

@@ -12,6 +12,9 @@ from chatroom.protocol.format import end_of_line
 
 PROTOCOL_VERSION = 1
 
+#: A rename is told to people; a program learns it from its ack.
+_NOT_HERE = (answers.Renamed, answers.Special)
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -30,7 +33,7 @@ class JsonLines:
         return b""
 
     def answer(self, answer: answers.AnyAnswer) -> bytes:
-        if type(answer) is answers.Renamed:  # for people; a program learns it from its ack
+        if isinstance(answer, _NOT_HERE):
             return b""
         if type(answer) is answers.Done and answer.id is None:
             return b""

@@ -99,7 +99,9 @@ def _answer_lines(answer: answers.AnyAnswer) -> Iterator[str]:
         case answers.Bans():
             yield from _ban_lines(answer)
         case _:
-            yield _answer_line(answer)
+            line = _answer_line(answer)
+            if line:  # some answers are not for plain text
+                yield line
 
 
 def _answer_line(answer: answers.AnyAnswer) -> str:

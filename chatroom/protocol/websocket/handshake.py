@@ -9,14 +9,17 @@ from websockets.http11 import Request
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
+from chatroom.protocol.irc.websocket import BINARY_PROTOCOL, TEXT_PROTOCOL
 from chatroom.protocol.websocket.messages import log
 from chatroom.web.contract import UPGRADE_HEADERS, WebResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The protocol that is spoken; whoever offers others only is served all the same.
+#: The protocols that are spoken: the room's own, and IRC. Whoever offers others only is served the
+#: first one all the same.
 SUBPROTOCOL = Subprotocol("chatroom.v1")
+_SPOKEN = (SUBPROTOCOL, *map(Subprotocol, (TEXT_PROTOCOL, BINARY_PROTOCOL)))
 #: The version of the WebSocket protocol that RFC 6455 is.
 _VERSION = "13"
 
@@ -28,7 +31,7 @@ def shake_hands(head: bytes, headers: Mapping[str, str]) -> WebResponse:
     """
     if headers.get("sec-websocket-version", _VERSION) != _VERSION:
         return _refusal(426, f"This is version {_VERSION} of the WebSocket protocol.\n")
-    protocol = ServerProtocol(subprotocols=[SUBPROTOCOL], select_subprotocol=_select, logger=log)
+    protocol = ServerProtocol(subprotocols=_SPOKEN, select_subprotocol=_select, logger=log)
     protocol.receive_data(head)
     requests = protocol.events_received()
     if not requests or not isinstance(requests[0], Request):
@@ -41,7 +44,7 @@ def shake_hands(head: bytes, headers: Mapping[str, str]) -> WebResponse:
 
 
 def _select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    return SUBPROTOCOL if SUBPROTOCOL in offered else None
+    return next((name for name in _SPOKEN if name in offered), None)
 
 
 def _refusal(status: int, text: str) -> WebResponse:

@@ -26,7 +26,7 @@ _MAX_CONTROL_BYTES = 125
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A whole text message: UTF-8."""
+    """A whole message; a text is UTF-8."""
 
     data: bytes
 
@@ -70,9 +70,11 @@ class MessageReader:
     is UTF-8.
     """
 
-    __slots__ = ("_done", "_fragments", "_protocol", "_size_bytes")
+    __slots__ = ("_binary", "_done", "_fragments", "_protocol", "_size_bytes")
 
-    def __init__(self) -> None:
+    def __init__(self, *, binary: bool = False) -> None:
+        """`binary`: binary messages are understood too, and any bytes in them."""
+        self._binary = binary
         longest_bytes = MAX_MESSAGE_BYTES + _MAX_CONTROL_BYTES
         self._protocol = ServerProtocol(state=OPEN, max_size=longest_bytes, logger=log)
         self._fragments: list[bytes] = []
@@ -103,7 +105,7 @@ class MessageReader:
             return Ping(bytes(frame.data))
         if frame.opcode is Opcode.PONG or frame.opcode is Opcode.CLOSE:
             return _NOTHING
-        if frame.opcode is Opcode.BINARY:
+        if frame.opcode is Opcode.BINARY and not self._binary:
             return Broken(UNSUPPORTED, "a binary frame: only text is understood here")
         self._fragments.append(bytes(frame.data))
         self._size_bytes += len(frame.data)
@@ -116,7 +118,8 @@ class MessageReader:
         data = b"".join(self._fragments)
         self._fragments, self._size_bytes = [], 0
         try:
-            data.decode()
+            if not self._binary:
+                data.decode()
         except UnicodeDecodeError:
             return Broken(INVALID, "a text message is not UTF-8")
         return Message(data)

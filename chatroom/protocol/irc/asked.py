@@ -1,0 +1,159 @@
+"""What the room's answers read like in IRC, for each thing that a client asks of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from chatroom.protocol import answers
+from chatroom.protocol.irc.isupport import welcome
+from chatroom.protocol.irc.line import pieces
+from chatroom.protocol.irc.names import SERVER, mask
+from chatroom.protocol.irc.render import Rendered
+from chatroom.protocol.irc.voice import Asked
+from chatroom.settings import IRC_LINE_BYTES
+
+if TYPE_CHECKING:
+    from chatroom.protocol.irc.voice import Parts, Voice
+    from chatroom.protocol.session import Venue
+
+#: What a nick cannot be had for.
+_NICK_NUMERICS = {"nick_taken": "433", "nick_invalid": "432"}
+
+
+class Naming(Asked):
+    """NICK."""
+
+    __slots__ = ("wanted",)
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__()
+        self.wanted = wanted
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        assert isinstance(answer, answers.Renamed)
+        source = voice.form.source(voice.nick, now=answer.nick)
+        voice.standing.nick = answer.nick
+        return [Rendered((), f"{source} NICK {answer.nick}")]
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        if self.wanted == voice.nick:  # nothing happens, and nothing is said
+            return ()
+        number = _NICK_NUMERICS.get(error.code)
+        if number is None:
+            return super().refused(voice, error)
+        return [(number, self.wanted, error.text[0].upper() + error.text[1:])]
+
+
+class Registering(Naming):
+    """NICK and USER, when both are there."""
+
+    __slots__ = ("venue",)
+
+    def __init__(self, venue: Venue, wanted: str) -> None:
+        super().__init__(wanted)
+        self.venue = venue
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        assert isinstance(answer, answers.Registered)
+        voice.standing.nick = answer.nick
+        voice.standing.registered = True
+        source = mask(answer.nick, self.venue.people.card(answer.nick))
+        return welcome(self.venue, source, answer.names_held)
+
+
+class Joining(Asked):
+    """JOIN: the welcome, and then the names, page by page, unless they are not wanted."""
+
+    __slots__ = ("_names", "seq")
+
+    def __init__(self, *, names: bool) -> None:
+        super().__init__()
+        self._names = names
+        self.seq = 0  #: the last event before it hears the room
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        if isinstance(answer, answers.Found):
+            self.over = not answer.more
+            return names(voice, answer)
+        assert isinstance(answer, answers.Welcome)
+        self.seq = answer.seq
+        self.over = not self._names
+        return [Rendered((), text) for text in voice.form.join(voice.nick)]
+
+
+class Parting(Asked):
+    """PART."""
+
+    __slots__ = ()
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        assert isinstance(answer, answers.Parted)
+        return [Rendered((), voice.form.part(voice.nick, answer.text))]
+
+
+class Talking(Asked):
+    """A message or an action: its echo when the room has it and, for those who ask for it, that the
+    disk has it.
+    """
+
+    __slots__ = ("_command", "_message")
+
+    def __init__(self, command: str) -> None:
+        super().__init__()
+        self._command = command
+        self._message = ""
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        if isinstance(answer, answers.Said):
+            self.lasts = "chatroom/stored" in voice.caps
+            self._message = voice.form.message_id(answer.event)
+            return voice.form.lines(answer.event) if "echo-message" in voice.caps else ()
+        self.lasts, self.label = False, ""
+        return [("NOTE", self._command, "STORED", self._message, "On the disk")]
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        if not self._message:
+            return [_cannot_say(voice, self._command, error)]
+        # It is said; it may be that the disk does not have it.
+        self.lasts, self.label = False, ""
+        return [("WARN", self._command, error.code.upper(), self._message, error.text)]
+
+
+def _cannot_say(voice: Voice, command: str, error: answers.Error) -> Parts:
+    if error.code == "too_fast":
+        return "263", command, f"Please wait a while and try again: {error.text}"
+    return "404", voice.form.channel, f"Cannot send to channel: {error.text}"
+
+
+class Signing(Asked):
+    """TAGMSG."""
+
+    __slots__ = ()
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        assert isinstance(answer, answers.Tagged)
+        if "echo-message" not in voice.caps:
+            return ()
+        text = f"{voice.form.source(answer.nick)} TAGMSG {voice.form.channel}"
+        return [Rendered((answer.tags,), text)]
+
+
+def names(voice: Voice, found: answers.Found) -> Iterator[Parts]:
+    """353 for a page of members, and 366 behind the last."""
+    channel = voice.form.channel
+    full = "userhost-in-names" in voice.caps
+    all_names = " ".join(
+        mask(person.nick, person.card) if full else person.nick for person in found.people
+    )
+    around = len(f":{SERVER} 353 {voice.nick} = {channel} :\r\n".encode())
+    for line in pieces(all_names, IRC_LINE_BYTES - around):
+        if line:
+            yield "353", "=", channel, line.rstrip(" ")
+    if not found.more:
+        yield "366", channel, "End of /NAMES list"

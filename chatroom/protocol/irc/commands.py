@@ -1,0 +1,83 @@
+"""The commands of IRC that are known here, and what each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from chatroom.protocol.irc import asking, channel, login, multiline, server, talk
+from chatroom.protocol.irc.caps import negotiate
+from chatroom.protocol.irc.history import chathistory
+
+if TYPE_CHECKING:
+    from chatroom.protocol.irc.client import Client
+    from chatroom.protocol.irc.line import Line
+
+Handler = Callable[["Client", "Line"], None]
+
+COMMANDS: Mapping[str, Handler] = {
+    "ADMIN": server.admin,
+    "AWAY": login.away,
+    "BATCH": multiline.batch,
+    "CAP": negotiate,
+    "CHATHISTORY": chathistory,
+    "HELP": server.help_,
+    "INFO": server.info,
+    "INVITE": channel.invite,
+    "ISON": asking.ison,
+    "JOIN": channel.join,
+    "KICK": channel.kick,
+    "KILL": server.for_operators,
+    "LINKS": server.links,
+    "LIST": channel.list_,
+    "LUSERS": server.lusers,
+    "MODE": channel.mode,
+    "MOTD": server.motd,
+    "NAMES": channel.names,
+    "NICK": login.nick,
+    "NOTICE": talk.notice,
+    "OPER": server.oper,
+    "PART": channel.part,
+    "PASS": login.pass_,
+    "PING": server.ping,
+    "PONG": server.pong,
+    "PRIVMSG": talk.privmsg,
+    "QUIT": login.quit_,
+    "REHASH": server.for_operators,
+    "RESTART": server.for_operators,
+    "SETNAME": login.setname,
+    "TAGMSG": talk.tagmsg,
+    "TIME": server.time_,
+    "TOPIC": channel.topic,
+    "USER": login.user,
+    "USERHOST": asking.userhost,
+    "VERSION": server.version,
+    "WHO": asking.who,
+    "WHOIS": asking.whois,
+    "WHOWAS": asking.whowas,
+}
+
+#: Those that may come before a client has registered.
+EARLY = frozenset({"AWAY", "CAP", "NICK", "PASS", "PING", "PONG", "QUIT", "USER"})
+
+#: Parameters that each needs; with fewer it is answered 461.
+LEAST: Mapping[str, int] = {
+    "BATCH": 1,
+    "CAP": 1,
+    "CHATHISTORY": 1,
+    "INVITE": 2,
+    "ISON": 1,
+    "JOIN": 1,
+    "KICK": 2,
+    "KILL": 1,
+    "MODE": 1,
+    "OPER": 2,
+    "PART": 1,
+    "PASS": 1,
+    "PING": 1,
+    "SETNAME": 1,
+    "TAGMSG": 1,
+    "TOPIC": 1,
+    "USER": 4,
+    "USERHOST": 1,
+}

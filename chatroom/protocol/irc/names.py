@@ -1,0 +1,59 @@
+"""What things are called towards IRC clients: the server, the channel, those who are there."""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from chatroom.room.nick import parse_nick
+
+if TYPE_CHECKING:
+    from chatroom.protocol.people import Card
+    from chatroom.protocol.session import Venue
+
+#: Clients tell a server from a person by its dot.
+SERVER = "chatroom.local"
+NETWORK = "chatroom"
+#: In everybody's mask: an address is nobody else's business.
+HOST = "chatroom.local"
+#: The user name of those who give none: they are not here by IRC.
+MEMBER = "member"
+VERSION = "chatroom-1"
+
+MAX_USER_CHARS = 16
+
+_NOT_IN_CHANNEL = re.compile(r"[\x00-\x20,:\x7f]")
+_NOT_IN_USER = re.compile(r"[^A-Za-z0-9._-]")
+
+
+@lru_cache
+def channel_of(room: str) -> str:
+    """The room's channel; what a channel's name cannot have is an underscore there."""
+    return "#" + _NOT_IN_CHANNEL.sub("_", room)
+
+
+def is_channel(name: str, venue: Venue) -> bool:
+    """Whether `name` is the room's channel."""
+    return name.lower() == channel_of(venue.room).lower()
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether `name` is of this kind: `*` stands for anything, `?` for a character."""
+    return fnmatchcase(name.lower(), pattern.lower().replace("[", "[[]"))
+
+
+def user_of(name: str) -> str:
+    """A user name as it may stand in a mask. The tilde: nobody has checked it."""
+    return "~" + (_NOT_IN_USER.sub("", name)[:MAX_USER_CHARS] or "user")
+
+
+def mask(nick: str, card: Card) -> str:
+    """`nick!user@host`."""
+    return f"{nick}!{card.user or MEMBER}@{HOST}"
+
+
+def same_nick(one: str, other: str) -> bool:
+    """Whether two valid names are the same to the room."""
+    return parse_nick(one)[1] == parse_nick(other)[1]

@@ -1,0 +1,174 @@
+"""WHO, WHOIS and the like: what the room's answers about people read like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from chatroom.protocol import answers
+from chatroom.protocol.irc.asked import names
+from chatroom.protocol.irc.names import HOST, MEMBER, SERVER, matches
+from chatroom.protocol.irc.render import Rendered
+from chatroom.protocol.irc.voice import Asked
+
+if TYPE_CHECKING:
+    from chatroom.protocol.irc.voice import Parts, Voice
+    from chatroom.protocol.people import Person
+
+
+class Finding(Asked):
+    """A question about people that `found` answers."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Callable[[Voice, answers.Found], Iterable[Parts]]) -> None:
+        super().__init__()
+        self._found = found
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        assert isinstance(answer, answers.Found)
+        self.over = not answer.more
+        return self._found(voice, answer)
+
+
+class Counting(Asked):
+    """A question that only takes how many there are."""
+
+    __slots__ = ("_counted",)
+
+    def __init__(self, counted: Callable[[answers.Found], Iterable[Parts]]) -> None:
+        super().__init__()
+        self._counted = counted
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        assert isinstance(answer, answers.Found)
+        self.over = True
+        return self._counted(answer)
+
+
+def user(person: Person) -> str:
+    return person.card.user or MEMBER
+
+
+def names_query() -> Finding:
+    """NAMES of the channel."""
+    return Finding(names)
+
+
+def who_query(mask: str, fields: str) -> Finding:
+    """WHO: those whose nicks match, all of the channel for its name or `*`. `fields`: of WHOX."""
+
+    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
+        everybody = mask == "*" or mask.startswith("#")
+        for person in answer.people:
+            if everybody or matches(person.nick, mask):
+                yield _whox(voice, person, fields) if fields else _who(voice, person)
+        if not answer.more:
+            yield "315", mask, "End of WHO list"
+
+    return Finding(found)
+
+
+def _who(voice: Voice, person: Person) -> Parts:
+    card = person.card
+    channel = voice.form.channel if person.inside else "*"
+    realname = f"0 {card.realname or person.nick}"
+    return ("352", channel, user(person), HOST, SERVER, person.nick, flags(person), realname)
+
+
+def flags(person: Person) -> str:
+    """H (here) or G (gone), and B of a bot."""
+    return ("H" if person.card.away is None else "G") + ("B" if person.card.bot else "")
+
+
+def _whox(voice: Voice, person: Person, fields: str) -> Parts:
+    wanted, _, token = fields.partition(",")
+    values = {
+        "t": token or "0",
+        "c": voice.form.channel if person.inside else "*",
+        "u": user(person),
+        "i": "255.255.255.255",  # not told, as WHOX has it
+        "h": HOST,
+        "s": SERVER,
+        "n": person.nick,
+        "f": flags(person),
+        "d": "0",
+        "l": "0",
+        "a": "0",
+        "o": "n/a",
+        "r": person.card.realname or person.nick,
+    }
+    return ("354", *(value for field, value in values.items() if field in wanted))
+
+
+def whois_query(nick: str) -> Finding:
+    """WHOIS."""
+
+    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
+        for person in answer.people:
+            yield from _whois(voice, person)
+        if not answer.people:
+            yield "401", nick, "No such nick"
+        yield "318", nick, "End of /WHOIS list"
+
+    return Finding(found)
+
+
+def _whois(voice: Voice, person: Person) -> Iterator[Parts]:
+    nick, card = person.nick, person.card
+    yield "311", nick, user(person), HOST, "*", card.realname or nick
+    if person.inside:
+        yield "319", nick, voice.form.channel
+    yield "312", nick, SERVER, "The room"
+    if card.away is not None:
+        yield "301", nick, card.away
+    if card.bot:
+        yield "335", nick, "is a bot"
+
+
+def ison_query() -> Finding:
+    """ISON."""
+    return Finding(lambda _, answer: [("303", " ".join(p.nick for p in answer.people))])
+
+
+def userhost_query() -> Finding:
+    """USERHOST."""
+
+    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
+        replies = (
+            f"{person.nick}={'+' if person.card.away is None else '-'}{user(person)}@{HOST}"
+            for person in answer.people
+        )
+        yield "302", " ".join(replies)
+
+    return Finding(found)
+
+
+def private_query(command: str, nick: str) -> Finding:
+    """A message to a nick: there are none, but the client learns whether somebody has it."""
+
+    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
+        if not answer.people:
+            yield "401", nick, "No such nick"
+            return
+        person = answer.people[0]
+        if person.card.away is not None:
+            yield "301", person.nick, person.card.away
+        text = f"{command} reaches the room only: there are no private messages"
+        yield "531", person.nick, text
+
+    return Finding(found)
+
+
+def invite_query(nick: str) -> Finding:
+    """INVITE: everybody may come in, and nobody needs it."""
+
+    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
+        if not answer.people:
+            yield "401", nick, "No such nick"
+        elif answer.people[0].inside:
+            yield "443", nick, voice.form.channel, "is already on channel"
+        else:
+            yield "482", voice.form.channel, "Everybody may come in: nobody is invited"
+
+    return Finding(found)

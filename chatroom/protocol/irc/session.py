@@ -1,0 +1,127 @@
+"""Requests from the lines of an IRC client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from chatroom.event import CloseReason
+from chatroom.protocol.irc import multiline
+from chatroom.protocol.irc.client import Client
+from chatroom.protocol.irc.commands import COMMANDS, EARLY, LEAST
+from chatroom.protocol.irc.line import LineTooLong, NotUtf8, parse_line
+from chatroom.protocol.irc.render import Irc
+from chatroom.protocol.lines import LineSession, weight_of
+from chatroom.protocol.requests import Draft, Ending, is_query
+from chatroom.protocol.session import Session, Visit, Wait, first_line
+from chatroom.settings import GROUP_WEIGHT, MAX_LINE_BYTES, REGISTER_SECONDS
+
+if TYPE_CHECKING:
+    from chatroom.protocol.irc.line import Line
+
+#: What an IRC client begins with, in upper case as they all write it: a person's line that looks
+#: like one would have to be meant to.
+_FIRST = re.compile(rb"(?:CAP (?:LS|LIST|REQ|END)\b|NICK \S|PASS \S|USER \S+ \S+ \S+ \S)")
+_FIRST_WORDS = (b"CAP ", b"NICK ", b"PASS ", b"USER ")
+
+
+class IrcWay:
+    """See `chatroom.protocol.session.WayIn`."""
+
+    name = "irc"
+    late = False
+
+    def claims(self, head: bytes) -> bool | None:
+        line = first_line(head)
+        if line is not None:
+            return _FIRST.match(line) is not None
+        return None if any(head.startswith(w[: len(head)]) for w in _FIRST_WORDS) else False
+
+    def open(self, visit: Visit, *, entered: bool) -> IrcSession:
+        return IrcSession(visit, Irc(visit.venue))
+
+
+class IrcSession(LineSession):
+    """An IRC client's lines; see `chatroom.protocol.session.Session`."""
+
+    __slots__ = ("_client", "wait")
+
+    successor: Session | None = None
+
+    def __init__(self, visit: Visit, form: Irc) -> None:
+        """`form`: how it is spoken to, as long as it asks for no capabilities."""
+        super().__init__(visit.rules)
+        self._client = Client(visit, form)
+        self.wait: Wait | None = Wait(REGISTER_SECONDS)
+
+    @property
+    def pending(self) -> bool:
+        client = self._client
+        return bool(self._lines or client.drafts) or client.registering or self._too_long
+
+    def expire(self) -> None:
+        self.wait = None
+        text = f"not registered within {REGISTER_SECONDS:g} seconds"
+        self._client.drafts.append(Ending(CloseReason.IDLE, text))
+
+    def drafts(self) -> Sequence[Draft]:
+        client = self._client
+        if client.registering:  # the room has answered
+            client.registering = False
+            if client.registered:
+                self.wait = None
+            else:
+                client.wanted = ""
+        group: list[Draft] = []
+        weight = 0
+        while weight < GROUP_WEIGHT:
+            draft = client.next_draft()
+            if draft is not None:
+                group.append(draft)
+                weight += weight_of(draft)
+                if is_query(draft):
+                    break
+            elif self._lines:
+                self._take(self._lines.popleft())
+                weight += 1
+            elif self._too_long:
+                self._give_up_on_too_long()
+            else:
+                break
+        return group
+
+    def _give_up_on_too_long(self) -> None:
+        self._too_long = False
+        text = f"a line has more than {MAX_LINE_BYTES} bytes and no end"
+        self._client.drafts.append(Ending(CloseReason.PROTOCOL_ERROR, text))
+
+    def _take(self, data: bytes) -> None:
+        client = self._client
+        try:
+            line = parse_line(data)
+        except LineTooLong:
+            client.say(("417", "Input line was too long"))
+        except NotUtf8 as error:
+            client.label = error.label if "labeled-response" in client.caps else ""
+            client.fail(error.command or "*", "INVALID_UTF8", "Only UTF-8 is understood here")
+        else:
+            if line is not None:
+                self._obey(line)
+
+    def _obey(self, line: Line) -> None:
+        client = self._client
+        client.label = line.label if "labeled-response" in client.caps else ""
+        handler = COMMANDS.get(line.command)
+        if not client.registered and line.command not in EARLY:
+            client.say(("451", "You have not registered"))
+        elif handler is None:
+            client.say(("421", line.command, "Unknown command"))
+        elif len(line.params) < LEAST.get(line.command, 0):
+            client.say(("461", line.command, "Not enough parameters"))
+        elif "batch" in line.tags and line.command in ("PRIVMSG", "NOTICE") and line.params:
+            multiline.add(client, line)
+        else:
+            handler(client, line)
+        if client.label:  # nothing was to be said
+            client.say()

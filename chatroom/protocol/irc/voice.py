@@ -1,0 +1,133 @@
+"""What one IRC client is answered: numerics with its nick, labels, its own echo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from chatroom.protocol import answers
+from chatroom.protocol.irc.line import compose, fitting, tag
+from chatroom.protocol.irc.names import SERVER
+from chatroom.protocol.irc.render import Rendered, as_bytes
+
+if TYPE_CHECKING:
+    from chatroom.protocol.irc.render import Irc
+
+#: A line that a session answers, as parts. A numeric is given the client's nick as its first
+#: parameter; a line whose first part is ":" comes from the client itself.
+Parts = tuple[str, ...]
+
+
+class Standing:
+    """What the speaker of a client knows, and its session too. The nick is the one that the room
+    has given: written in the room's turn only.
+    """
+
+    __slots__ = ("asked", "nick", "registered")
+
+    def __init__(self) -> None:
+        self.nick = "*"
+        self.registered = False
+        self.asked: dict[str, Asked] = {}
+
+
+class Asked:
+    """What a client has asked for, and how the room's answer to it reads. What is not over has
+    more to be asked of the room.
+    """
+
+    __slots__ = ("label", "lasts", "opened", "over")
+
+    def __init__(self, label: str = "") -> None:
+        self.label = label
+        self.opened = False  # a batch, for the label
+        self.over = False  #: set with the last answer
+        self.lasts = False  #: something may come after it, without a label
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        """The lines of an answer."""
+        self.over = True
+        return answer.lines if isinstance(answer, answers.Lines) else ()
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        """The lines of a refusal."""
+        return [("NOTICE", "*", f"-- {error.text} ({error.code})")]
+
+
+class Voice:
+    """How one client is spoken to; see `chatroom.protocol.format.Speaker`."""
+
+    def __init__(self, form: Irc, caps: frozenset[str], standing: Standing) -> None:
+        self.form = form
+        self.caps = caps
+        self.standing = standing
+
+    @property
+    def nick(self) -> str:
+        return self.standing.nick
+
+    def answer(self, answer: answers.AnyAnswer) -> bytes:
+        number = str(getattr(answer, "id", ""))
+        asked = self.standing.asked.get(number)
+        if asked is None:
+            return self._unasked(answer)
+        if isinstance(answer, answers.Error):
+            asked.over = True
+            lines: Iterable[Parts | Rendered] = asked.refused(self, answer)
+        else:
+            lines = asked.lines(self, answer)
+        record = self._labelled(asked, number, [self._rendered(line) for line in lines])
+        if asked.over and not asked.lasts:
+            del self.standing.asked[number]
+        return record
+
+    def _unasked(self, answer: answers.AnyAnswer) -> bytes:
+        if isinstance(answer, answers.Lines):
+            return as_bytes([self._rendered(line) for line in answer.lines])
+        if isinstance(answer, answers.Error):
+            text = f":{SERVER} NOTICE {self.nick} :-- {answer.text} ({answer.code})"
+            return as_bytes([Rendered((), text)])
+        return self.form.answer(answer)
+
+    def _rendered(self, line: Parts | Rendered) -> Rendered:
+        if isinstance(line, Rendered):
+            return line
+        command = line[0]
+        if command == ":":
+            return Rendered((), fitting(f"{self.form.source(self.nick)} {compose(*line[1:])}"))
+        if command.isdigit() or command == "CAP":
+            line = (command, self.nick, *line[1:])
+        return Rendered((), fitting(f":{SERVER} {compose(*line)}"))
+
+    def _labelled(self, asked: Asked, number: str, lines: Sequence[Rendered]) -> bytes:
+        if not asked.label or "labeled-response" not in self.caps:
+            return as_bytes(list(lines))
+        label = tag("label", asked.label)
+        reference = f"l{number}"
+        if asked.over and not asked.opened:
+            if not lines:
+                return as_bytes([Rendered((label,), f":{SERVER} ACK")])
+            if len(lines) == 1 or _is_batch(lines):
+                first, *rest = lines
+                return as_bytes([Rendered((label, *first.tags), first.text), *rest])
+        batched: list[Rendered] = []
+        if not asked.opened and (lines or asked.over):
+            asked.opened = True
+            start = f":{SERVER} BATCH +{reference} labeled-response"
+            batched.append(Rendered((label,), start))
+        batched += [_in_batch(reference, line) for line in lines]
+        if asked.over:
+            batched.append(Rendered((), f":{SERVER} BATCH -{reference}"))
+        return as_bytes(batched)
+
+
+def _is_batch(lines: Sequence[Rendered]) -> bool:
+    """Whether the lines are one batch already."""
+    first, *middle, _ = lines
+    return first.opens_batch and all(line.is_nested for line in middle)
+
+
+def _in_batch(reference: str, line: Rendered) -> Rendered:
+    if line.is_nested:
+        return line
+    return Rendered((f"batch={reference}", *line.tags), line.text)
