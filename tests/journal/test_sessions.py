@@ -56,6 +56,9 @@ async def test_a_crash_begins_a_session_above_the_reservation(path: Path) -> Non
             assert last == life * limits.RESERVE_EVENTS + 0
             assert all(journal.knows(session) for session in sessions)
             assert not journal.knows("ELSEWHERE0")
+            firsts = range(1, last + 2, limits.RESERVE_EVENTS)
+            assert [journal.session_of(seq) for seq in firsts] == sessions
+            assert [journal.session_of(seq - 1) for seq in firsts[1:]] == sessions[:-1]
             if life < 2:
                 await crash(journal)
     assert len(set(sessions)) == 3

@@ -254,10 +254,6 @@ def test_keys_that_are_not_known_are_passed_over() -> None:
         (b"\x05\x01\x00", b"-- this port speaks"),
         (b"\x00\x03\x00\x00\x21\x12\xa4\x42", b"-- this port speaks"),
         (b"hi\x1b[2J\n", b"-- this port speaks"),
-        (b"CAP LS 302\r\n", b"ERROR :"),
-        (b"NICK bob\r\n", b"ERROR :"),
-        (b"PASS secret\r\n", b"ERROR :"),
-        (b"USER bob 0 * :Bob\r\n", b"ERROR :"),
     ],
 )
 def test_who_speaks_something_else_is_told_so_and_never_heard(first: bytes, reply: bytes) -> None:

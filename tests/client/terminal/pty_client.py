@@ -19,6 +19,8 @@ PATIENCE_SECONDS = 20
 class PtyClient:
     """The client's process, its keyboard and its screen."""
 
+    command: tuple[str, ...] = (sys.executable, "-m", "chatroom", "client")
+
     def __init__(self, *arguments: str, home: Path, rows: int = 24, columns: int = 80) -> None:
         environment = {
             "PATH": os.environ["PATH"],
@@ -31,7 +33,7 @@ class PtyClient:
         self._stream = pyte.ByteStream(self._screen)
         self.received = b""
         self._process: Any = ptyprocess.PtyProcess.spawn(
-            [sys.executable, "-m", "chatroom", "client", *arguments],
+            [*self.command, *arguments],
             env=environment,
             dimensions=(rows, columns),
         )
