@@ -61,7 +61,7 @@ class Admission:
         told to log in. Who brings credentials waits outside until they have been looked at.
         """
         if connection.needs_tls:
-            self._refuse(connection, _NEEDS_TLS)
+            self._refuse(connection, _NEEDS_TLS, hello.outside.id if hello.outside else None)
             return
         refused = self._gate.refusal(connection, hello)
         if refused is not None:
