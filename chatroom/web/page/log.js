@@ -27,6 +27,9 @@ export class Log {
 
   /** Messages that came while one was reading above. */
   #news = 0;
+
+  /** The last row while one followed: what is behind it is new. @type {Item | undefined} */
+  #seen = undefined;
   #busy = false; // a page of history is on its way
   #begins = false; // there is nothing before the first row
   #lastTop = 0;
@@ -101,6 +104,7 @@ export class Log {
    * @param {number} seq
    */
   async goTo(seq) {
+    if (this.following) this.#seen = this.rows.last;
     if (!this.rows.withSeq(seq)) await this.#load(seq);
     const row = this.rows.withSeq(seq);
     if (!row) return;
@@ -152,7 +156,8 @@ export class Log {
     const { first, last } = this.rows;
     const among = items.filter((item) => compare(first, item) < 0 && compare(item, last) < 0);
     if (among.length) this.#held(() => among.forEach((item) => this.rows.add(item)));
-    const news = items.filter((item) => isSpeech(item) && !item.mine && compare(item, last) > 0);
+    const seen = this.#seen ?? last;
+    const news = items.filter((item) => isSpeech(item) && !item.mine && compare(item, seen) > 0);
     this.#tellNews(this.#news + news.length);
     this.#fill();
   }
@@ -170,6 +175,7 @@ export class Log {
     // Who follows is at the end, though what came since the last frame is not drawn yet.
     const atEnd = wasFollowing || this.#atEnd();
     this.following = atEnd && (below <= 2 || (below < 24 && !upwards));
+    if (wasFollowing) this.#seen = this.rows.last;
     if (this.following && !wasFollowing) this.#tellNews(0);
     else if (!this.following) this.#tellNews(this.#news);
     this.#fill();

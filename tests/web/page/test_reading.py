@@ -84,15 +84,27 @@ def test_stays_where_one_reads(mia: Screen, herald: Caller) -> None:
     assert mia.evaluate(BELOW) <= 2
 
 
+#: What has come is drawn late, by the timer, and the log is scrolled all the time.
+UNEASY = """() => {
+  window.requestAnimationFrame = () => 0;
+  const log = document.querySelector("#log");
+  setInterval(() => log.dispatchEvent(new Event("scroll")), 1);
+}"""
+
+
+def test_counts_what_comes_close_below(open_page: Open, herald: Caller) -> None:
+    page = open_page("/#nick=petra")
+    page.evaluate("() => document.querySelector('#log').scrollBy(0, -150)")
+    latest = page.page.locator("#latest")
+    expect(latest).to_have_text("To the latest ↓")
+    page.evaluate(UNEASY)
+    herald.say("one close below", "two close below")
+    expect(latest).to_have_text("2 new messages ↓")
+
+
 def test_follows_though_it_scrolls_before_it_draws(open_page: Open, herald: Caller) -> None:
     page = open_page("/#nick=quirin")
-    page.evaluate(
-        """() => {
-          window.requestAnimationFrame = () => 0; // drawn late, by the timer
-          const log = document.querySelector("#log");
-          setInterval(() => log.dispatchEvent(new Event("scroll")), 1);
-        }"""
-    )
+    page.evaluate(UNEASY)
     herald.say("come before it is drawn")
     page.hears("come before it is drawn")
     expect(page.page.locator("#latest")).to_be_hidden()
