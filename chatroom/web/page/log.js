@@ -16,7 +16,7 @@ const PAGE = 100;
 const NEAR = 1.5;
 
 /** Rows while one follows: what is above is at hand, and drawing these takes half the time. */
-const AT_END = 200;
+const AT_END = 150;
 
 /** Events on either side of a place that is jumped to. */
 const AROUND = 60;
@@ -197,17 +197,18 @@ export class Log {
   #fill() {
     if (!this.rows.length || this.#busy) return;
     const near = NEAR * this.parts.log.clientHeight;
-    if (this.parts.log.scrollTop < near && !this.#begins) this.#older();
+    const mayGrow = !this.following || this.rows.length < AT_END; // else it is trimmed again
+    if (mayGrow && this.parts.log.scrollTop < near && !this.#begins) this.#older();
     else if (!this.following && this.#below() < near) this.#newer();
   }
 
   #older() {
     const { first } = this.rows;
-    const kept = this.room.chronicle.tail.before(first, PAGE);
+    const { chronicle } = this.room;
+    const kept = chronicle.tail.before(first, PAGE);
     if (kept.length) this.#addAbove(kept);
-    else if (this.room.chronicle.hasBefore(first))
-      this.#ask({ before: first.seq + (first.sub > 0 ? 1 : 0) });
-    else this.#begins = true;
+    else if (!chronicle.hasBefore(first)) this.#begins = true;
+    else this.#ask({ before: first.seq + (first.sub > 0 ? 1 : 0) });
     this.#tellBeginning();
   }
 

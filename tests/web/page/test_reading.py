@@ -84,6 +84,25 @@ def test_stays_where_one_reads(mia: Screen, herald: Caller) -> None:
     assert mia.evaluate(BELOW) <= 2
 
 
+def test_a_tall_screen_draws_only_what_comes(open_page: Open, herald: Caller) -> None:
+    page = open_page("/#nick=tora", viewport={"width": 800, "height": 3800})
+    herald.say("the last before")
+    page.hears("the last before")
+    page.evaluate(
+        """() => {
+          window.drawn = 0;
+          new MutationObserver((list) => {
+            for (const one of list) drawn += one.addedNodes.length;
+          }).observe(document.querySelector("#rows"), { childList: true });
+        }"""
+    )
+    herald.say("one on a tall screen")
+    page.hears("one on a tall screen")
+    herald.say("two on a tall screen")
+    page.hears("two on a tall screen")
+    assert page.evaluate("() => drawn") == 2
+
+
 #: What has come is drawn late, by the timer, and the log is scrolled all the time.
 UNEASY = """() => {
   window.requestAnimationFrame = () => 0;
