@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from chatroom.client.items import Item as Item
     from chatroom.client.room import Receipt as Receipt
     from chatroom.client.room import Room as Room
-    from chatroom.client.room import RoomStatistics as RoomStatistics
+    from chatroom.client.statistics import RoomStatistics as RoomStatistics
     from chatroom.errors import ChatroomError as ChatroomError
     from chatroom.event import Event as Event
     from chatroom.event import Gap as Gap
@@ -52,7 +52,8 @@ _MODULES = {
     " NickTaken NotEncrypted NotStored RoomClosed RoomError RoomFull TextEmpty TextTooLong TooFast"
     " Unconfirmed Unreachable",
     "chatroom.client.items": "Connected Disconnected Item",
-    "chatroom.client.room": "Receipt Room RoomStatistics",
+    "chatroom.client.room": "Receipt Room",
+    "chatroom.client.statistics": "RoomStatistics",
     "chatroom.errors": "ChatroomError",
     "chatroom.event": "Event Gap",
     "chatroom.feed.listener": "Listener listen",

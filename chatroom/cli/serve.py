@@ -358,11 +358,8 @@ def serve(
 
     from chatroom.logs import set_up_log
     from chatroom.server.entrance import Entrance
-    from chatroom.server.service import (
-        Service,
-        raise_descriptor_limit,
-        tune_collector,
-    )
+    from chatroom.server.process import raise_descriptor_limit, tune_collector
+    from chatroom.server.service import Service
 
     group, feed_port = parse_group(multicast, "--multicast")
     certificate = _certificate(tls, tls_cert, tls_key, journal)

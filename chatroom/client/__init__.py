@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from chatroom.client.connecting import connect
 from chatroom.client.items import Connected, Disconnected
-from chatroom.client.room import Receipt, Room, RoomStatistics
+from chatroom.client.room import Receipt, Room
+from chatroom.client.statistics import RoomStatistics
 from chatroom.event import Gap
 
 __all__ = ["Connected", "Disconnected", "Gap", "Receipt", "Room", "RoomStatistics", "connect"]

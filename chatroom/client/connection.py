@@ -9,10 +9,21 @@ import trio
 from chatroom.client.errors import NickTaken, RoomError, from_code
 from chatroom.client.handshake import Entered
 from chatroom.client.items import Connected, Item
-from chatroom.client.request import shown_nick
+from chatroom.client.request import OPERATIONS, shown_nick
 from chatroom.client.state import ClientState
 from chatroom.event import Event, Gap
-from chatroom.protocol.answers import Ack, Bye, Error, Help, Members, Pong, Presence, Welcome
+from chatroom.protocol.answers import (
+    Ack,
+    Bans,
+    Bye,
+    Done,
+    Error,
+    Help,
+    Members,
+    Pong,
+    Presence,
+    Welcome,
+)
 from chatroom.protocol.framing import LineTooLong
 from chatroom.protocol.jsonlines.parse import BadLine, HistoryPage, Skipped, parse
 
@@ -21,6 +32,8 @@ _ANSWERS: dict[type, tuple[str, ...]] = {
     Members: ("who",),
     HistoryPage: ("history", "search"),
     Pong: ("ping",),
+    Done: tuple(OPERATIONS),
+    Bans: ("bans",),
 }
 
 #: Looking for statements that got no ack stops after this many pages of history: 100,000 events.
@@ -129,7 +142,7 @@ class Connection:
         match item:
             case Ack():
                 self._acked(item)
-            case Members() | HistoryPage() | Pong():
+            case Members() | HistoryPage() | Pong() | Done() | Bans():
                 self._answer(item.id, item)
             case Error():
                 self._refused(item)
@@ -164,7 +177,9 @@ class Connection:
         if self._state.options.receive:
             self._state.inbox.append(item)
 
-    def _answer(self, identity: str | None, answer: Members | HistoryPage | Pong) -> None:
+    def _answer(
+        self, identity: str | None, answer: Members | HistoryPage | Pong | Done | Bans
+    ) -> None:
         request = self._state.pending.answered(identity, _ANSWERS[type(answer)])
         if request is not None:  # else who asked was cancelled meanwhile
             request.resolve(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import msgspec
@@ -35,3 +36,17 @@ class Disconnected(msgspec.Struct, frozen=True):
 
 #: What `Room.items` gives.
 Item = Event | Gap | Connected | Disconnected | Presence | Error
+
+
+class Items:
+    """An iterator over all items of a room; see `Room.items`."""
+
+    def __init__(self, next_item: Callable[[], Awaitable[Item]]) -> None:
+        self._next_item = next_item
+
+    def __aiter__(self) -> Items:
+        return self
+
+    async def __anext__(self) -> Item:
+        """As `Room.next_item`. Cancelled, nothing is lost: it comes next time."""
+        return await self._next_item()

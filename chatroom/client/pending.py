@@ -11,7 +11,7 @@ from itertools import chain, count
 import trio
 
 from chatroom.client.errors import RoomError, Unconfirmed
-from chatroom.client.request import STATEMENTS, PendingRequest, shown_nick
+from chatroom.client.request import ACKED, STATEMENTS, PendingRequest, shown_nick
 from chatroom.event import Event
 from chatroom.protocol.jsonlines.parse import BadLine
 from chatroom.protocol.jsonlines.write import request_line, utf8_safe
@@ -164,8 +164,8 @@ class PendingRequests:
 
     def acked(self, identity: str, seq: int) -> PendingRequest | None:
         """As `answered`, for an ack."""
-        request = self.answered(identity, STATEMENTS)
-        if request is not None:
+        request = self.answered(identity, ACKED)
+        if request is not None and request.kind in STATEMENTS:
             self._acked = max(self._acked, (int(request.id), seq))
         return request
 

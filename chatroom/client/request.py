@@ -15,6 +15,15 @@ from chatroom.room.text import make_safe
 #: Requests that become events, so that asking them twice would be heard twice.
 STATEMENTS = frozenset({"message", "action", "rename"})
 
+#: Requests of operators, and the topic: asked again if the connection breaks before the answer.
+OPERATIONS = frozenset({"topic", "kick", "ban", "unban", "mute", "unmute", "redact"})
+
+#: Of these the answer is an ack where they become events.
+ACKED = STATEMENTS | {"topic", "redact"}
+
+#: What a request has beside its kind and its id.
+Fields = dict[str, str | int]
+
 
 @dataclass(slots=True, eq=False)
 class PendingRequest:
@@ -22,7 +31,7 @@ class PendingRequest:
 
     id: str
     kind: str
-    fields: dict[str, str | int]
+    fields: Fields
     record: bytes
     placed: bool  #: it counts among those that a program may have outstanding
     after: int = 0  #: its event, if it becomes one, has a number above this

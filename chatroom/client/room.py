@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import msgspec
 import trio
 
-from chatroom.client.items import Item
+from chatroom.client.items import Item, Items
+from chatroom.client.operating import Operating
 from chatroom.client.reading import Reading
 from chatroom.client.reconnecting import Reconnector
-from chatroom.client.request import PendingRequest
+from chatroom.client.request import Fields, PendingRequest
 from chatroom.client.state import ClientState
+from chatroom.client.statistics import RoomStatistics
 from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Members
 from chatroom.protocol.jsonlines.parse import HistoryPage
 
 PAGE = 1000
-
-
-class RoomStatistics(msgspec.Struct, frozen=True):
-    """A snapshot of what went over the connections of one `connect`."""
-
-    events: int  #: received, each once
-    acked: int  #: statements that the room has
-    refused: int  #: errors that the server answered
-    bytes_received: int
-    reconnects: int
-    missed: int  #: events that are known to be lost for this client
-    left_out: int  #: events that did not fit the inbox and were asked for again
-    waiting: int  #: items in the inbox
-    outstanding: int  #: requests without an answer
 
 
 class Receipt:
@@ -103,6 +90,18 @@ class Room:
         return welcome.limits.text if welcome is not None else 0
 
     @property
+    def topic(self) -> str:
+        """What the room was about at the time of the latest welcome; empty: it had no topic."""
+        welcome = self._state.resume.welcome
+        return welcome.topic if welcome is not None else ""
+
+    @property
+    def role(self) -> str:
+        """What one may do, as of the latest welcome: member, listener or operator."""
+        welcome = self._state.resume.welcome
+        return welcome.role if welcome is not None else "member"
+
+    @property
     def connected(self) -> bool:
         """Whether there is a connection at this moment."""
         return self._reconnector.connected
@@ -175,6 +174,11 @@ class Room:
         assert isinstance(seq, int)
         return seq
 
+    @property
+    def operating(self) -> Operating:
+        """What operators may do, and the topic."""
+        return Operating(self._ask_and_wait)
+
     # Asking
 
     async def who(self) -> list[str]:
@@ -232,6 +236,9 @@ class Room:
         await self._state.pending.take_place()
         return self._queue(kind, **fields)
 
+    async def _ask_and_wait(self, kind: str, fields: Fields) -> object:
+        return await self._answer(await self._ask(kind, **fields))
+
     def _queue(self, kind: str, **fields: str | int) -> PendingRequest:
         """Queue a request that has its place."""
         if self._reconnector.closed is not None:
@@ -272,7 +279,7 @@ class Room:
         protocol's `Presence` (whether joins and leaves are announced) and errors that answer no
         request.
         """
-        return Items(self)
+        return Items(self.next_item)
 
     async def next_item(self) -> Item:
         """The next item of `items`. Raises `StopAsyncIteration` at the end, and `RoomClosed`.
@@ -283,17 +290,3 @@ class Room:
 
     async def _page_after(self, seq: int) -> HistoryPage:
         return await self.history(after=seq, limit=PAGE)
-
-
-class Items:
-    """An iterator over all items of a room; see `Room.items`."""
-
-    def __init__(self, room: Room) -> None:
-        self._room = room
-
-    def __aiter__(self) -> Items:
-        return self
-
-    async def __anext__(self) -> Item:
-        """As `Room.next_item`. Cancelled, nothing is lost: it comes next time."""
-        return await self._room.next_item()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import logging
-import resource
 import socket
 import time
 from collections import Counter
@@ -306,18 +304,3 @@ class Service:
             if self._guard.access is Access.OPEN and not is_local(address):
                 log.warning("everybody who reaches %s comes in: see --access", peer_name(address))
             nursery.start_soon(Acceptor(listener, clients.is_full).run, clients.take)
-
-
-def raise_descriptor_limit() -> None:
-    """Let this process have as many descriptors as it may: each client takes one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def tune_collector() -> None:
-    """What has been imported lives as long as the process: the collector need not visit it again.
-    And the young generation is made large: a batch allocates thousands of short-lived objects.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)

@@ -15,6 +15,8 @@ from chatroom.access.file import AccessFile
 from chatroom.access.passwords import hash_password
 from chatroom.cli import password as passwords
 from chatroom.client.options import ConnectOptions
+from chatroom.client.terminal.commands import Typed, read
+from chatroom.client.terminal.operators import operate
 from chatroom.client.transport import address as addresses
 from chatroom.client.transport.stream import StreamTransport
 from chatroom.errors import ChatroomError
@@ -60,6 +62,46 @@ async def test_an_account_lets_one_in_and_back_in(
                 if isinstance(item, chatroom.Connected) and item.again:
                     break
         assert room.nick == "Alice"
+
+
+async def test_operators_operate(open_room: OpenHouse, accounts: AccessSettings) -> None:
+    file = AccessFile(str(accounts.accounts_file))
+    file.put(Account("olga", "olga", Role.OPERATOR, hash_password(PASSWORD)))
+    house = await open_room(access=accounts)
+    port = house.service.port
+    async with (
+        chatroom.connect(port=port, account="olga", password=PASSWORD) as olga,
+        chatroom.connect(port=port, account="alice", password=PASSWORD, reconnect=False) as alice,
+    ):
+        operating = olga.operating
+        assert (olga.role, alice.role, olga.topic) == ("operator", "listener", "")
+        await operating.topic("order")
+        await operating.redact(await olga.say("oops"))
+        await operating.mute("alice", seconds=60)
+        await operating.unmute("alice")
+        await operating.ban("192.0.2.0/24", seconds=60, text="enough")
+        assert [ban.mask for ban in await operating.bans()] == ["192.0.2.0/24"]
+        await operating.unban("192.0.2.0/24")
+        with pytest.raises(chatroom.RoomError, match="operators"):
+            await alice.operating.kick("olga")
+        typed = read("/kick Alice be nice")
+        assert typed is not None
+        assert await operate(olga, typed) == ["Alice was shown out"]
+        assert await operate(olga, Typed("bans")) == ["nobody is banned"]
+        with pytest.raises(chatroom.RoomError, match="say /mute"):
+            await operate(olga, Typed("mute", "alice soon"))
+        assert await operate(olga, Typed("topic", "-")) == []
+        with pytest.raises(chatroom.RoomClosed):
+            async for _ in alice:
+                pass
+    kinds = [(event.kind, event.text) for event in house.journal.recent][2:7]
+    assert kinds == [
+        ("topic", "order"),
+        ("message", ""),
+        ("redaction", ""),
+        ("leave", "be nice"),
+        ("topic", ""),
+    ]
 
 
 async def test_a_secret_lets_one_in(open_room: OpenHouse, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ async def test_lines_of_later_versions_are_passed_over(fake: FakeRoom) -> None:
     async with chatroom.connect(port=fake.port) as room:
         later: list[dict[str, Any]] = [
             {"kind": "weather", "sky": "blue"},
-            {"seq": 1, "time": "t", "kind": "topic", "nick": "bob", "text": "x"},
+            {"seq": 1, "time": "t", "kind": "weather", "nick": "bob", "text": "x"},
             {"seq": 2, "time": "t", "kind": "poll", "votes": [1, 2]},
             {"kind": "message", "nick": "bob", "text": "a", "time": "t", "seq": 3, "mood": "😀"},
         ]

@@ -17,6 +17,7 @@ from chatroom.client.room import Receipt, Room
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.commands import Typed, help_lines, read
 from chatroom.client.terminal.inputs import TypedLines, default_path
+from chatroom.client.terminal.operators import operate
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
@@ -243,6 +244,8 @@ class Conversation:
                     await self._screen.show([self._render.rule("now")])
                 case "search":
                     await self._search(argument)
+                case _:
+                    await self._notices(await operate(room, typed))
         except RoomError as error:
             await self._warn(f"/{typed.command}: {error}")
 

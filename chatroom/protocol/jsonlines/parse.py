@@ -8,7 +8,18 @@ from typing import ClassVar
 import msgspec
 
 from chatroom.event import EVENT_KINDS, Event, Gap, decode_event
-from chatroom.protocol.answers import Ack, Bye, Error, Help, Members, Pong, Presence, Welcome
+from chatroom.protocol.answers import (
+    Ack,
+    Bans,
+    Bye,
+    Done,
+    Error,
+    Help,
+    Members,
+    Pong,
+    Presence,
+    Welcome,
+)
 
 #: A line without an end is given up here. The longest honest one is a page of 1,000 events, each
 #: within a datagram: some 1.5 MB; a server may have been told to allow longer texts.
@@ -48,13 +59,26 @@ class _Kind(msgspec.Struct):
     seq: int = 0
 
 
-_Answer = Welcome | Ack | Members | Pong | Error | Help | Presence | Bye | _HistoryLine | Gap
-Answer = Welcome | Ack | Members | Pong | Error | Help | Presence | Bye | HistoryPage
+_Answer = (
+    Welcome
+    | Ack
+    | Members
+    | Pong
+    | Error
+    | Help
+    | Presence
+    | Bye
+    | Done
+    | Bans
+    | _HistoryLine
+    | Gap
+)
+Answer = Welcome | Ack | Members | Pong | Error | Help | Presence | Bye | Done | Bans | HistoryPage
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_kind = msgspec.json.Decoder(_Kind).decode
 _ANSWER_KINDS = frozenset(
-    "welcome ack members pong error help presence bye history gap".split()  # noqa: SIM905
+    "welcome ack members pong error help presence bye done bans history gap".split()  # noqa: SIM905
 )
 
 
