@@ -52,6 +52,7 @@ class Room:
         self._max_members = max_members
         self._state = State(charter, last_seq, presence_limit)
         self._members = self._state.members
+        self._by_who, self._has_spoken = self._members.by_who, self._members.has_spoken
         self._guests = 0
         self._anteroom = Anteroom()
         self._operators = Operators(self._state)
@@ -87,10 +88,10 @@ class Room:
         member may not talk.
         """
         state = self._state
-        member = self._members.by_who[command.who]
+        member = self._by_who[command.who]
         if member.silenced:
             state.check_may_talk(member, command.time)
-        self._members.has_spoken(member.key)
+        self._has_spoken(member.key)
         state.seq = seq = state.seq + 1
         event = Event(seq, command.time, command.kind, member.nick, command.text)
         return msgspec.structs.replace(event, notice=True) if command.notice else event
