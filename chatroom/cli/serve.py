@@ -460,6 +460,8 @@ def _certificate(
     tls: Tls, certificate: str | None, key: str | None, journal: str
 ) -> TlsSettings | None:
     """The files for TLS, made if need be. Raises `typer.BadParameter`, or `ChatroomError`."""
+    if certificate is not None and tls is Tls.auto:
+        raise typer.BadParameter("give one of them.", param_hint="'--tls' '--tls-cert'")
     if certificate is not None:
         return TlsSettings(certificate=certificate, key=key or certificate)
     if key is not None:

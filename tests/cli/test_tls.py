@@ -60,6 +60,7 @@ def test_sighup_reloads(tmp_path: Path) -> None:
     [
         (["--require-tls"], "give --tls-cert, or --tls auto"),
         (["--tls-key", "key.pem"], "give --tls-cert too"),
+        (["--tls", "auto", "--tls-cert", "cert.pem"], "give one of them"),
         (["--tls-cert", "nowhere.pem"], "no TLS with nowhere.pem"),
     ],
 )
