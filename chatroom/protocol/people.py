@@ -14,6 +14,8 @@ class Card(msgspec.Struct, frozen=True):
     realname: str = ""
     away: str | None = None  #: it is not at the keyboard, and says why
     bot: bool = False
+    account: str = ""  #: the key of the account that it has logged in to: the room says so
+    role: Role = Role.MEMBER  #: this too
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -22,8 +24,6 @@ class Person(msgspec.Struct, frozen=True):
     nick: str
     card: Card
     inside: bool = True  #: a member, not only a name that is reserved
-    account: str = ""  #: the key of the account that it has logged in to; empty: none
-    role: Role = Role.MEMBER
 
 
 #: Of those who say nothing of themselves.

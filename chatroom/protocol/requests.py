@@ -180,6 +180,7 @@ def is_query(draft: Draft) -> bool:
     """Whether what comes after `draft` waits until it has been answered."""
     if type(draft) is Request:
         return draft.kind in QUERY_KINDS
-    return type(draft) is Hello and (
-        draft.after is not None or draft.credentials is not None or draft.outside is not None
+    return type(draft) is Enter or (
+        type(draft) is Hello
+        and (draft.after is not None or draft.credentials is not None or draft.outside is not None)
     )

@@ -120,20 +120,19 @@ class Room:
 
     def nick(self, who: int) -> str:
         """The name of a member, or the one that is reserved. Raises `KeyError`."""
-        member = self._members.by_who.get(who)
-        return self._anteroom.of_who(who).nick if member is None else member.nick
+        return self._anybody(who).nick
 
     def token(self, who: int) -> str:
         """The token of a member. Raises `KeyError`."""
         return self._members.by_who[who].token
 
     def account(self, who: int) -> str | None:
-        """The key of the account that a member has logged in to. Raises `KeyError`."""
-        return self._members.by_who[who].account or None
+        """The key of the account that somebody has logged in to. Raises `KeyError`."""
+        return self._anybody(who).account or None
 
     def role(self, who: int) -> Role:
-        """What a member may do. Raises `KeyError`."""
-        return self._members.by_who[who].role
+        """What somebody may do. Raises `KeyError`."""
+        return self._anybody(who).role
 
     def latest_speakers(self, limit: int) -> list[str]:
         """At most `limit` nicks, the latest speakers first."""
@@ -356,6 +355,9 @@ class Room:
         except NickInvalid:
             return None
         return self._holder(account) if own else None
+
+    def _anybody(self, who: int) -> Member:
+        return self._members.by_who.get(who) or self._anteroom.of_who(who)
 
     def _holder(self, key: str) -> Member | None:
         """Who has the name, inside or reserved."""

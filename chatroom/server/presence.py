@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from chatroom.protocol import answers
 from chatroom.protocol.people import NO_CARD, Card, People
 
@@ -36,18 +38,24 @@ class Presence:
         """The room has let `connection` go."""
         connection.inside = False
         del self._connections[connection.id]
-        if connection.card is not None:
-            self.people.drop(self._nicks.pop(connection.id))
+        nick = self._nicks.pop(connection.id, None)
+        if nick is not None:
+            self.people.drop(nick)
 
     def follow_name(self, connection: Connection) -> None:
-        """The room may have given `connection` another name."""
-        if connection.card is not None:
-            nick = self._room.nick(connection.id)
-            was = self._nicks.get(connection.id)
-            if was is not None:
-                self.people.drop(was)
-            self._nicks[connection.id] = nick
-            self.people.put(nick, connection.card)
+        """The room may have given `connection` another name, or another role."""
+        account, role = self._room.account(connection.id), self._room.role(connection.id)
+        if connection.card is None and account is None:
+            return  # nothing is said of it
+        card = connection.card or NO_CARD
+        if account is not None:
+            card = msgspec.structs.replace(card, account=account, role=role)
+        nick = self._room.nick(connection.id)
+        was = self._nicks.get(connection.id)
+        if was is not None:
+            self.people.drop(was)
+        self._nicks[connection.id] = nick
+        self.people.put(nick, card)
 
     def introduce(self, connection: Connection, card: Card) -> None:
         """`connection` says something else of itself; those who hear it are told."""
@@ -55,7 +63,7 @@ class Presence:
         if connection.inside:
             self.follow_name(connection)
             if connection.audience is not None:
-                nick = self._nicks[connection.id]
+                nick = self._room.nick(connection.id)
                 self._fanout.tell_all(answers.Changed(nick, was, card), connection)
 
     def connection(self, who: int) -> Connection:

@@ -66,8 +66,7 @@ class Queries:
         return [self._person(member, True) for member in self._room.members(request.offset, limit)]
 
     def _person(self, member: Member, inside: bool) -> Person:
-        card = self._presence.people.card(member.nick)
-        return Person(member.nick, card, inside, member.account, member.role)
+        return Person(member.nick, self._presence.people.card(member.nick), inside)
 
     async def answer(self, connection: Connection, query: Draft) -> None:
         """What is left to answer of a query after its turn, because it may wait for the disk. A

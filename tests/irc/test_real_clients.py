@@ -67,7 +67,8 @@ async def test_irssi(house: House, tmp_path: Path) -> None:
         client.type("/nick is2\r")
         assert await bob.line() == "-- irs is now is2"
         client.type("/topic x\r")
-        await client.until_shown("You're not channel operator")
+        await client.until_shown("is2 changed the topic of #lobby to: x")
+        assert await bob.line() == "-- is2 set the topic: x"
         client.type("/part going\r")
         assert await bob.line() == "-- is2 left (quit: going)"
         client.type("/join #lobby\r")

@@ -11,6 +11,7 @@ from chatroom.protocol.irc.line import pieces
 from chatroom.protocol.irc.names import SERVER, mask
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked
+from chatroom.room.role import Role
 from chatroom.settings import IRC_LINE_BYTES
 
 if TYPE_CHECKING:
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from chatroom.protocol.session import Venue
 
 #: What a nick cannot be had for.
-_NICK_NUMERICS = {"nick_taken": "433", "nick_invalid": "432"}
+_NICK_NUMERICS = {"nick_taken": "433", "nick_invalid": "432", "banned": "437"}
+
+#: Why somebody is not let in at all; the connection ends with it.
+_ENTRY_NUMERICS = {"login_needed": "464", "login_failed": "464", "banned": "465"}
 
 
 class Naming(Asked):
@@ -63,16 +67,23 @@ class Registering(Naming):
         source = mask(answer.nick, self.venue.people.card(answer.nick))
         return welcome(self.venue, source, answer.names_held)
 
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        number = _ENTRY_NUMERICS.get(error.code)
+        if number is None:
+            return super().refused(voice, error)
+        return [(number, error.text[0].upper() + error.text[1:])]
+
 
 class Joining(Asked):
     """JOIN: the welcome, and then the names, page by page, unless they are not wanted."""
 
-    __slots__ = ("_names", "seq")
+    __slots__ = ("_names", "failed", "seq")
 
     def __init__(self, *, names: bool) -> None:
         super().__init__()
         self._names = names
         self.seq = 0  #: the last event before it hears the room
+        self.failed = False  #: it is not let in
 
     def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
         if isinstance(answer, answers.Found):
@@ -81,7 +92,15 @@ class Joining(Asked):
         assert isinstance(answer, answers.Welcome)
         self.seq = answer.seq
         self.over = not self._names
-        return [Rendered((), text) for text in voice.form.join(voice.nick)]
+        lines: list[Parts | Rendered] = []
+        lines += (Rendered((), text) for text in voice.form.join(voice.nick))
+        if answer.topic:
+            lines.append(("332", voice.form.channel, answer.topic))
+        return lines
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        self.failed = True
+        return [("474", voice.form.channel, f"Cannot join channel: {error.text}")]
 
 
 class Parting(Asked):
@@ -111,7 +130,7 @@ class Talking(Asked):
         self.over = True
         if isinstance(answer, answers.Said):
             self.lasts = "chatroom/stored" in voice.caps
-            self._message = voice.form.message_id(answer.event)
+            self._message = voice.form.message_id(answer.event.seq)
             return voice.form.lines(answer.event) if "echo-message" in voice.caps else ()
         self.lasts, self.label = False, ""
         return [("NOTE", self._command, "STORED", self._message, "On the disk")]
@@ -149,7 +168,9 @@ def names(voice: Voice, found: answers.Found) -> Iterator[Parts]:
     channel = voice.form.channel
     full = "userhost-in-names" in voice.caps
     all_names = " ".join(
-        mask(person.nick, person.card) if full else person.nick for person in found.people
+        ("@" if person.card.role is Role.OPERATOR else "")
+        + (mask(person.nick, person.card) if full else person.nick)
+        for person in found.people
     )
     around = len(f":{SERVER} 353 {voice.nick} = {channel} :\r\n".encode())
     for line in pieces(all_names, IRC_LINE_BYTES - around):

@@ -26,6 +26,7 @@ OFFERED: Mapping[str, str] = {
     "chghost": "",
     "draft/chathistory": "",
     "draft/event-playback": "",
+    "draft/message-redaction": "",
     "draft/multiline": f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}",
     "draft/no-implicit-names": "",
     "draft/pre-away": "",
@@ -44,7 +45,9 @@ OFFERED: Mapping[str, str] = {
 #: Those that change what all are told: clients that have the same of them are one audience.
 EFFECTIVE = frozenset(
     {
+        "account-tag",
         "away-notify",
+        "draft/message-redaction",
         "draft/multiline",
         "extended-join",
         "message-tags",

@@ -10,6 +10,7 @@ from chatroom.protocol.irc.history import replay
 from chatroom.protocol.irc.isupport import CHANNEL_MODES, USER_MODES
 from chatroom.protocol.irc.login import part_text
 from chatroom.protocol.irc.names import is_channel, matches, same_nick
+from chatroom.protocol.irc.operating import ban, bans
 from chatroom.protocol.irc.people import Counting, invite_query, names_query
 from chatroom.protocol.requests import Enter, Part
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
     from chatroom.protocol.irc.line import Line
     from chatroom.protocol.irc.voice import Parts
+    from chatroom.protocol.requests import Draft
 
 
 def no_channel(name: str) -> Parts:
@@ -43,11 +45,17 @@ def _come_in(client: Client) -> None:
     wants_names = "draft/no-implicit-names" not in client.caps
     joining = Joining(names=wants_names)
     number = client.ask(joining)
-    client.drafts.append(Enter(number))
-    if wants_names:
-        client.drafts.append(pages(joining, number))
+    client.drafts += (Enter(number), _look_around(client, joining, number))
+
+
+def _look_around(client: Client, joining: Joining, number: str) -> Iterator[Draft]:
+    """What follows where one was let in: the names, and what was said last."""
+    if joining.failed:
+        client.joined = False
+        return
+    yield from pages(joining, number)
     if client.venue.replay and "draft/chathistory" not in client.caps:
-        client.drafts.append(replay(client, joining))
+        yield from replay(client, joining)
 
 
 def part(client: Client, line: Line) -> None:
@@ -103,17 +111,6 @@ def _number(word: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
-def topic(client: Client, line: Line) -> None:
-    if not is_channel(line.params[0], client.venue):
-        client.say(no_channel(line.params[0]))
-    elif len(line.params) == 1:
-        client.say(("331", client.channel, "No topic is set"))
-    elif not client.joined:
-        client.say(("442", client.channel, "You're not on that channel"))
-    else:
-        client.say(not_operator(client))
-
-
 def not_operator(client: Client) -> Parts:
     return "482", client.channel, "You're not channel operator"
 
@@ -142,9 +139,11 @@ def _channel_mode(client: Client, target: str, changes: list[str]) -> None:
         client.say(no_channel(target))
     elif not changes:
         since = str(int(client.venue.since))
-        client.say(("324", client.channel, f"+{CHANNEL_MODES}"), ("329", client.channel, since))
+        client.say(("324", client.channel, "+n"), ("329", client.channel, since))
     elif changes[0] in ("b", "+b") and len(changes) == 1:
-        client.say(("368", client.channel, "End of channel ban list"))
+        bans(client)
+    elif changes[0] in ("b", "+b", "-b"):
+        ban(client, "-" if changes[0] == "-b" else "+", changes[1])
     elif not set(changes[0]) <= set(f"+-bklmov{CHANNEL_MODES}"):
         unknown = next(mode for mode in changes[0] if mode not in f"+-bklmov{CHANNEL_MODES}")
         client.say(("472", unknown, "is unknown mode char to me"))
@@ -166,15 +165,6 @@ def _own_mode(client: Client, change: str) -> None:
     if bot != client.card.bot:
         client.change_card(bot=bot)
         client.say((":", "MODE", client.standing.nick, "+B" if bot else "-B"))
-
-
-def kick(client: Client, line: Line) -> None:
-    if not is_channel(line.params[0], client.venue):
-        client.say(no_channel(line.params[0]))
-    elif not client.joined:
-        client.say(("442", client.channel, "You're not on that channel"))
-    else:
-        client.say(not_operator(client))
 
 
 def invite(client: Client, line: Line) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from chatroom.protocol.irc import asking, channel, login, multiline, server, talk
+from chatroom.protocol.irc import asking, channel, login, multiline, operating, server, talk
 from chatroom.protocol.irc.caps import negotiate
 from chatroom.protocol.irc.history import chathistory
 
@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, Handler] = {
     "INVITE": channel.invite,
     "ISON": asking.ison,
     "JOIN": channel.join,
-    "KICK": channel.kick,
+    "KICK": operating.kick,
     "KILL": server.for_operators,
     "LINKS": server.links,
     "LIST": channel.list_,
@@ -43,12 +43,13 @@ COMMANDS: Mapping[str, Handler] = {
     "PONG": server.pong,
     "PRIVMSG": talk.privmsg,
     "QUIT": login.quit_,
+    "REDACT": operating.redact,
     "REHASH": server.for_operators,
     "RESTART": server.for_operators,
     "SETNAME": login.setname,
     "TAGMSG": talk.tagmsg,
     "TIME": server.time_,
-    "TOPIC": channel.topic,
+    "TOPIC": operating.topic,
     "USER": login.user,
     "USERHOST": asking.userhost,
     "VERSION": server.version,
@@ -75,6 +76,7 @@ LEAST: Mapping[str, int] = {
     "PART": 1,
     "PASS": 1,
     "PING": 1,
+    "REDACT": 2,
     "SETNAME": 1,
     "TAGMSG": 1,
     "TOPIC": 1,

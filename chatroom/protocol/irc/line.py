@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from chatroom.room.text import make_safe
 from chatroom.settings import IRC_LINE_BYTES, IRC_TAGS_BYTES
 
 #: How values of tags are escaped (IRCv3, message tags).
@@ -110,6 +111,11 @@ def fitting(text: str) -> str:
 def without_formatting(text: str) -> str:
     """`text` without bold, colours and the like: nobody else is to get them."""
     return _FORMATTING.sub("", text) if not text.isprintable() else text
+
+
+def spoken(text: str) -> str:
+    """`text` as others may see it."""
+    return make_safe(without_formatting(text))
 
 
 def pieces(text: str, limit_bytes: int) -> list[str]:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from chatroom.protocol.irc.asked import Naming
 from chatroom.protocol.irc.isupport import AWAY_CHARS, REALNAME_CHARS
-from chatroom.protocol.irc.line import without_formatting
+from chatroom.protocol.irc.line import spoken
 from chatroom.protocol.irc.names import user_of
 from chatroom.protocol.requests import Credentials, Request
-from chatroom.room.text import make_safe
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
 
 #: Characters of what somebody says when it goes.
 _FAREWELL_CHARS = 200
-
-
-def spoken(text: str, limit_chars: int) -> str:
-    """`text` as others may see it."""
-    return make_safe(without_formatting(text))[:limit_chars]
 
 
 def nick(client: Client, line: Line) -> None:
@@ -43,7 +37,7 @@ def user(client: Client, line: Line) -> None:
     elif not line.params[0] or not line.params[3]:
         client.say(("461", "USER", "Not enough parameters"))
     else:
-        realname = spoken(line.params[3], REALNAME_CHARS)
+        realname = spoken(line.params[3])[:REALNAME_CHARS]
         client.change_card(user=user_of(line.params[0]), realname=realname)
         client.register_if_ready()
 
@@ -59,7 +53,7 @@ def pass_(client: Client, line: Line) -> None:
 
 
 def quit_(client: Client, line: Line) -> None:
-    text = spoken(line.params[0], _FAREWELL_CHARS) if line.params else ""
+    text = spoken(line.params[0])[:_FAREWELL_CHARS] if line.params else ""
     client.label = ""
     client.drafts.append(Request("quit", text))
 
@@ -68,7 +62,7 @@ def away(client: Client, line: Line) -> None:
     if not client.registered and "draft/pre-away" not in client.caps:
         client.say(("451", "You have not registered"))
         return
-    text = spoken(line.params[0], AWAY_CHARS) if line.params else ""
+    text = spoken(line.params[0])[:AWAY_CHARS] if line.params else ""
     client.change_card(away=text or None)
     if client.registered and text:
         client.say(("306", "You have been marked as being away"))
@@ -80,7 +74,7 @@ def setname(client: Client, line: Line) -> None:
     if not line.params[0] or len(line.params[0]) > REALNAME_CHARS:
         client.fail("SETNAME", "INVALID_REALNAME", "Realname is not valid")
         return
-    realname = spoken(line.params[0], REALNAME_CHARS)
+    realname = spoken(line.params[0])[:REALNAME_CHARS]
     client.change_card(realname=realname)
     if "setname" in client.caps:
         client.say((":", "SETNAME", realname))
@@ -88,4 +82,4 @@ def setname(client: Client, line: Line) -> None:
 
 def part_text(line: Line) -> str:
     """What somebody says who goes out of the channel."""
-    return spoken(line.params[1], _FAREWELL_CHARS) if len(line.params) > 1 else ""
+    return spoken(line.params[1])[:_FAREWELL_CHARS] if len(line.params) > 1 else ""

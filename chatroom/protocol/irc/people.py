@@ -10,6 +10,7 @@ from chatroom.protocol.irc.asked import names
 from chatroom.protocol.irc.names import HOST, MEMBER, SERVER, matches
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked
+from chatroom.room.role import Role
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.voice import Parts, Voice
@@ -77,8 +78,15 @@ def _who(voice: Voice, person: Person) -> Parts:
 
 
 def flags(person: Person) -> str:
-    """H (here) or G (gone), and B of a bot."""
-    return ("H" if person.card.away is None else "G") + ("B" if person.card.bot else "")
+    """H (here) or G (gone), @ of an operator in the room, and B of a bot."""
+    card = person.card
+    here, bot = "H" if card.away is None else "G", "B" if card.bot else ""
+    return here + prefix(person) + bot
+
+
+def prefix(person: Person) -> str:
+    """What stands before its name in the channel."""
+    return "@" if person.inside and person.card.role is Role.OPERATOR else ""
 
 
 def _whox(voice: Voice, person: Person, fields: str) -> Parts:
@@ -94,7 +102,7 @@ def _whox(voice: Voice, person: Person, fields: str) -> Parts:
         "f": flags(person),
         "d": "0",
         "l": "0",
-        "a": "0",
+        "a": person.card.account or "0",
         "o": "n/a",
         "r": person.card.realname or person.nick,
     }
@@ -118,8 +126,10 @@ def _whois(voice: Voice, person: Person) -> Iterator[Parts]:
     nick, card = person.nick, person.card
     yield "311", nick, user(person), HOST, "*", card.realname or nick
     if person.inside:
-        yield "319", nick, voice.form.channel
+        yield "319", nick, prefix(person) + voice.form.channel
     yield "312", nick, SERVER, "The room"
+    if card.account:
+        yield "330", nick, card.account, "is logged in as"
     if card.away is not None:
         yield "301", nick, card.away
     if card.bot:

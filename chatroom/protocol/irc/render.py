@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from chatroom.event import Event, Gap
 from chatroom.protocol import answers
 from chatroom.protocol.format import end_of_line
-from chatroom.protocol.irc.line import pieces
+from chatroom.protocol.irc.line import pieces, tag
 from chatroom.protocol.irc.names import SERVER, channel_of, mask
+from chatroom.room.role import Role
 from chatroom.settings import IRC_LINE_BYTES
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Irc:
         return channel_of(self.venue.room)
 
     def event(self, event: Event | Gap, block: bytes) -> bytes:
-        if type(event) is Event and event.kind == "message" and not self.caps:
+        if type(event) is Event and event.kind == "message" and event.text and not self.caps:
             # What a room says most, to those who ask for nothing more, at a third of the time.
             command = "NOTICE" if event.notice else "PRIVMSG"
             text = f"{self.source(event.nick)} {command} {self.channel} :{event.text}\r\n"
@@ -64,8 +65,10 @@ class Irc:
         if isinstance(event, Gap):
             return [Rendered((), f":{SERVER} NOTICE {self.channel} :-- {event.text}")]
         if event.kind == "message" or event.kind == "action":
-            return self._talk(event)
-        return [Rendered(self._tags(event), text) for text in self._happening(event)]
+            return self._talk(event) if event.text else []  # what was redacted is not told
+        tags = self._tags(event)  # of the first line: the others only follow from it
+        texts = enumerate(self._happening(event))
+        return [Rendered(() if index else tags, text) for index, text in texts]
 
     def answer(self, answer: answers.AnyAnswer) -> bytes:
         """What is said to all without a number; the rest is the speaker's."""
@@ -85,9 +88,9 @@ class Irc:
         """The source of a line; `now`: under which name the same person goes by now."""
         return f":{mask(nick, self.venue.people.card(now or nick))}"
 
-    def message_id(self, event: Event) -> str:
+    def message_id(self, seq: int) -> str:
         """What IRC calls an event: its session and its number, which mean it for ever."""
-        return f"{self.venue.session_of(event.seq)}-{event.seq}"
+        return f"{self.venue.session_of(seq)}-{seq}"
 
     def _tags(self, event: Event, part: int = 0) -> tuple[str, ...]:
         caps = self.caps
@@ -98,9 +101,12 @@ class Irc:
             tags.append(f"time={event.time[:23]}Z")
         if "message-tags" in caps:
             suffix = f".{part}" if part else ""
-            tags.append(f"msgid={self.message_id(event)}{suffix}")
+            tags.append(f"msgid={self.message_id(event.seq)}{suffix}")
             if self.venue.people.card(event.nick).bot:
                 tags.append("bot")
+        account = self.venue.people.card(event.nick).account
+        if account and "account-tag" in caps:
+            tags.append(tag("account", account))
         return tuple(tags)
 
     def _talk(self, event: Event) -> list[Rendered]:
@@ -141,6 +147,9 @@ class Irc:
         match event.kind:
             case "join":
                 yield from self.join(event.nick)
+            case "leave" if event.by:
+                text = event.text or event.reason
+                yield f"{self.source(event.by)} KICK {self.channel} {event.nick} :{text}"
             case "leave" if event.part:
                 yield self.part(event.nick, event.text)
             case "leave":
@@ -149,12 +158,18 @@ class Irc:
                 yield f"{source} NICK {event.to}"
             case "topic":
                 yield f"{source} TOPIC {self.channel} :{event.text}"
+            case "redaction" if "draft/message-redaction" in self.caps:
+                yield f"{source} REDACT {self.channel} {self.message_id(event.of)}"
 
     def join(self, nick: str) -> Iterator[str]:
         """How one is told that `nick` comes in."""
         card = self.venue.people.card(nick)
         joins = f"{self.source(nick)} JOIN {self.channel}"
-        yield f"{joins} * :{card.realname or nick}" if "extended-join" in self.caps else joins
+        account = card.account or "*"
+        extended = f"{joins} {account} :{card.realname or nick}"
+        yield extended if "extended-join" in self.caps else joins
+        if card.role is Role.OPERATOR:
+            yield f":{SERVER} MODE {self.channel} +o {nick}"
         if card.away is not None and "away-notify" in self.caps:
             yield f"{self.source(nick)} AWAY :{card.away}"
 

@@ -1,0 +1,185 @@
+"""TOPIC, KICK, bans by MODE, REDACT: what operators may do, and the topic that perhaps all may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from chatroom.protocol import answers
+from chatroom.protocol.irc.line import spoken
+from chatroom.protocol.irc.names import is_channel
+from chatroom.protocol.irc.render import Rendered
+from chatroom.protocol.irc.voice import Asked
+from chatroom.protocol.requests import Request
+from chatroom.room.refused import Refused
+from chatroom.settings import MAX_PAGE
+
+if TYPE_CHECKING:
+    from chatroom.protocol.irc.client import Client
+    from chatroom.protocol.irc.line import Line
+    from chatroom.protocol.irc.voice import Parts, Voice
+
+#: Characters of the reason of a kick.
+_REASON_CHARS = 200
+
+#: How IRC writes masks of which only one part says anything.
+_ANY = "*"
+
+
+class Ruling(Asked):
+    """Something that changes the room: `done` is what is answered where no event says it, `no` what
+    is answered to a refusal that is not for want of rights.
+    """
+
+    __slots__ = ("_done", "_no")
+
+    def __init__(
+        self,
+        no: Callable[[answers.Error], Parts],
+        done: Callable[[], Iterable[Parts]] = tuple,
+    ) -> None:
+        super().__init__()
+        self._no = no
+        self._done = done
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        if isinstance(answer, answers.Said):
+            return voice.form.lines(answer.event)
+        return self._done() if isinstance(answer, answers.Done) else ()
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        if error.code in ("not_operator", "muted"):
+            return [("482", voice.form.channel, f"You're not channel operator: {error.text}")]
+        return [self._no(error)]
+
+
+class Telling(Asked):
+    """TOPIC without a text."""
+
+    __slots__ = ()
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        assert isinstance(answer, answers.Topic)
+        if answer.text:
+            return [("332", voice.form.channel, answer.text)]
+        return [("331", voice.form.channel, "No topic is set")]
+
+
+class Listing(Asked):
+    """The bans; for those who may not see them there are none."""
+
+    __slots__ = ()
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterator[Parts | Rendered]:
+        self.over = True
+        assert isinstance(answer, answers.Bans)
+        for ban in answer.bans:
+            yield "367", voice.form.channel, ban.mask, ban.by, ban.time
+        yield self._end(voice)
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        return [self._end(voice)]
+
+    def _end(self, voice: Voice) -> Parts:
+        return "368", voice.form.channel, "End of channel ban list"
+
+
+def topic(client: Client, line: Line) -> None:
+    name, *texts = line.params
+    if not is_channel(name, client.venue):
+        client.say(("403", name.partition(" ")[0] or "*", "No such channel"))
+    elif not texts:
+        client.drafts.append(Request("which_topic", id=client.ask(Telling())))
+    elif _is_in(client):
+        text = spoken(texts[0])
+        try:
+            text = client.rules.check(text) if text else ""
+        except Refused as refused:
+            client.say(("417", refused.text))
+        else:
+            ruling = Ruling(lambda error: ("403", client.channel, error.text))
+            client.drafts.append(Request("topic", text, id=client.ask(ruling)))
+
+
+def kick(client: Client, line: Line) -> None:
+    name, nicks, *reason = line.params
+    if not is_channel(name, client.venue):
+        client.say(("403", name.partition(" ")[0] or "*", "No such channel"))
+    elif _is_in(client):
+        nick = nicks.split(",")[0].partition(" ")[0]
+        text = spoken(reason[0])[:_REASON_CHARS] if reason else ""
+        ruling = Ruling(
+            lambda _: ("441", nick or "*", client.channel, "They aren't on that channel")
+        )
+        client.drafts.append(Request("kick", text, nick=nick, id=client.ask(ruling)))
+
+
+def bans(client: Client) -> None:
+    """MODE with b alone."""
+    request = Request("bans", id=client.ask(Listing()), limit=MAX_PAGE)
+    client.drafts.append(request)
+
+
+def ban(client: Client, sign: str, wanted: str) -> None:
+    """MODE +b and -b, with a mask."""
+    if _is_in(client):
+        mask = room_mask(wanted)
+        changes = ":", "MODE", client.channel, f"{sign}b", mask
+        ruling = Ruling(
+            lambda error: ("696", client.channel, "b", mask, error.text), lambda: [changes]
+        )
+        kind = "ban" if sign == "+" else "unban"
+        client.drafts.append(Request(kind, mask=mask, id=client.ask(ruling)))
+
+
+def room_mask(wanted: str) -> str:
+    """The room's mask for one of IRC: `nick!*@*` is of a nick, `*!*@192.0.2.7` of an address; what
+    has neither is left as it is.
+    """
+    nick, bang, rest = wanted.partition("!")
+    host = (rest if bang else wanted).rpartition("@")[2]
+    if bang and nick != _ANY:
+        return nick
+    return host if "@" in wanted else wanted
+
+
+def redact(client: Client, line: Line) -> None:
+    name, message, *_ = line.params
+    session, _, number = message.partition(".")[0].rpartition("-")
+    known = (
+        number.isascii() and number.isdigit() and len(number) < 19 and client.venue.knows(session)
+    )
+    shown = message.partition(" ")[0] or "*"
+    if "draft/message-redaction" not in client.caps:
+        client.say(("421", "REDACT", "Unknown command"))
+    elif not is_channel(name, client.venue) or not client.joined:
+        client.fail("REDACT", "INVALID_TARGET", name.partition(" ")[0] or "*", "You cannot here")
+    elif not known:
+        client.fail("REDACT", "UNKNOWN_MSGID", client.channel, shown, "No such message")
+    else:
+        ruling = Redacting(shown)
+        client.drafts.append(Request("redact", of=int(number), id=client.ask(ruling)))
+
+
+class Redacting(Ruling):
+    """REDACT."""
+
+    __slots__ = ("_message",)
+
+    def __init__(self, message: str) -> None:
+        super().__init__(lambda error: ("FAIL", "REDACT", "UNKNOWN_MSGID", message, error.text))
+        self._message = message
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        if error.code != "not_operator":
+            return super().refused(voice, error)
+        channel = voice.form.channel
+        return [("FAIL", "REDACT", "REDACT_FORBIDDEN", channel, self._message, error.text)]
+
+
+def _is_in(client: Client) -> bool:
+    if not client.joined:
+        client.say(("442", client.channel, "You're not on that channel"))
+    return client.joined
