@@ -75,6 +75,13 @@ class Registered(Answer, frozen=True):
     id: str | None = None
 
 
+class LoggedIn(Answer, frozen=True):
+    """The account is the client's, which has no name yet."""
+
+    account: str
+    id: str | None = None
+
+
 class Parted(Answer, frozen=True):
     """The client is out of the room, and keeps its name."""
 
@@ -197,7 +204,7 @@ class Bye(Answer, frozen=True, omit_defaults=True):
 
 
 #: What only a session's own speaker renders, or a format that knows of it.
-Special = Registered | Parted | Said | Found | Changed | Tagged | Lines
+Special = Registered | LoggedIn | Parted | Said | Found | Changed | Tagged | Lines
 
 AnyAnswer = (
     Special

@@ -60,6 +60,9 @@ class Outside(msgspec.Struct, frozen=True):
 
     card: Card
     id: RequestId
+    #: It is not even a name that is wanted yet, only to log in. Answered with `LoggedIn`, and what
+    #: is proven holds for the hello that follows.
+    only_log_in: bool = False
 
 
 class Proven(msgspec.Struct, frozen=True):

@@ -23,6 +23,7 @@ class Venue:
     room: str = "lobby"
     since: float = 0.0  #: it is open: Unix time, seconds
     replay: int = 0  #: lines that a newcomer by IRC is given of what was said before
+    accounts: bool = False  #: one may log in
     people: People = field(default_factory=People)
     #: The session of the log in which a number was given out.
     session_of: Callable[[int], str] = lambda _: ""

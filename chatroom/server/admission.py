@@ -63,6 +63,10 @@ class Admission:
         if connection.needs_tls:
             self._refuse(connection, _NEEDS_TLS, hello.outside.id if hello.outside else None)
             return
+        proven = connection.proven
+        if proven is not None and hello.credentials is None:
+            self._enter(connection, msgspec.structs.replace(proven, hello=hello))
+            return
         refused = self._gate.refusal(connection, hello)
         if refused is not None:
             self._leave_outside(connection, hello, refused)
@@ -81,6 +85,10 @@ class Admission:
         self._enter(connection, proven)
 
     def _leave_outside(self, connection: Connection, hello: Hello, refused: Refused) -> None:
+        if hello.outside is not None and hello.outside.only_log_in:
+            error = answers.Error(refused.code, refused.text, hello.outside.id)
+            self._announcer.tell(connection, error)  # it may try again, or come in without
+            return
         if hello.strict:
             self._refuse(connection, refused, hello.outside.id if hello.outside else None)
             return
@@ -115,6 +123,10 @@ class Admission:
 
     def _register(self, connection: Connection, proven: Proven, outside: Outside) -> None:
         """A client gets a name, and is not in the room yet."""
+        if outside.only_log_in:
+            connection.proven = proven
+            self._announcer.tell(connection, answers.LoggedIn(proven.account, outside.id))
+            return
         reserve = Reserve(
             connection.id,
             self._announcer.time,

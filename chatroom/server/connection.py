@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.answers import AnyAnswer
     from chatroom.protocol.format import Format, Speaker
     from chatroom.protocol.people import Card
+    from chatroom.protocol.requests import Proven
     from chatroom.transport.outbox import Outbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -46,6 +47,7 @@ class Connection:
         "outbox",
         "own",
         "peer",
+        "proven",
         "received_bytes",
         "replay_after",
         "slot",
@@ -68,6 +70,7 @@ class Connection:
         self.speaker: Speaker | None = None  #: who renders its answers; None: the format
         self.own = NOTHING  #: kinds of its own events that it wants back
         self.needs_tls = False  #: it is not let in as it is, whatever its hello says
+        self.proven: Proven | None = None  #: that it has logged in before it had a name
         self.card: Card | None = None  #: what it says of itself
         self.inside = False  #: the room knows it: a member, or a name that is reserved
         #: Set by the fan-out while this connection hears the room.

@@ -261,6 +261,7 @@ class Service:
             session_of=self._journal.session_of,
             since=self._since,
             replay=self.settings.irc_replay,
+            accounts=self.settings.access.access is not Access.OPEN,
             people=parts.people,
             knows=self._journal.knows,
         )

@@ -60,6 +60,11 @@ EFFECTIVE = frozenset(
 _LINE_BYTES = 400
 
 
+def offered(client: Client) -> Mapping[str, str]:
+    """What this client may ask for."""
+    return {**OFFERED, "sasl": "PLAIN"} if client.venue.accounts else OFFERED
+
+
 def negotiate(client: Client, line: Line) -> None:
     """CAP."""
     word = line.params[0].upper()
@@ -71,7 +76,7 @@ def negotiate(client: Client, line: Line) -> None:
             if with_values:
                 client.cap_version = 302
                 client.caps |= {"cap-notify"}
-            _list(client, "LS", _offered(with_values=with_values))
+            _list(client, "LS", _listed(offered(client), with_values=with_values))
         case "LIST":
             _list(client, "LIST", sorted(client.caps))
         case "REQ":
@@ -84,10 +89,10 @@ def negotiate(client: Client, line: Line) -> None:
             client.say(("410", line.params[0], "Invalid CAP command"))
 
 
-def _offered(*, with_values: bool) -> list[str]:
+def _listed(caps: Mapping[str, str], *, with_values: bool) -> list[str]:
     if not with_values:
-        return list(OFFERED)
-    return [f"{name}={value}" if value else name for name, value in OFFERED.items()]
+        return list(caps)
+    return [f"{name}={value}" if value else name for name, value in caps.items()]
 
 
 def _list(client: Client, word: str, caps: list[str]) -> None:
@@ -112,7 +117,7 @@ def _in_lines(caps: list[str]) -> Iterator[str]:
 def _request(client: Client, argument: str) -> None:
     wanted = argument.split()
     names = {name.removeprefix("-") for name in wanted}
-    if not names <= set(OFFERED):
+    if not names <= offered(client).keys():
         client.say(("CAP", "NAK", argument))
         return
     caps = set(client.caps)

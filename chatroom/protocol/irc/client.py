@@ -50,6 +50,9 @@ class Client:
         self.registering = False  #: it has asked the room for it
         self.card = Card()
         self.credentials: Credentials | None = None  #: what it has said to prove itself
+        self.sasl: str | None = (
+            None  #: what it has said of itself so far, of a log-in that is begun
+        )
         self.joined = False
         self.label = ""  #: of the line that is being dealt with
         self.multiline: Multiline | None = None  #: the batch that it has begun

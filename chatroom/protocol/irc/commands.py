@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from chatroom.protocol.irc import asking, channel, login, multiline, operating, server, talk
 from chatroom.protocol.irc.caps import negotiate
 from chatroom.protocol.irc.history import chathistory
+from chatroom.protocol.irc.sasl import authenticate
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
@@ -17,6 +18,7 @@ Handler = Callable[["Client", "Line"], None]
 
 COMMANDS: Mapping[str, Handler] = {
     "ADMIN": server.admin,
+    "AUTHENTICATE": authenticate,
     "AWAY": login.away,
     "BATCH": multiline.batch,
     "CAP": negotiate,
@@ -59,10 +61,11 @@ COMMANDS: Mapping[str, Handler] = {
 }
 
 #: Those that may come before a client has registered.
-EARLY = frozenset({"AWAY", "CAP", "NICK", "PASS", "PING", "PONG", "QUIT", "USER"})
+EARLY = frozenset({"AUTHENTICATE", "AWAY", "CAP", "NICK", "PASS", "PING", "PONG", "QUIT", "USER"})
 
 #: Parameters that each needs; with fewer it is answered 461.
 LEAST: Mapping[str, int] = {
+    "AUTHENTICATE": 1,
     "BATCH": 1,
     "CAP": 1,
     "CHATHISTORY": 1,
