@@ -83,6 +83,12 @@ async def test_json_lines(house: House) -> None:
     assert (await bob.object())["id"] == "1"
 
 
+async def test_irc(house: House) -> None:
+    bob = await knock_with_tls(house)
+    await bob.say("NICK bob", "USER bob 0 * :Bob")
+    assert " 001 bob " in await bob.line()
+
+
 async def test_https(house: House) -> None:
     context = trusting_anybody()
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -372,6 +378,9 @@ async def test_where_it_is_required_nobody_from_afar_comes_in_without(
     browser = await house.knock()
     await browser.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (await browser.line()).startswith("HTTP/1.1 403 ")
+    irc = await house.knock()
+    await irc.say("NICK bob", "USER bob 0 * :Bob")
+    assert "over TLS only" in " ".join(await irc.rest())
     bob = await enter_with_tls(house, "bob")
     assert house.service.statistics().members == 1
     await bob.say("/quit")
