@@ -159,11 +159,11 @@ async def test_a_listener_hears_and_is_told_that_it_may_not_talk(
     await lily.say("CAP END")
     await lily.until("376")
     await lily.answer("JOIN #lobby")
-    (refused,) = await lily.answer("PRIVMSG #lobby :x")
-    assert (refused.command, refused.text) == (
-        "404",
-        "Cannot send to channel: you may listen, and not talk",
-    )
+    text = "Cannot send to channel: you may listen, and not talk"
+    for caps in ("echo-message", "-echo-message"):
+        await lily.answer(f"CAP REQ {caps}")
+        (refused,) = await lily.answer("PRIVMSG #lobby :x")
+        assert (refused.command, refused.text) == ("404", text)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from chatroom.protocol.irc.isupport import welcome
 from chatroom.protocol.irc.line import pieces
 from chatroom.protocol.irc.names import SERVER, mask
 from chatroom.protocol.irc.render import Rendered
-from chatroom.protocol.irc.voice import Asked
+from chatroom.protocol.irc.voice import Asked, cannot_say
 from chatroom.room.role import Role
 from chatroom.settings import IRC_LINE_BYTES
 
@@ -137,16 +137,10 @@ class Talking(Asked):
 
     def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
         if not self._message:
-            return [_cannot_say(voice, self._command, error)]
+            return [cannot_say(voice, self._command, error)]
         # It is said; it may be that the disk does not have it.
         self.lasts, self.label = False, ""
         return [("WARN", self._command, error.code.upper(), self._message, error.text)]
-
-
-def _cannot_say(voice: Voice, command: str, error: answers.Error) -> Parts:
-    if error.code == "too_fast":
-        return "263", command, f"Please wait a while and try again: {error.text}"
-    return "404", voice.form.channel, f"Cannot send to channel: {error.text}"
 
 
 class Signing(Asked):

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Parts = tuple[str, ...]
 
 
+#: Why the room does not take what somebody says.
+_REFUSED_TALK = frozenset({"muted", "text_empty", "text_too_long", "unavailable"})
+
+
 class Standing:
     """What the speaker of a client knows, and its session too. The nick is the one that the room
     has given: written in the room's turn only.
@@ -54,6 +58,17 @@ class Asked:
         return [("NOTICE", "*", f"-- {error.text} ({error.code})")]
 
 
+def cannot_say(voice: Voice, command: str, error: answers.Error) -> Parts:
+    """What is answered to talk that the room refuses: nothing else is asked for without an id. What
+    is no answer at all is a notice.
+    """
+    if error.code == "too_fast":
+        return "263", command, f"Please wait a while and try again: {error.text}"
+    if error.code in _REFUSED_TALK:
+        return "404", voice.form.channel, f"Cannot send to channel: {error.text}"
+    return "NOTICE", voice.nick, f"-- {error.text} ({error.code})"
+
+
 class Voice:
     """How one client is spoken to; see `chatroom.protocol.format.Speaker`."""
 
@@ -85,8 +100,7 @@ class Voice:
         if isinstance(answer, answers.Lines):
             return as_bytes([self._rendered(line) for line in answer.lines])
         if isinstance(answer, answers.Error):
-            text = f":{SERVER} NOTICE {self.nick} :-- {answer.text} ({answer.code})"
-            return as_bytes([Rendered((), text)])
+            return as_bytes([self._rendered(cannot_say(self, "PRIVMSG", answer))])
         return self.form.answer(answer)
 
     def _rendered(self, line: Parts | Rendered) -> Rendered:
