@@ -162,7 +162,7 @@ def _varint(number: int) -> bytes:
 class Irc(Lines):
     """A channel of an IRC server."""
 
-    name = "ngircd"
+    name = "irc"
 
     _SAID = re.compile(rb":([^!]+)!\S+ PRIVMSG #room :(.*)\r\n", re.DOTALL)
 

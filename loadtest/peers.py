@@ -54,6 +54,10 @@ def _epoll(port: int, directory: Path, _format: str) -> list[str]:
     return _chatroom("epoll", port, directory)
 
 
+def _irc(port: int, directory: Path, _format: str) -> list[str]:
+    return [*_chatroom("epoll", port, directory), "--room", "room"]  # the channel's name
+
+
 def _thread(port: int, directory: Path, _format: str) -> list[str]:
     return _chatroom("thread", port, directory)
 
@@ -150,6 +154,7 @@ def _write(directory: Path, settings: dict[str, object], line: str) -> Path:
 COMMANDS = {
     "epoll": _epoll,
     "thread": _thread,
+    "irc": _irc,
     "c-epoll": _c_epoll,
     "null": _null,
     "redis": _redis,
@@ -165,6 +170,7 @@ PEERS: dict[str, Peer] = {
     for peer in (
         Peer("epoll", "chatroom", formats=_OURS),
         Peer("thread", "chatroom, threads", formats=_OURS, most_clients=1_001),
+        Peer("irc", "chatroom, by IRC", formats={"plain": "irc"}),
         Peer("c-epoll", "C reference", formats={"plain": "bare"}),
         Peer("redis", "Redis", "redis-server", "redis-server", {"plain": "redis"}),
         Peer("nats", "NATS", "nats-server", "nats-server", {"plain": "nats"}),
@@ -176,7 +182,7 @@ PEERS: dict[str, Peer] = {
             "ngIRCd",
             "ngircd",
             "ngircd",
-            {"plain": "ngircd"},
+            {"plain": "irc"},
             most_clients=1_001,
             ramp=300.0,
         ),

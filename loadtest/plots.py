@@ -19,6 +19,7 @@ MEMORY_PICTURE = "memory.svg"
 COLORS = {
     "epoll": "#1b6ca8",
     "thread": "#7fb2d9",
+    "irc": "#2f8f9d",
     "c-epoll": "#d9730d",
     "redis": "#b23a48",
     "nats": "#2a9d6f",

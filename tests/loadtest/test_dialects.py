@@ -43,7 +43,7 @@ SAID: dict[str, tuple[Callable[[bytes], bytes], list[bytes]]] = {
     "redis": (redis, [b":100\r\n", b"%1\r\n$3\r\nkey\r\n*2\r\n:1\r\n$-1\r\n", b"+OK\r\n"]),
     "nats": (nats, [b"PING\r\n", b"INFO {}\r\n", b"+OK\r\n"]),
     "mosquitto": (mqtt, [b"\x20\x02\0\0", b"\x90\x03\0\1\0", b"\xd0\0"]),
-    "ngircd": (irc, [b":server 001 bot :Welcome\r\n", b"PING :x\r\n"]),
+    "irc": (irc, [b":server 001 bot :Welcome\r\n", b"PING :x\r\n"]),
     "plain": (plain, [b"-- bot joined\n", b"* bot waves\n"]),
     "bare": (plain, []),
     "json": (json_lines, [b'{"kind":"presence"}\n', b"-- notice\n", b"{broken\n"]),

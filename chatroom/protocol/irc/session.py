@@ -12,10 +12,12 @@ from chatroom.protocol.irc.client import Client
 from chatroom.protocol.irc.commands import COMMANDS, EARLY, LEAST
 from chatroom.protocol.irc.line import LineTooLong, NotUtf8, parse_line
 from chatroom.protocol.irc.render import Irc
+from chatroom.protocol.irc.talk import TOLD
 from chatroom.protocol.lines import LineSession, weight_of
-from chatroom.protocol.requests import Draft, Ending, is_query
+from chatroom.protocol.requests import Draft, Ending, Request, is_query
 from chatroom.protocol.session import Session, Visit, Wait, first_line
-from chatroom.settings import GROUP_WEIGHT, MAX_LINE_BYTES, REGISTER_SECONDS
+from chatroom.room.refused import Refused
+from chatroom.settings import GROUP_WEIGHT, IRC_LINE_BYTES, MAX_LINE_BYTES, REGISTER_SECONDS
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.line import Line
@@ -45,7 +47,7 @@ class IrcWay:
 class IrcSession(LineSession):
     """An IRC client's lines; see `chatroom.protocol.session.Session`."""
 
-    __slots__ = ("_client", "wait")
+    __slots__ = ("_client", "_talks", "wait")
 
     successor: Session | None = None
 
@@ -53,6 +55,7 @@ class IrcSession(LineSession):
         """`form`: how it is spoken to, as long as it asks for no capabilities."""
         super().__init__(visit.rules)
         self._client = Client(visit, form)
+        self._talks = f"PRIVMSG {self._client.channel} :".encode()
         self.wait: Wait | None = Wait(REGISTER_SECONDS)
 
     @property
@@ -76,20 +79,41 @@ class IrcSession(LineSession):
         group: list[Draft] = []
         weight = 0
         while weight < GROUP_WEIGHT:
-            draft = client.next_draft()
+            draft = client.next_draft() if client.drafts else None
             if draft is not None:
                 group.append(draft)
                 weight += weight_of(draft)
                 if is_query(draft):
                     break
             elif self._lines:
-                self._take(self._lines.popleft())
+                line = self._lines.popleft()
+                talk = self._talk(line)
+                if talk is not None:
+                    group.append(talk)
+                else:
+                    self._take(line)
                 weight += 1
             elif self._too_long:
                 self._give_up_on_too_long()
             else:
                 break
         return group
+
+    def _talk(self, data: bytes) -> Request | None:
+        """The message of a line that says nothing but text to the channel, of a client that is told
+        nothing of it: what IRC clients say most, in a fifth of the time.
+        """
+        client = self._client
+        if not (data.startswith(self._talks) and client.joined and client.caps.isdisjoint(TOLD)):
+            return None
+        if len(data) > IRC_LINE_BYTES - 2:
+            return None
+        try:
+            text = data[len(self._talks) :].decode()
+            # Formatting and all that is to be taken out is not printable.
+            return Request("message", self.rules.check(text)) if text.isprintable() else None
+        except (UnicodeDecodeError, Refused):
+            return None
 
     def _give_up_on_too_long(self) -> None:
         self._too_long = False

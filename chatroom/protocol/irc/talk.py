@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _SIGNS = frozenset({"+typing", "+draft/typing"})
 _TYPING = frozenset({"active", "paused", "done"})
 
+#: With one of these a client is told of what it says itself.
+TOLD = frozenset({"echo-message", "chatroom/stored"})
+
 _ACTION = "\x01ACTION"
 
 
@@ -78,7 +81,7 @@ def say(client: Client, command: str, text: str) -> None:
             number = "412" if refused.code == "text_empty" else "417"
             client.say((number, refused.text[0].upper() + refused.text[1:]))
         return
-    wanted = {"echo-message", "chatroom/stored"} & client.caps
+    wanted = TOLD & client.caps
     echo = client.ask(Talking(command)) if wanted or client.label else None
     notice = command == "NOTICE" and kind == "message"
     client.drafts.append(Request(kind, text, id=echo, notice=notice))
