@@ -55,7 +55,10 @@ def _epoll(port: int, directory: Path, _format: str) -> list[str]:
 
 
 def _irc(port: int, directory: Path, _format: str) -> list[str]:
-    return [*_chatroom("epoll", port, directory), "--room", "room"]  # the channel's name
+    # The channel is #room, as ngIRCd's; and no history on entering, which it has not either: the
+    # audit would hear what was said before twice.
+    command = _chatroom("epoll", port, directory)
+    return [*command, "--room", "room", "--irc-replay", "0"]
 
 
 def _thread(port: int, directory: Path, _format: str) -> list[str]:
