@@ -58,7 +58,7 @@ async def test_formatting_and_control_characters_reach_nobody(house: House) -> N
         ("PRIVMSG bob :hi", ["531"]),
         ("PRIVMSG gone :hi", ["301", "531"]),
         ("PRIVMSG nobody :hi", ["401"]),
-        ("PRIVMSG a,b,c,d,e :hi", ["401", "401", "401", "401", "407"]),
+        ("PRIVMSG a,b,c,d,e,f,g :hi", ["401", "401", "401", "401", "407"]),
         ("NOTICE bob :hi", []),
         ("NOTICE #nowhere :hi", []),
         ("NOTICE #lobby :\x01PING 1\x01", []),

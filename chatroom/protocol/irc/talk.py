@@ -34,7 +34,7 @@ def privmsg(client: Client, line: Line) -> None:
     else:
         for target in _targets(line)[:MAX_TARGETS]:
             _say_to(client, target, line.params[1])
-        for target in _targets(line)[MAX_TARGETS:]:
+        for target in _targets(line)[MAX_TARGETS : MAX_TARGETS + 1]:
             client.say(("407", target, "Too many targets"))
 
 
