@@ -97,12 +97,17 @@ IRC_HISTORY = 100
 #: to read. 256 lines are 1 to 3 ms.
 GROUP_WEIGHT = 256
 
+#: A text counts for one more with each so many characters: so a turn takes no more than 64 KiB of
+#: one connection, which a reader's kernel holds.
+WEIGHT_CHARS = 256
+
 #: What a rename counts for among these: another's nick may take 134 microseconds to prepare.
 RENAME_WEIGHT = 16
 
-#: Drafts of all connections in one batch: with more, what is left waits for the next turn. Some
-#: 20 ms at the most; 500 talkers with eight lines each still share one round of sends.
-BATCH_DRAFTS = 4096
+#: What one batch takes of all connections: with more, what is left waits for the next turn. Some
+#: 20 ms and a megabyte at the most; 500 talkers with eight lines each still share one round of
+#: sends.
+BATCH_WEIGHT = 4096
 
 #: An `id` of a request is echoed in its answer; longer than any UUID, short enough to be harmless.
 MAX_ID_CHARS = 64
@@ -187,8 +192,14 @@ BEHIND_SECONDS = 2.0
 #: closed, and nobody's talk waits for it. Longer than a collector's pause or a lost packet's timer.
 STALL_SECONDS = 0.5
 
-#: Who talks without end waits at most this long, each turn, for readers that are behind: so a paste
-#: of a million lines goes as fast as the room can read it, and the slowest cannot stop it.
+#: So many times its limit may wait for a reader that takes something all the time. What everybody
+#: hears is kept once for all, so this is no matter of memory (what is a reader's own has its
+#: budget): it only must not grow for ever. A hundred talkers with a paste each make 30 MB in which
+#: a reader's process may not have got the processor once.
+MOST_LIMITS = 8
+
+#: Who talks waits at most this long, for each read of its lines, for readers that are behind: so a
+#: paste of a million lines goes as fast as the room can read it, and the slowest cannot stop it.
 EASE_SECONDS = 1.0
 
 #: A replay goes out in pieces of about this size, so that it is in nobody's way.

@@ -56,6 +56,10 @@ CHORE_EVENTS = 250
 #: transaction at most so many, about as long as a transaction takes.
 CHORE_PACE_EVENTS = CHORE_EVENTS // 4
 CHORES_AT_ONCE = 4
+MOST_OWED_EVENTS = 64 * CHORE_PACE_EVENTS
+
+#: After a failure the disk is asked so often whether it takes something again.
+PROBE_SECONDS = 2.0
 
 #: While there is less talk, one such portion in this time; when the writer has been idle for it,
 #: one after the other until there is none left.

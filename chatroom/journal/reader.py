@@ -98,7 +98,8 @@ class Reader:
                 connection.close()
                 raise
         except (sqlite3.Error, OSError) as error:
-            raise HistoryUnavailableError(f"cannot read the history: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error  # without the path
+            raise HistoryUnavailableError(f"cannot read the history: {reason}") from error
         self._idle.append((connection, file))
         if self._closed:
             self.close()
@@ -119,7 +120,7 @@ class Reader:
         """Whether what was read is what the writer writes, and not what somebody has put there."""
         (ours,) = connection.execute(_IS_OURS, (self._session,)).fetchone()
         if not ours or file_id(self._path) != file[0] or self._file() != file:
-            raise HistoryUnavailableError(f"{self._path} was deleted or replaced")
+            raise HistoryUnavailableError("the file of the history was deleted or replaced")
 
 
 def _page(connection: sqlite3.Connection, query: str, seq: int, limit: int) -> Sequence[Event]:

@@ -271,6 +271,11 @@ class Store:
             self.connection.execute("UPDATE state SET first_kept = ?", (next_seq,))
             self._reserve(next_seq - 1, RESERVE_EVENTS)
 
+    def write_nothing(self) -> None:
+        """A transaction that changes nothing: raises what a real one would."""
+        with self.transaction(sync=True):
+            self.connection.execute("UPDATE state SET first_kept = first_kept")
+
     @contextmanager
     def transaction(self, *, sync: bool) -> Iterator[None]:
         """Everything inside, or nothing; with `sync` it is on the disk when the block is left."""

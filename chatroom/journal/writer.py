@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 from chatroom.journal.chores import Chores
 from chatroom.journal.limits import (
     BUSY_EVENTS,
+    CHORE_EVENTS,
     CHORE_PACE_EVENTS,
     CHORE_SECONDS,
     CHORES_AT_ONCE,
     FAILURE_NOTICE_SECONDS,
     GATHER_SECONDS,
     GROUP_EVENTS,
+    MOST_OWED_EVENTS,
+    PROBE_SECONDS,
     RETRY_MAX_SECONDS,
     RETRY_SECONDS,
 )
@@ -82,6 +85,7 @@ class Writer:
         self._last_group_events = 0
         self._lost_events = 0  # in this failure
         self._quiet_until = 0.0  # for the log
+        self._probe_at = 0.0
         self._chore_ended_at = 0.0
         self._owed_events = 0  # written since the last chore that kept up with them
         # A daemon: a disk that never comes back must not keep the process from ending.
@@ -158,16 +162,20 @@ class Writer:
         return group
 
     def _keep_up(self) -> None:
-        """A chore for each CHORE_PACE_EVENTS written, or fast talk would outrun the chores."""
-        self._owed_events += self._last_group_events
-        for _ in range(CHORES_AT_ONCE):
+        """A chore for each CHORE_PACE_EVENTS written, or fast talk would outrun the chores. What
+        one transaction leaves undone is done after the next ones; at least as much as its own
+        events make is done at once.
+        """
+        written = self._last_group_events
+        self._owed_events = min(self._owed_events + written, MOST_OWED_EVENTS)
+        for _ in range(max(CHORES_AT_ONCE, 2 * written // CHORE_EVENTS + 1)):
             if self._owed_events < CHORE_PACE_EVENTS:
                 return
             if self._chores.due_seconds() != 0.0 or self._chore_ended_at > time.monotonic():
-                break
+                self._owed_events = 0
+                return
             self._owed_events -= CHORE_PACE_EVENTS
             self._do_chore()
-        self._owed_events = 0
 
     def _next_batch(self) -> Batch | None:
         """Wait for one. While there is little talk, a chore is done each CHORE_SECONDS; when there
@@ -183,8 +191,27 @@ class Writer:
                     return self._queue.get(timeout=wait_seconds)
                 except queue.Empty:
                     idle = True
+                    self._probe()
             self._do_chore()
+        while self.failure:
+            try:
+                return self._queue.get(timeout=PROBE_SECONDS)
+            except queue.Empty:
+                self._probe()
         return self._queue.get()
+
+    def _probe(self) -> None:
+        """After a failure, where nothing is said that would show it: does the disk take something
+        again? A room that is watched would get no talk back before it does.
+        """
+        if not self.failure or time.monotonic() < self._probe_at:
+            return
+        self._probe_at = time.monotonic() + PROBE_SECONDS
+        try:
+            self._store.write_nothing()
+        except DISK_ERRORS:
+            return
+        self._succeeded()
 
     def _do_chore(self) -> None:
         pause = 0.0

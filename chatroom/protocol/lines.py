@@ -7,15 +7,10 @@ from collections.abc import Sequence
 
 from chatroom.event import CloseReason
 from chatroom.protocol.framing import LineSplitter, LineTooLong
-from chatroom.protocol.requests import Draft, Ending, Request, is_query
+from chatroom.protocol.requests import Draft, Ending, is_query, weight_of
 from chatroom.protocol.session import Session, Wait
 from chatroom.room.text import TextRules
-from chatroom.settings import GROUP_WEIGHT, MAX_LINE_BYTES, RENAME_WEIGHT
-
-
-def weight_of(draft: Draft) -> int:
-    """What `draft` counts for in a group."""
-    return RENAME_WEIGHT if type(draft) is Request and draft.kind == "rename" else 1
+from chatroom.settings import GROUP_WEIGHT, MAX_LINE_BYTES
 
 
 class LineSession:

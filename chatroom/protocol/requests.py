@@ -12,7 +12,7 @@ from chatroom.protocol.format import Format, Speaker
 from chatroom.protocol.people import Card
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
-from chatroom.settings import MAX_ID_CHARS
+from chatroom.settings import MAX_ID_CHARS, RENAME_WEIGHT, WEIGHT_CHARS
 
 RequestId = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -172,6 +172,9 @@ Draft = (
     | Answered
 )
 
+#: Requests that everybody hears of.
+TALK_KINDS = frozenset({"message", "action", "rename"})
+
 #: Requests whose answers can be long: one at a time, the next is read when it has been answered.
 QUERY_KINDS = frozenset({"who", "people", "history", "search", "help", "bans"})
 
@@ -187,3 +190,15 @@ def is_query(draft: Draft) -> bool:
         type(draft) is Hello
         and (draft.after is not None or draft.credentials is not None or draft.outside is not None)
     )
+
+
+def is_talk(draft: Draft) -> bool:
+    """Whether everybody is to hear of it."""
+    return type(draft) is Request and draft.kind in TALK_KINDS
+
+
+def weight_of(draft: Draft) -> int:
+    """What `draft` counts for in what one turn takes: see `settings.GROUP_WEIGHT`."""
+    if type(draft) is not Request:
+        return 1
+    return RENAME_WEIGHT if draft.kind == "rename" else 1 + len(draft.text) // WEIGHT_CHARS

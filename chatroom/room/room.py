@@ -59,7 +59,7 @@ class Room:
         self._apply: dict[type, Callable[[Any], Outcome]] = {
             Join: self._join,
             Reserve: self._reserve,
-            Say: lambda say: Outcome(self.say(say)),
+            Say: self._say,
             Rename: self._rename,
             LogIn: self._log_in,
             Leave: self._leave,
@@ -83,18 +83,18 @@ class Room:
         except Refused as refused:
             return Outcome(refused=refused)
 
-    def say(self, command: Say) -> Event:
-        """`apply` for a message or an action: what a room does most. Raises `Refused` if the
-        member may not talk.
+    def say(self, who: int, time: str, kind: str, text: str, notice: bool = False) -> Event:
+        """`apply` for a `Say`, without the objects around it: what a room does most. Raises
+        `Refused` if the member may not talk.
         """
         state = self._state
-        member = self._by_who[command.who]
+        member = self._by_who[who]
         if member.silenced:
-            state.check_may_talk(member, command.time)
+            state.check_may_talk(member, time)
         self._has_spoken(member.key)
         state.seq = seq = state.seq + 1
-        event = Event(seq, command.time, command.kind, member.nick, command.text)
-        return msgspec.structs.replace(event, notice=True) if command.notice else event
+        event = Event(seq, time, kind, member.nick, text)
+        return msgspec.structs.replace(event, notice=True) if notice else event
 
     # Looking
 
@@ -290,6 +290,9 @@ class Room:
         member.nick, member.key = nick, key
         self._anteroom.enter(member)
         return Outcome(removed=removed)
+
+    def _say(self, say: Say) -> Outcome:
+        return Outcome(self.say(say.who, say.time, say.kind, say.text, say.notice))
 
     def _leave(self, leave: Leave) -> Outcome:
         if leave.who in self._anteroom:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from chatroom.journal import Journal
     from chatroom.protocol.answers import AnyAnswer
     from chatroom.server.connection import Connection
-    from chatroom.server.counters import Counters
     from chatroom.server.fanout import Fanout
 
 #: Whom an ack is promised, and the ack.
@@ -25,10 +24,9 @@ class Announcer:
     Between turns it can tell single connections only; what they are told leaves at once.
     """
 
-    def __init__(self, fanout: Fanout, journal: Journal, counters: Counters) -> None:
+    def __init__(self, fanout: Fanout, journal: Journal) -> None:
         self._fanout = fanout
         self._journal = journal
-        self._counters = counters
         self._clock = Clock()
         self._acks: list[Promise] = []
         self.time = self._clock.utc_now()  #: of this turn's events
@@ -55,9 +53,7 @@ class Announcer:
         if self.in_turn and connection.audience is not None:
             connection.audience.insert(connection, record)
         else:
-            framed = connection.format.frame(record)
-            self._counters.sent_bytes += len(framed)
-            connection.outbox.push(framed)
+            connection.outbox.push(connection.format.frame(record))
 
     def promise_ack(self, connection: Connection, ack: answers.Ack) -> None:
         """An ack, as soon as it is true: when the disk has the event, if there is one to wait for;

@@ -89,7 +89,7 @@ class Audience:
                 for connection in edits:
                     sends[connection.slot] = len  # takes all of it, sends nothing
             framed = self.format.frame(batch)
-            self._counters.sent_bytes += len(framed) * (len(sends) - len(edits))
+            self._counters.audience_bytes += len(framed) * (len(sends) - len(edits))
             self._send_all(sends, framed)
         for connection, mine in edits.items():
             if mine != nothing:
@@ -97,9 +97,7 @@ class Audience:
 
     def _push(self, connection: Connection, records: bytes) -> None:
         if records:
-            framed = self.format.frame(records)
-            self._counters.sent_bytes += len(framed)
-            connection.outbox.push(framed)
+            connection.outbox.push(self.format.frame(records))
 
     def _send_all(self, sends: Sequence[Callable[[bytes], int]], framed: bytes) -> None:
         # The innermost loop of the room, and nearly all of its time: a bare list of bound `send`s,

@@ -25,7 +25,7 @@ from chatroom.protocol.requests import (
     Sign,
     Speaks,
 )
-from chatroom.room.commands import Close, Own, Rename, Say
+from chatroom.room.commands import Close, Own, Rename
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 
@@ -49,6 +49,7 @@ class Dispatcher:
     ) -> None:
         self._counters = hall.counters
         self._room = hall.room
+        self._fanout = hall.fanout
         self._announcer = hall.announcer
         self._endings = hall.endings
         self._fanout = hall.fanout
@@ -107,7 +108,7 @@ class Dispatcher:
         self._deliver()
         self._announcer.end()
         self._counters.batches.observe(count)
-        self._counters.turns.observe(perf_counter() - begun)
+        self._counters.turns.observe(int((perf_counter() - begun) * 1_000_000))
 
     def _deliver(self) -> None:
         while True:
@@ -153,14 +154,13 @@ class Dispatcher:
 
     def _say(self, connection: Connection, request: Request) -> None:
         time = self._announcer.time
-        say = Say(connection.id, time, request.kind, request.text, request.notice)
         try:
-            event = self._room.say(say)
+            event = self._room.say(connection.id, time, request.kind, request.text, request.notice)
         except Refused as refused:
             answer = answers.Error(refused.code, refused.text, request.id)
             self._announcer.tell(connection, answer)
             return
-        self._announcer.publish(event, connection)
+        self._fanout.publish(event, connection)
         if request.id is not None:
             if connection.speaker is not None:
                 self._announcer.tell(connection, answers.Said(event, request.id))

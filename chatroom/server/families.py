@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from chatroom.room.room import Room
     from chatroom.server.connection import Connection
     from chatroom.server.parts import Parts
+    from chatroom.transport.outbox import Shared
 
 
-def of_connections(parts: Parts) -> Iterator[Metric]:
+def of_connections(parts: Parts, shared: Shared) -> Iterator[Metric]:
     """Who is connected, how they ended, what came and went."""
     from prometheus_client.metrics_core import GaugeMetricFamily  # noqa: PLC0415
 
@@ -49,9 +50,8 @@ def of_connections(parts: Parts) -> Iterator[Metric]:
     received_bytes = parts.counters.ended_received_bytes
     received_bytes += sum(one.received_bytes for one in connections)
     yield _counter("chatroom_received_bytes", "Bytes from clients.", received_bytes)
-    yield _counter(
-        "chatroom_sent_bytes", "Bytes handed to clients' outboxes.", parts.counters.sent_bytes
-    )
+    sent_bytes = parts.counters.audience_bytes + shared.pushed_bytes
+    yield _counter("chatroom_sent_bytes", "Bytes handed to clients' outboxes.", sent_bytes)
     waiting = [one.outbox.size_bytes for one in connections]
     yield _gauge("chatroom_outbox_bytes", "Bytes that wait for clients to read.", sum(waiting))
     yield _gauge(
@@ -76,16 +76,16 @@ def of_the_room(room: Room, parts: Parts) -> Iterator[Metric]:
     yield _histogram(
         "chatroom_batch_drafts",
         "What clients asked for in one turn.",
-        batches.bounds,
+        batches.bounds(),
         batches.counts,
         batches.total,
     )
     yield _histogram(
         "chatroom_turn_seconds",
         "Time of one turn of the room, from the first draft to the last send.",
-        turns.bounds,
+        [bound / 1_000_000 for bound in turns.bounds()],
         turns.counts,
-        turns.total,
+        turns.total / 1_000_000,
     )
     yield _gauge(
         "chatroom_loop_lag_seconds",

@@ -74,12 +74,13 @@ class Fanout:
 
     def publish(self, event: Event, author: Connection | None = None) -> None:
         """An event for everybody; for its author only if it wants its own of that kind."""
-        self._counters.events[event.kind] += 1
         # Once, for every JSON format, the feed and the journal.
         block = encode_event(event) if self._encodes else b""
         self._events.append(event)
         self._blocks.append(block)
-        besides = None if author is None or event.kind in author.own else author
+        besides = author
+        if author is not None and author.own and event.kind in author.own:
+            besides = None
         for audience in self._audiences.values():
             record = audience.format.event(event, block)
             if record:
@@ -100,6 +101,9 @@ class Fanout:
         """The events published since the last call, and their JSON if `keeps_json`; they stay in
         the batch to be flushed.
         """
+        events = self._counters.events
+        for event in self._events:
+            events[event.kind] += 1
         taken = self._events, self._blocks
         self._events, self._blocks = [], []
         return taken

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from chatroom.settings import BATCH_DRAFTS, BATCH_READS, CHANNEL_READS, SUBMIT_SECONDS
+from chatroom.protocol.requests import weight_of
+from chatroom.settings import BATCH_READS, BATCH_WEIGHT, CHANNEL_READS, SUBMIT_SECONDS
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
@@ -80,12 +81,12 @@ class Inlet:
     def gather(self, first: Read) -> list[Read]:
         """A batch: `first`, then everything else that waits, within the bounds of one turn."""
         batch = [first]
-        drafts = len(first.drafts)
+        weight = sum(map(weight_of, first.drafts))
         try:
-            while len(batch) < BATCH_READS and drafts < BATCH_DRAFTS:
+            while len(batch) < BATCH_READS and weight < BATCH_WEIGHT:
                 read = self._receive.receive_nowait()
                 batch.append(read)
-                drafts += len(read.drafts)
+                weight += sum(map(weight_of, read.drafts))
         except trio.WouldBlock:
             pass
         return batch

@@ -70,7 +70,7 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     inlet = Inlet()
     counters = Counters()
     fanout = Fanout(feed, counters, keeps_json=journal.durable)
-    announcer = Announcer(fanout, journal, counters)
+    announcer = Announcer(fanout, journal)
     presence = Presence(room, fanout, announcer)
     endings = Endings(room, fanout, announcer, presence, inlet.wake)
     hall = Hall(room, journal, fanout, announcer, presence, endings, counters)

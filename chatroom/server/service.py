@@ -173,7 +173,8 @@ class Service:
                 await house.start(feed.run)
             async with trio.open_nursery() as connections:
                 mode = self._mode(parts, shared, connections)
-                clients = self._clients(parts, mode, feed, connections)
+                figures = Figures(self._sources(parts, shared, feed))
+                clients = self._clients(parts, mode, figures, connections)
                 self._listen(doors.listeners, connections, clients)
                 where = {} if feed is None else feed.description()
                 if self._tls is not None:
@@ -234,9 +235,9 @@ class Service:
             return ThreadMode(self.settings, parts.intake, shared, report_slow, self._tls)
         return EpollMode(nursery, parts.intake, shared, report_slow, self._tls)
 
-    def _sources(self, parts: Parts, feed: Feed | None) -> list[Source]:
+    def _sources(self, parts: Parts, shared: Shared, feed: Feed | None) -> list[Source]:
         sources: list[Source] = [
-            lambda: families.of_connections(parts),
+            lambda: families.of_connections(parts, shared),
             lambda: families.of_the_room(self.room, parts),
             lambda: families.of_the_journal(self._journal.statistics()),
         ]
@@ -245,10 +246,9 @@ class Service:
         return sources
 
     def _clients(
-        self, parts: Parts, mode: Mode, feed: Feed | None, nursery: trio.Nursery
+        self, parts: Parts, mode: Mode, figures: Figures, nursery: trio.Nursery
     ) -> Clients:
         web = self.settings.web
-        figures = Figures(self._sources(parts, feed))
         site = RoomSite(
             web,
             open_figures=self.settings.open_figures,

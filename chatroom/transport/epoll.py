@@ -33,6 +33,7 @@ class EpollOutbox:
         "_own_bytes",
         "_report_slow",
         "_reroute",
+        "_shared",
         "failure",
         "moved_at",
         "send",
@@ -52,6 +53,7 @@ class EpollOutbox:
         `report_slow` with a sentence when the reader has fallen too far behind.
         """
         self.transport = transport
+        self._shared = shared
         self._bounds = shared.bounds
         self._congestion = shared.congestion
         self._budget = shared.budget
@@ -85,6 +87,7 @@ class EpollOutbox:
         """Send now what the kernel takes, keep the rest."""
         if not records:
             return
+        self._shared.pushed_bytes += len(records)
         try:
             sent_bytes = self.send(records)
         except BlockingIOError:

@@ -12,6 +12,7 @@ import trio
 from chatroom.settings import (
     DRAINED_BYTES,
     EASE_SECONDS,
+    MOST_LIMITS,
     STALL_SECONDS,
     ServerSettings,
 )
@@ -74,8 +75,8 @@ class Bounds:
     """How far a reader may fall behind.
 
     A reader is slow when what waited for it has not left after `deadline_seconds`, when it has
-    taken nothing for `STALL_SECONDS` with more than `limit_bytes` waiting, or when twice as much
-    waits, whatever it takes.
+    taken nothing for `STALL_SECONDS` with more than `limit_bytes` waiting, or when `MOST_LIMITS`
+    times as much waits, whatever it takes.
     """
 
     limit_bytes: int
@@ -92,7 +93,7 @@ class Bounds:
 
     @property
     def behind_bytes(self) -> int:
-        """With more than this waiting, who talks without end is held up."""
+        """With more than this waiting, who talks is held up."""
         return self.limit_bytes // 4
 
     def too_much(self, size_bytes: int, stalled_seconds: float) -> str:
@@ -101,7 +102,7 @@ class Bounds:
         """
         if size_bytes <= self.limit_bytes:
             return ""
-        if stalled_seconds < STALL_SECONDS and size_bytes <= 2 * self.limit_bytes:
+        if stalled_seconds < STALL_SECONDS and size_bytes <= MOST_LIMITS * self.limit_bytes:
             return ""
         return f"more than {self.limit_bytes} bytes were waiting for you to read them"
 
@@ -110,13 +111,14 @@ class Bounds:
         return f"you did not read for {self.deadline_seconds:g} seconds"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Shared:
     """What all outboxes of a server have in common."""
 
     bounds: Bounds
     congestion: Congestion
     budget: Budget
+    pushed_bytes: int = 0  #: by `push`, of all; what was sent to a whole audience is not counted
 
 
 def remember(failure: OSError | None) -> OSError | None:
@@ -133,7 +135,7 @@ class Progress(Protocol):
 
 
 class Congestion:
-    """Which readers are behind, so that who talks without end waits for them.
+    """Which readers are behind, so that who talks waits for them.
 
     Only for readers that read: one that takes nothing is not waited for, and fills its outbox until
     it is closed.

@@ -32,6 +32,7 @@ class ThreadOutbox:
         report_slow: Callable[[str], None],
     ) -> None:
         self.transport = transport
+        self._shared = shared
         self._bounds = shared.bounds
         self._congestion = shared.congestion
         self._budget = shared.budget
@@ -68,6 +69,7 @@ class ThreadOutbox:
             self._own_bytes = 0
         self.send(records)
         self._own_bytes += len(records)
+        self._shared.pushed_bytes += len(records)
         self._budget.keep(self, len(records))
 
     def send(self, records: bytes) -> int:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from chatroom.event import EVENT_KINDS, CloseReason
 from chatroom.protocol.jsonlines.render import JsonLines
-from chatroom.protocol.lines import weight_of
 from chatroom.protocol.opening import Opening
 from chatroom.protocol.plain.render import PLAIN
 from chatroom.protocol.requests import (
@@ -24,6 +23,7 @@ from chatroom.protocol.requests import (
     Request,
     Speaks,
     is_query,
+    weight_of,
 )
 from chatroom.protocol.session import Session, Visit
 from chatroom.protocol.ways import WAYS

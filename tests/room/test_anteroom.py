@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatroom.event import CloseReason, Event
-from chatroom.room.commands import Impose, Join, Leave, Outcome, Removed, Rename, Reserve, Say
+from chatroom.room.commands import Impose, Join, Leave, Outcome, Removed, Rename, Reserve
 from chatroom.room.role import Role
 from chatroom.room.room import Room
 
@@ -46,7 +46,7 @@ def test_who_holds_a_name_enters_under_it_goes_out_and_comes_back() -> None:
     assert room.apply(out).event == left
     assert _found(room, "alice") == (1, False)
     with pytest.raises(KeyError):
-        room.say(Say(1, T, "message", "x"))
+        room.say(1, T, "message", "x")
     assert room.apply(Join(1, T, None, "t2")).event == Event(3, T, "join", "alice")
     with pytest.raises(KeyError):
         room.apply(Reserve(1, T, "x"))

@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -163,9 +163,9 @@ async def test_what_a_live_room_did_can_be_done_again(
         commands.append(command)
         return apply(room, command)
 
-    def record_saying(room: Room, command: Say) -> Event:
-        commands.append(command)
-        return say(room, command)
+    def record_saying(room: Room, who: int, time: str, kind: str, *rest: Any) -> Event:
+        commands.append(Say(who, time, kind, *rest))
+        return say(room, who, time, kind, *rest)
 
     monkeypatch.setattr(Room, "apply", record)
     monkeypatch.setattr(Room, "say", record_saying)

@@ -18,7 +18,6 @@ from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol.jsonlines import session as jsonlines
 from chatroom.protocol.plain import session as plain
 from chatroom.protocol.requests import Refusal, Request
-from chatroom.room.commands import Say
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server.service import Service
@@ -80,10 +79,10 @@ async def test_a_fault_in_the_room_ends_one_connection_only(
 ) -> None:
     say = Room.say
 
-    def faulty(room: Room, command: Say) -> object:
-        if command.text == "boom":
+    def faulty(room: Room, who: int, time: str, kind: str, text: str, *rest: bool) -> object:
+        if text == "boom":
             raise RuntimeError("planted")
-        return say(room, command)
+        return say(room, who, time, kind, text, *rest)
 
     monkeypatch.setattr(Room, "say", faulty)
     alice = await house.enter("alice")

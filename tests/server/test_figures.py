@@ -106,11 +106,35 @@ async def test_who_waits_for_a_reader_is_seen(open_room: OpenHouse) -> None:
 
 @pytest.mark.parametrize(
     ("values", "counts"),
-    [([], [0, 0, 0]), ([0, 1], [2, 0, 0]), ([1.5, 2], [0, 2, 0]), ([2.1, 1e9], [0, 0, 2])],
+    [
+        ([], {}),
+        ([0, 1], {0: 1, 1: 1}),
+        ([2, 3, 4], {2: 2, 3: 1}),
+        ([(1 << 20) - 1, 1 << 20], {20: 1, 21: 1}),
+        ([1 << 21, 1 << 60], {21: 2}),
+    ],
 )
-def test_a_histogram_counts_up_to_each_bound(values: list[float], counts: list[int]) -> None:
-    histogram = Histogram((1, 2))
+def test_a_histogram_counts_up_to_each_bound(values: list[int], counts: dict[int, int]) -> None:
+    histogram = Histogram()
     for value in values:
         histogram.observe(value)
-    assert histogram.counts == counts
+    assert {bits: n for bits, n in enumerate(histogram.counts) if n} == counts
     assert histogram.total == sum(values)
+    assert len(histogram.bounds()) == len(histogram.counts) - 1
+    for value in values:
+        bits = next(i for i, bound in enumerate([*histogram.bounds(), 1 << 61]) if value <= bound)
+        assert histogram.counts[bits]
+
+
+async def test_bytes_are_counted_however_they_go_out(house: House) -> None:
+    alice = await house.enter("alice")
+    await house.enter("bob")
+    before = _value(await _scrape(house), "chatroom_sent_bytes_total")
+    await alice.say("x" * 1000, "/history 1")  # to a whole audience; to her alone
+    await alice.settle()
+    resumed = await house.enter_json("carol", after=0)
+    while (await resumed.object())["kind"] != "join":
+        pass
+    after = _value(await _scrape(house), "chatroom_sent_bytes_total")
+    page = 7000  # the answer to the scrape itself, and less
+    assert 3000 < after - before < 3000 + 3000 + page

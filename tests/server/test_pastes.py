@@ -92,3 +92,20 @@ async def test_a_small_outbox_is_enough_for_long_answers(open_room: OpenHouse) -
     back = await house.enter_json("back", after=0)
     assert [(await back.object())["seq"] for _ in range(903)] == list(range(1, 904))
     assert not house.service.statistics().ended
+
+
+async def test_no_reader_that_reads_is_closed_when_many_paste(open_room: OpenHouse) -> None:
+    """Each of their turns is small, and talkers wait for who is behind: also with outboxes that are
+    smaller than what all of them say at once.
+    """
+    house = await open_room(outbox_limit_bytes=65536)
+    readers = [await house.enter(f"reader{number}") for number in range(3)]
+    pasters = [await house.enter(f"paster{number}") for number in range(8)]
+    lines = 300
+    async with trio.open_nursery() as nursery:
+        for paster in pasters:
+            nursery.start_soon(paster.say, *["x" * 1000] * lines)
+            nursery.start_soon(_read_until, paster, lines * (len(pasters) - 1))
+        for reader in readers:
+            nursery.start_soon(_read_until, reader, lines * len(pasters))
+    assert not house.service.statistics().ended

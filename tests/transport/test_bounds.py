@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from chatroom.settings import EASE_SECONDS, STALL_SECONDS
+from chatroom.settings import EASE_SECONDS, MOST_LIMITS, STALL_SECONDS
 from chatroom.transport.outbox import Bounds, Congestion
 
 BOUNDS = Bounds(limit_bytes=1000, deadline_seconds=10)
@@ -18,8 +18,8 @@ BOUNDS = Bounds(limit_bytes=1000, deadline_seconds=10)
         (1000, 60, False),
         (1001, STALL_SECONDS, True),
         (1001, STALL_SECONDS / 2, False),  # it reads, and will catch up
-        (2000, 0, False),
-        (2001, 0, True),  # whatever it reads
+        (MOST_LIMITS * 1000, 0, False),
+        (MOST_LIMITS * 1000 + 1, 0, True),  # whatever it reads
     ],
 )
 def test_slow_is_who_makes_no_progress(size_bytes: int, stalled_seconds: float, slow: bool) -> None:

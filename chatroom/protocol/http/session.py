@@ -74,8 +74,8 @@ class HttpSession:
                 self._answer(parse_request(head, self._visit))
         except BadRequest as error:
             refusal = WebResponse(error.status, f"{error.text}\n".encode())
-            head_only = head is not None and head.startswith(b"HEAD ")
-            self._refuse(refusal, head_only=head_only)
+            asked = self._heads.rest() if head is None else head
+            self._refuse(refusal, head_only=asked.startswith(b"HEAD "))
 
     def _answer(self, request: Parsed) -> None:
         response = _NEEDS_TLS if self._visit.needs_tls else self._respond(request)

@@ -13,8 +13,8 @@ from chatroom.protocol.irc.commands import COMMANDS, EARLY, LEAST
 from chatroom.protocol.irc.line import LineTooLong, NotUtf8, parse_line
 from chatroom.protocol.irc.render import Irc
 from chatroom.protocol.irc.talk import TOLD
-from chatroom.protocol.lines import LineSession, weight_of
-from chatroom.protocol.requests import Draft, Ending, Request, is_query
+from chatroom.protocol.lines import LineSession
+from chatroom.protocol.requests import Draft, Ending, Request, is_query, weight_of
 from chatroom.protocol.session import Session, Visit, Wait, first_line
 from chatroom.room.refused import Refused
 from chatroom.settings import GROUP_WEIGHT, IRC_LINE_BYTES, MAX_LINE_BYTES, REGISTER_SECONDS

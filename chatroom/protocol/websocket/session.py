@@ -11,8 +11,7 @@ import msgspec
 from chatroom.event import CloseReason
 from chatroom.protocol import answers
 from chatroom.protocol.jsonlines.session import HELLO_WORD, hello_drafts, parse_request
-from chatroom.protocol.lines import weight_of
-from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Speaks, is_query
+from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Speaks, is_query, weight_of
 from chatroom.protocol.session import Session, Visit, Wait
 from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.frames import PING, PONG, close_frame, frame

@@ -49,9 +49,12 @@ let unread = null;
 let unreadStands = false; // it is of this absence
 let silent = true; // nothing has been said
 
+/** A link's name is for this visit: any page can be a link here. */
+const linked = wishes().get("nick");
+
 const room = new Room(
   address.href,
-  { nick: wishes().get("nick") || kept(NICK), token: takeToken(), credentials: {} },
+  { nick: linked || kept(NICK), token: takeToken(), credentials: {} },
   {
     added(item, live) {
       fresh.push(item);
@@ -187,7 +190,7 @@ function entered() {
   byId("topic").textContent = byId("topic").title = room.topic;
   byId("own-nick").textContent = room.nick;
   byId("nick").setAttribute("aria-label", `You are ${room.nick}: change your name`);
-  if (room.wishes.nick === room.nick) keep(NICK, room.nick);
+  if (room.wishes.nick === room.nick && room.nick !== linked) keep(NICK, room.nick);
   draw();
 }
 

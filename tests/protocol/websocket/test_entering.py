@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from chatroom.event import EVENT_KINDS, CloseReason
-from chatroom.protocol.lines import weight_of
 from chatroom.protocol.requests import (
     BadHello,
     Draft,
@@ -15,6 +14,7 @@ from chatroom.protocol.requests import (
     Reply,
     Request,
     Speaks,
+    weight_of,
 )
 from chatroom.protocol.websocket.messages import Incoming, MessageReader
 from chatroom.protocol.websocket.render import SocketLines
