@@ -52,6 +52,23 @@ async def test_a_disk_that_takes_no_writes(
         assert journal.missing_after(0) == 3
 
 
+async def test_a_room_in_which_nobody_talks_learns_that_the_disk_is_well_again(
+    path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(writer, "PROBE_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "FAILURE_NOTICE_SECONDS", 0.01)  # of a chore that fails
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 1))
+        disk.on_write = lambda name: SQLITE_FULL
+        assert not await store(journal, talk(2, 2))
+        assert journal.statistics().failure
+        disk.on_write = lambda name: SQLITE_OK
+        await until(lambda: not journal.statistics().failure)
+        assert "written again; 1 events were not stored" in caplog.text
+        assert await store(journal, talk(3, 3))
+        assert await all_numbers(journal) == [1, (2, 2), 3]
+
+
 async def test_a_sync_that_fails_is_no_ack(path: Path, disk: Disk) -> None:
     async with open_journal(settings_for(path)) as journal:
         assert await store(journal, talk(1, 1))

@@ -8,19 +8,25 @@ import pytest
 import trio
 from prometheus_client.parser import text_string_to_metric_families
 
+from chatroom.journal.statistics import JournalStatistics
 from chatroom.server.counters import Histogram
 from tests.conftest import OpenHouse
 from tests.visiting import PATIENCE_SECONDS, House
 
 
-async def _scrape(house: House) -> str:
+async def _get(house: House, path: str) -> bytes:
     visitor = await house.knock()
-    await visitor.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    await visitor.send(request.encode())
     answer = b""
     with trio.fail_after(PATIENCE_SECONDS):
         async for chunk in visitor.stream:
             answer += chunk
-    head, _, body = answer.partition(b"\r\n\r\n")
+    return answer
+
+
+async def _scrape(house: House) -> str:
+    head, _, body = (await _get(house, "/metrics")).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
     return body.decode()
 
@@ -65,6 +71,35 @@ async def test_the_figures_say_what_has_happened(house: House) -> None:
     assert turns == _value(text, 'chatroom_turn_seconds_bucket{le="+Inf"}') >= 5
     assert turns == _value(text, "chatroom_batch_drafts_count")
     assert _value(text, "process_resident_memory_bytes") > 1e7
+
+
+@pytest.mark.parametrize(
+    ("statistics", "status", "report"),
+    [
+        (JournalStatistics(behind_seconds=1.9), 200, b'{"status":"ok"}'),
+        (
+            JournalStatistics(behind_seconds=2.5),
+            503,
+            b'{"status":"behind","reason":"the disk is 2.5 s late"}',
+        ),
+        (
+            JournalStatistics(failure="disk full"),
+            503,
+            b'{"status":"not_stored","reason":"disk full"}',
+        ),
+    ],
+)
+async def test_health_is_that_of_the_disk(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    statistics: JournalStatistics,
+    status: int,
+    report: bytes,
+) -> None:
+    monkeypatch.setattr(house.journal, "statistics", lambda: statistics)
+    head, _, body = (await _get(house, "/healthz")).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert body.strip() == report
 
 
 async def test_every_format_is_counted_and_what_has_gone_is_not(house: House) -> None:

@@ -108,5 +108,7 @@ def _target(target: str) -> tuple[str, str | None]:
     absolute = _ABSOLUTE.match(target)
     if absolute is not None:
         host, target = absolute[1], target[absolute.end() :] or "/"
+        if not host:  # RFC 9110, section 4.2.1
+            raise BadRequest(400, "The target's host is empty.")
         target = target if target.startswith("/") else "/" + target
     return target.partition("?")[0], host
