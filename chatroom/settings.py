@@ -198,8 +198,8 @@ STALL_SECONDS = 0.5
 #: a reader's process may not have got the processor once.
 MOST_LIMITS = 8
 
-#: Who talks waits at most this long, for each read of its lines, for readers that are behind: so a
-#: paste of a million lines goes as fast as the room can read it, and the slowest cannot stop it.
+#: Who talks without end waits at most this long, each turn, for readers that are behind: so a paste
+#: of a million lines goes as fast as the room can read it, and the slowest cannot stop it.
 EASE_SECONDS = 1.0
 
 #: A replay goes out in pieces of about this size, so that it is in nobody's way.

@@ -172,9 +172,6 @@ Draft = (
     | Answered
 )
 
-#: Requests that everybody hears of.
-TALK_KINDS = frozenset({"message", "action", "rename"})
-
 #: Requests whose answers can be long: one at a time, the next is read when it has been answered.
 QUERY_KINDS = frozenset({"who", "people", "history", "search", "help", "bans"})
 
@@ -190,11 +187,6 @@ def is_query(draft: Draft) -> bool:
         type(draft) is Hello
         and (draft.after is not None or draft.credentials is not None or draft.outside is not None)
     )
-
-
-def is_talk(draft: Draft) -> bool:
-    """Whether everybody is to hear of it."""
-    return type(draft) is Request and draft.kind in TALK_KINDS
 
 
 def weight_of(draft: Draft) -> int:

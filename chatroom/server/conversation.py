@@ -11,7 +11,7 @@ from collections.abc import Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chatroom.event import CloseReason
-from chatroom.protocol.requests import Ending, Hello, is_query, is_talk
+from chatroom.protocol.requests import Ending, Hello, is_query
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
@@ -103,8 +103,9 @@ class Intake:
     async def take(
         self, connection: Connection, drafts: Sequence[Draft], *, more: bool = False
     ) -> None:
-        """Have drafts dealt with and, where the last one is a query, answered. Who talks then waits
-        for readers that are behind. Cancelled: as `Broadcaster.submit`.
+        """Have drafts dealt with and, where the last one is a query, answered. With `more` behind
+        them, wait for readers that are behind: who says a line now and then never does. Cancelled:
+        as `Broadcaster.submit`.
         """
         await self._broadcaster.submit(connection, drafts, wait=more)
         last = drafts[-1]
@@ -112,7 +113,7 @@ class Intake:
             if type(last) is Hello and self._gate.is_to_prove(last):
                 await self._log_in(connection, last)
             await self._queries.answer(connection, last)
-        if more or (self._congestion and is_talk(last)):
+        if more:
             await self._congestion.wait_eased()
 
     async def _log_in(self, connection: Connection, hello: Hello) -> None:

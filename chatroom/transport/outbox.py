@@ -93,7 +93,7 @@ class Bounds:
 
     @property
     def behind_bytes(self) -> int:
-        """With more than this waiting, who talks is held up."""
+        """With more than this waiting, who talks without end is held up."""
         return self.limit_bytes // 4
 
     def too_much(self, size_bytes: int, stalled_seconds: float) -> str:
@@ -135,7 +135,7 @@ class Progress(Protocol):
 
 
 class Congestion:
-    """Which readers are behind, so that who talks waits for them.
+    """Which readers are behind, so that who talks without end waits for them.
 
     Only for readers that read: one that takes nothing is not waited for, and fills its outbox until
     it is closed.

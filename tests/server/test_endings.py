@@ -26,18 +26,20 @@ async def _talk_until_ended(house: House, talker: Visitor, reason: CloseReason) 
     return said
 
 
-async def _hears_all(healthy: Visitor, said: int, *, leaver: str, reason: str) -> None:
-    """Every line of the talker in order, and exactly one leave."""
+async def _hears_all(healthy: Visitor, *, leaver: str, reason: str) -> int:
+    """Reads all the time: every line of the talker in order, up to a leave and the talker's last
+    word. How many there were.
+    """
     left: list[str] = []
     expected = 0
-    while expected < said or not left:
-        line = await healthy.line()
+    while (line := await healthy.line()) != "talker: done":
         if line.startswith("talker: "):
             assert line == f"talker: {expected} {LOUD}"
             expected += 1
         else:
             left.append(line)
     assert left == [f"-- {leaver} left ({reason})"]
+    return expected
 
 
 @pytest.mark.parametrize("audience", ["plain", "json"])
@@ -51,8 +53,16 @@ async def test_a_stuck_reader_is_closed_by_size_and_the_others_miss_nothing(
     healthy = await house.enter("healthy")
     talker = await house.enter("talker")
     assert await healthy.line() == "-- talker joined"
-    said = await _talk_until_ended(house, talker, CloseReason.SLOW_READER)
-    await _hears_all(healthy, said, leaver="stuck", reason="slow_reader")
+    heard: list[int] = []
+
+    async def hear() -> None:
+        heard.append(await _hears_all(healthy, leaver="stuck", reason="slow_reader"))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hear)
+        said = await _talk_until_ended(house, talker, CloseReason.SLOW_READER)
+        await talker.say("done")
+    assert heard == [said]
     lines = await stuck.rest()
     text = "more than 200000 bytes were waiting for you to read them"
     if audience == "plain":
@@ -67,7 +77,7 @@ async def test_a_stuck_reader_is_closed_at_its_deadline(open_room: OpenHouse) ->
     house = await open_room(write_deadline_seconds=0.2)
     stuck = await house.enter("stuck", receive_buffer_bytes=4096)
     talker = await house.enter("talker")
-    await _fill(talker)
+    await talker.say(*[LOUD] * 3900)
     await house.until(lambda: bool(house.service.statistics().ended))
     lines = await stuck.rest()
     assert lines[-1] == "-- bye (slow_reader): you did not read for 0.2 seconds"
