@@ -304,8 +304,8 @@ class ServerSettings:
     max_clients: int = 10_000
     #: Bytes of UTF-8 in a message; a longer one is refused with `text_too_long`.
     max_text_bytes: int = 1024
-    #: Bytes kept for a reader that is behind; over it the reader is closed with `slow_reader`. Some
-    #: seconds of the fastest talk, and three answers of the longest history.
+    #: Bytes kept for a reader that is behind; over it a reader that takes nothing is closed with
+    #: `slow_reader`, any other at `MOST_LIMITS` times as much. Some seconds of the fastest talk.
     outbox_limit_bytes: int = 4 * 1024 * 1024
     #: What is queued for a reader must have left after this; else it is closed with `slow_reader`.
     #: NATS gives 10 s too; a reader further behind does not take part in the talk any more.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import trio
 import typer
 
-from chatroom.cli.serve import parse_group
+from chatroom.cli.groups import parse_group
 from chatroom.client.terminal.colours import Colours
 from chatroom.errors import ChatroomError
 from chatroom.feed.group import split_host_port

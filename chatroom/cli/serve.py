@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatroom.cli.groups import parse_group
 from chatroom.settings import (
     DEFAULT_GROUP,
     DEFAULT_HOST,
@@ -28,10 +28,7 @@ from chatroom.settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from chatroom.journal import Journal
-    from chatroom.server.service import Service
+    pass
 
 
 #: A Unix socket's path has no more (`sun_path` in unix(7)); where the one beside the journal would,
@@ -356,6 +353,7 @@ def serve(
     """Start a room. Ctrl-C ends it in good order, a second one at once."""
     import trio
 
+    from chatroom.cli.running import open_history, serve_until_signal
     from chatroom.logs import set_up_log
     from chatroom.server.entrance import Entrance
     from chatroom.server.process import raise_descriptor_limit, tune_collector
@@ -414,9 +412,9 @@ def serve(
     raise_descriptor_limit()
 
     async def run() -> int:
-        async with _open_journal(journal_settings) as opened:
+        async with open_history(journal_settings) as opened:
             tune_collector()
-            return await _until_signal(Service(settings, opened))
+            return await serve_until_signal(Service(settings, opened))
 
     status = trio.run(run)
     if status:
@@ -442,20 +440,6 @@ def _access(
     )
 
 
-@asynccontextmanager
-async def _open_journal(settings: JournalSettings) -> AsyncIterator[Journal]:
-    """History where the operator wants it."""
-    if settings.path == IN_MEMORY:
-        from chatroom.journal.memory import MemoryJournal
-
-        yield MemoryJournal(settings.recent_events)
-        return
-    from chatroom.journal.sqlite import open_journal
-
-    async with open_journal(settings) as journal:
-        yield journal
-
-
 def _certificate(
     tls: Tls, certificate: str | None, key: str | None, journal: str
 ) -> TlsSettings | None:
@@ -476,44 +460,3 @@ def _certificate(
         text = "--tls auto needs an extra: pip install 'chatroom[tls]'; or give --tls-cert"
         raise ChatroomError(text) from error
     return own_certificate(journal)
-
-
-def parse_group(text: str, option: str) -> tuple[str, int | None]:
-    """The group and port that an option names. Raises `typer.BadParameter`."""
-    from chatroom.feed.group import split_group
-
-    try:
-        return split_group(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}.", param_hint=f"'{option}'") from None
-
-
-async def _until_signal(service: Service) -> int:
-    """Serve until a signal drains; the exit code is that of the second signal, if there is one."""
-    import signal
-
-    import trio
-
-    status = 0
-
-    async def heed(signals: AsyncIterator[int], everything: trio.CancelScope) -> None:
-        nonlocal status
-        async for signum in signals:
-            if signum == signal.SIGHUP:
-                service.reload()
-            elif service.draining:
-                status = 128 + signum
-                everything.cancel()
-                return
-            else:
-                service.drain()
-
-    heeded = [signal.SIGINT, signal.SIGTERM]
-    if service.settings.tls is not None:
-        heeded.append(signal.SIGHUP)  # else it means what it always does: the terminal has gone
-    with trio.open_signal_receiver(*heeded) as signals:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(heed, signals, nursery.cancel_scope)
-            await service.run()
-            nursery.cancel_scope.cancel()
-    return status

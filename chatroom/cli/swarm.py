@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from chatroom.cli.serve import parse_group
+from chatroom.cli.groups import parse_group
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_HOST, DEFAULT_PORT
 
 _HELP = """Load a room with bots, and say honestly how it fared.

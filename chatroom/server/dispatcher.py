@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -126,16 +127,18 @@ class Dispatcher:
 
     def administer(self, request: Request) -> Outcome:
         """What the administrator of the machine asks for. Between turns; this is one."""
-        self._announcer.begin()
-        outcome = self._operators.rule(None, request)
-        self._deliver()
-        self._announcer.end()
-        return outcome
+        with self._extra_turn():
+            return self._operators.rule(None, request)
 
     def own(self, accounts: tuple[tuple[str, Role], ...]) -> None:
         """These accounts there are from now on. Between turns; this is one."""
+        with self._extra_turn():
+            self._endings.remove(self._room.apply(Own(self.now, accounts)).removed)
+
+    @contextmanager
+    def _extra_turn(self) -> Iterator[None]:
         self._announcer.begin()
-        self._endings.remove(self._room.apply(Own(self.now, accounts)).removed)
+        yield
         self._deliver()
         self._announcer.end()
 

@@ -33,6 +33,10 @@ class Budget:
         self._unweighed_bytes = 0
         self._holders: set[Holder] = set()
 
+    def __len__(self) -> int:
+        """How many keep something, or have since they were last seen to keep nothing."""
+        return len(self._holders)
+
     def keep(self, holder: Holder, size_bytes: int) -> None:
         """`holder` keeps so much more of its own. In Trio's thread; may make anyone drop out, also
         `holder` itself.

@@ -65,6 +65,8 @@ class ThreadOutbox:
 
     def push(self, records: bytes) -> None:
         """Keep the records for the writing thread."""
+        if self._closed:  # an ack may come after the end: the budget is to forget who has gone
+            return
         if not self._backlog.size_bytes:
             self._own_bytes = 0
         self.send(records)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
+from chatroom.protocol.format import end_of_line
 from chatroom.server import housekeeping
 from chatroom.transport.budget import Budget
+from chatroom.transport.outbox import Bounds, Congestion, Shared
+from chatroom.transport.stream import SocketTransport
+from chatroom.transport.threads import ThreadOutbox
 
 LIMIT_BYTES = 8000
 
@@ -76,3 +82,21 @@ async def test_memory_goes_back_after_a_large_fall_only(
         holder.keep(size_bytes)
         await trio.sleep(2 * housekeeping.LOOK_SECONDS)
         assert len(trims) == trimmed
+
+
+async def test_who_has_gone_is_forgotten_though_an_ack_comes_after_the_end() -> None:
+    """In the thread mode too, where everything that is pushed is kept for a while."""
+    budget = Budget(1 << 20)
+    shared = Shared(Bounds(1 << 20, 10), Congestion(), budget)
+    here, there = socket.socketpair()
+    with here, there:
+        outbox = ThreadOutbox(SocketTransport(here), shared, report_slow=lambda text: None)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, outbox.write_all)
+            outbox.push(b"hello\n")
+            outbox.close(b"bye\n", end_of_line, abrupt=False)
+            await outbox.wait_empty()
+        assert there.recv(100) == b"hello\nbye\n"
+        outbox.push(b"stored\n")
+    assert len(budget) == 0
+    assert shared.pushed_bytes == len(b"hello\n")

@@ -135,7 +135,7 @@ async def test_who_is_silent_is_pinged_and_lost_if_it_does_not_answer(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     witness, web = await _joined(house, "web")
-    monkeypatch.setattr("chatroom.protocol.websocket.session.PING_SECONDS", 0.25)
+    monkeypatch.setattr("chatroom.protocol.websocket.pulse.PING_SECONDS", 0.25)
     await web.visitor.send(masked(PONG))  # from here on it is waited for that long
     assert await web.frame() == Got(PING, b"")
     await web.visitor.send(masked(PONG))

@@ -16,7 +16,6 @@ from chatroom.protocol.session import Session, Visit, Wait
 from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.frames import (
     BINARY,
-    PING,
     PONG,
     TEXT,
     close_frame,
@@ -24,8 +23,8 @@ from chatroom.protocol.websocket.frames import (
     frame,
 )
 from chatroom.protocol.websocket.messages import Broken, Closed, Message, MessageReader, Ping
+from chatroom.protocol.websocket.pulse import Pulse
 from chatroom.protocol.websocket.render import CLOSE_CODES
-from chatroom.settings import PING_SECONDS
 
 if TYPE_CHECKING:
     from chatroom.protocol.websocket.messages import Incoming
@@ -60,7 +59,7 @@ class IrcFrames(Irc):
 class IrcSocketSession:
     """An IRC client's frames, after the handshake; see `chatroom.protocol.session.Session`."""
 
-    __slots__ = ("_below", "_ended", "_irc", "_pinged", "_raw", "_reader", "_wait")
+    __slots__ = ("_below", "_ended", "_irc", "_pulse", "_raw", "_reader")
 
     successor: Session | None = None
 
@@ -71,12 +70,11 @@ class IrcSocketSession:
         self._raw = b""  # not yet read
         self._below: deque[Draft] = deque()  # what is below the lines: pongs, the end
         self._ended = False
-        self._pinged = False
-        self._wait = Wait(PING_SECONDS)
+        self._pulse = Pulse()
 
     @property
     def wait(self) -> Wait | None:
-        return self._irc.wait or self._wait
+        return self._irc.wait or self._pulse.wait
 
     @property
     def pending(self) -> bool:
@@ -84,20 +82,13 @@ class IrcSocketSession:
 
     def feed(self, chunk: bytes) -> None:
         self._raw += chunk
-        self._pinged = False
-        self._wait = Wait(PING_SECONDS)
+        self._pulse.heard()
 
     def expire(self) -> None:
         if self._irc.wait is not None:
             self._irc.expire()
             return
-        if not self._pinged:
-            self._pinged = True
-            self._below.append(Reply(frame(PING, b"")))
-        else:
-            text = f"{2 * PING_SECONDS:g} seconds of silence, and no answer to a ping"
-            self._below.append(Ending(CloseReason.LOST, text))
-        self._wait = Wait(PING_SECONDS)
+        self._below.append(self._pulse.expire())
 
     def drafts(self) -> Sequence[Draft]:
         if not self._irc.pending and not self._below:

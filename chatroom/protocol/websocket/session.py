@@ -14,7 +14,7 @@ from chatroom.protocol.jsonlines.session import HELLO_WORD, hello_drafts, parse_
 from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Speaks, is_query, weight_of
 from chatroom.protocol.session import Session, Visit, Wait
 from chatroom.protocol.silent import Silent
-from chatroom.protocol.websocket.frames import PING, PONG, close_frame, frame
+from chatroom.protocol.websocket.frames import PONG, close_frame, frame
 from chatroom.protocol.websocket.messages import (
     Broken,
     Closed,
@@ -23,8 +23,9 @@ from chatroom.protocol.websocket.messages import (
     MessageReader,
     Ping,
 )
+from chatroom.protocol.websocket.pulse import Pulse
 from chatroom.protocol.websocket.render import TOO_BIG, SocketLines, farewell
-from chatroom.settings import ENTER_SECONDS, GROUP_WEIGHT, MAX_LINE_BYTES, PING_SECONDS
+from chatroom.settings import ENTER_SECONDS, GROUP_WEIGHT, MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from chatroom.room.text import TextRules
@@ -56,7 +57,7 @@ class WebSocketSession:
         "_ended",
         "_entered",
         "_greeted",
-        "_pinged",
+        "_pulse",
         "_raw",
         "_reader",
         "_rules",
@@ -74,7 +75,7 @@ class WebSocketSession:
         self._greeted = False  # it has said its first line
         self._entered = False
         self._ended = False
-        self._pinged = False
+        self._pulse = Pulse()
         self.wait: Wait | None = Wait(ENTER_SECONDS)
 
     @classmethod
@@ -89,21 +90,16 @@ class WebSocketSession:
     def feed(self, chunk: bytes) -> None:
         self._raw += chunk
         if self._entered:
-            self._pinged = False
-            self.wait = Wait(PING_SECONDS)
+            self._pulse.heard()
+            self.wait = self._pulse.wait
         self._read()
 
     def expire(self) -> None:
         if not self._entered:
             self._said.append(self._enter())
             return
-        if not self._pinged:
-            self._pinged = True
-            self._said.append(Reply(frame(PING, b"")))
-        else:
-            text = f"{2 * PING_SECONDS:g} seconds of silence, and no answer to a ping"
-            self._said.append(Ending(CloseReason.LOST, text))
-        self.wait = Wait(PING_SECONDS)
+        self._said.append(self._pulse.expire())
+        self.wait = self._pulse.wait
 
     def drafts(self) -> Sequence[Draft]:
         group: list[Draft] = []
@@ -191,7 +187,8 @@ class WebSocketSession:
     def _enter(self) -> Hello:
         """From here on it is in the room; the hello of who has none."""
         self._entered = True
-        self.wait = Wait(PING_SECONDS)
+        self._pulse.heard()
+        self.wait = self._pulse.wait
         return Hello(strict=False)
 
 

@@ -1,0 +1,59 @@
+"""How `chatroom serve` runs: with history where the operator wants it, until a signal ends it."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import trio
+
+from chatroom.settings import IN_MEMORY
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from chatroom.journal import Journal
+    from chatroom.server.service import Service
+    from chatroom.settings import JournalSettings
+
+
+@asynccontextmanager
+async def open_history(settings: JournalSettings) -> AsyncIterator[Journal]:
+    """History where the operator wants it."""
+    if settings.path == IN_MEMORY:
+        from chatroom.journal.memory import MemoryJournal
+
+        yield MemoryJournal(settings.recent_events)
+        return
+    from chatroom.journal.sqlite import open_journal
+
+    async with open_journal(settings) as journal:
+        yield journal
+
+
+async def serve_until_signal(service: Service) -> int:
+    """Serve until a signal drains; the exit code is that of the second signal, if there is one."""
+    status = 0
+
+    async def heed(signals: AsyncIterator[int], everything: trio.CancelScope) -> None:
+        nonlocal status
+        async for signum in signals:
+            if signum == signal.SIGHUP:
+                service.reload()
+            elif service.draining:
+                status = 128 + signum
+                everything.cancel()
+                return
+            else:
+                service.drain()
+
+    heeded = [signal.SIGINT, signal.SIGTERM]
+    if service.settings.tls is not None:
+        heeded.append(signal.SIGHUP)  # else it means what it always does: the terminal has gone
+    with trio.open_signal_receiver(*heeded) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(heed, signals, nursery.cancel_scope)
+            await service.run()
+            nursery.cancel_scope.cancel()
+    return status
