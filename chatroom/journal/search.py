@@ -31,6 +31,9 @@ _FOUND_IN_BOTH = f"""
 """
 _FOUND_IN_REST = f"SELECT json_group_array(seq) FROM ({_FOUND.format(index='rest')})"
 
+#: How often a search is interrupted that should have ended.
+_AGAIN_SECONDS = 0.05
+
 _FROM = "SELECT json_group_array(seq) FROM event WHERE seq >= ?"
 
 _decode_numbers = msgspec.json.Decoder(list[int]).decode
@@ -133,15 +136,19 @@ def _moment(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def _deadline(connection: sqlite3.Connection) -> Iterator[None]:
-    late = threading.Event()
+    late, done = threading.Event(), threading.Event()
 
     def interrupt() -> None:
-        late.set()
-        connection.interrupt()
+        seconds = SEARCH_SECONDS
+        while not done.wait(seconds):
+            # Again and again: between two statements there is nothing to interrupt, and the next
+            # one would go on for ever.
+            late.set()
+            connection.interrupt()
+            seconds = _AGAIN_SECONDS
 
-    timer = threading.Timer(SEARCH_SECONDS, interrupt)
-    timer.daemon = True
-    timer.start()
+    watch = threading.Thread(target=interrupt, daemon=True)
+    watch.start()
     try:
         yield
     except sqlite3.OperationalError as error:
@@ -150,5 +157,5 @@ def _deadline(connection: sqlite3.Connection) -> Iterator[None]:
         reason = "the search takes too long: give more letters of its words"
         raise HistoryUnavailableError(reason) from error
     finally:
-        timer.cancel()
-        timer.join()  # it shall not interrupt what comes next
+        done.set()
+        watch.join()  # it shall not interrupt what comes next

@@ -21,7 +21,7 @@ import trio
 
 from tests.visiting import PATIENCE_SECONDS, Visitor
 
-CYCLES = int(os.environ.get("CHATROOM_KILL_CYCLES", "100"))
+CYCLES = int(os.environ.get("CHATROOM_KILL_CYCLES", "50"))
 SEED = int(os.environ.get("CHATROOM_KILL_SEED", "20261122"))
 TALKERS = 3
 BURST = 120  # messages of each talker; the server seldom lives long enough for all of them

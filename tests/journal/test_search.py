@@ -22,6 +22,9 @@ from chatroom.journal.sqlite import SqliteJournal, open_journal
 from tests.journal.disk import SQLITE_FULL, SQLITE_OK, Disk
 from tests.journal.talk import append, numbers, said, settings_for, store, until
 
+#: A statement that never ends by itself.
+ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
+
 
 async def found(
     journal: Journal, text: str, before: int = 2**63 - 1, limit: int = 100
@@ -166,13 +169,32 @@ async def test_a_search_that_takes_long_holds_nobody_up(
 async def test_a_search_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "SEARCH_SECONDS", 0.01)
     with closing(sqlite3.connect(":memory:")) as connection:
-        endless = (
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT sum(i) FROM n"
-        )
         with pytest.raises(HistoryUnavailableError, match="too long"), search._deadline(connection):
-            connection.execute(endless).fetchone()
+            connection.execute(ENDLESS).fetchone()
         with search._deadline(connection):
             assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+async def test_a_search_ends_although_its_time_is_up_between_two_statements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    interrupted = threading.Event()
+
+    class Interruptible(sqlite3.Connection):
+        def interrupt(self) -> None:
+            super().interrupt()
+            interrupted.set()
+
+    monkeypatch.setattr(search, "SEARCH_SECONDS", 0.0)
+    with closing(sqlite3.connect(":memory:", factory=Interruptible)) as connection:
+
+        def search_late() -> None:
+            with search._deadline(connection):
+                assert interrupted.wait(10)
+                connection.execute(ENDLESS).fetchone()
+
+        with pytest.raises(HistoryUnavailableError, match="too long"):
+            search_late()
 
 
 async def test_a_disk_that_cannot_be_searched(path: Path) -> None:

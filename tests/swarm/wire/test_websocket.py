@@ -159,7 +159,7 @@ def test_another_answer_is_refused(old: bytes, new: bytes, complaint: str) -> No
 @pytest.mark.parametrize(
     ("stream", "complaint"),
     [
-        (Frame(Opcode.TEXT, b"x").serialize(mask=True), "masked"),
+        (b"\x81\x81\x00\x00\x00\x00x", "masked"),
         (b"\xc1\x01x", "reserved"),
         (b"\x83\x01x", "opcode 3"),
         (b"\x8b\x00", "opcode 11"),
