@@ -33,7 +33,7 @@ def name_of_account(name: str) -> tuple[str, str]:
         nick, key = parse_nick(name)
     except NickInvalid as error:
         raise Refused("nick_invalid", str(error)) from None
-    if is_reserved(key):
+    if is_reserved(nick, key):
         raise Refused("nick_invalid", f"the nick {nick} is not to be chosen")
     return nick, key
 

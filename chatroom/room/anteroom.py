@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chatroom.room.lookalikes import Lookalikes
+
 if TYPE_CHECKING:
     from chatroom.room.members import Member
 
@@ -14,6 +16,7 @@ class Anteroom:
     def __init__(self) -> None:
         self._by_who: dict[int, Member] = {}
         self._by_key: dict[str, Member] = {}
+        self.looks = Lookalikes()  #: of those names
 
     def __len__(self) -> int:
         return len(self._by_who)
@@ -24,11 +27,13 @@ class Anteroom:
     def enter(self, member: Member) -> None:
         """`member` has its name reserved; nobody else may have it."""
         self._by_who[member.who] = self._by_key[member.key] = member
+        self.looks.add(member.nick, member.key)
 
     def leave(self, who: int) -> Member:
         """Its name is free now. Raises `KeyError`."""
         member = self._by_who.pop(who)
         del self._by_key[member.key]
+        self.looks.remove(member.nick, member.key)
         return member
 
     def of_who(self, who: int) -> Member:

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from chatroom.room.lookalikes import Lookalikes
 from chatroom.room.role import Role
 
 
@@ -35,6 +36,7 @@ class Members:
         self._by_key: OrderedDict[str, Member] = OrderedDict()
         self._keys: list[str] = []  # sorted, to page through
         self._by_token: dict[str, Member] = {}
+        self.looks = Lookalikes()  #: of their names
         #: Makes a member the latest speaker; by its key.
         self.has_spoken = self._by_key.move_to_end
 
@@ -85,7 +87,9 @@ class Members:
     def _take_name(self, member: Member) -> None:
         self._by_key[member.key] = member
         insort(self._keys, member.key)
+        self.looks.add(member.nick, member.key)
 
     def _forget_name(self, member: Member) -> None:
         del self._by_key[member.key]
         del self._keys[bisect_left(self._keys, member.key)]
+        self.looks.remove(member.nick, member.key)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
+from chatroom.room.lookalikes import skeletons
+from chatroom.room.script import fault_of_writing
+
 MAX_NICK_CHARS = 32
 _PUNCTUATION = frozenset("_-.[]|")
 _ASCII_NICK = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]|")
@@ -13,9 +16,10 @@ class NickInvalid(ValueError):
     """A name that cannot be had; the text says why."""
 
 
-def is_reserved(key: str) -> bool:
-    """Names that the server gives itself: nobody may choose them."""
-    return key == "server" or key.startswith("guest")
+def is_reserved(nick: str, key: str) -> bool:
+    """Names that the server gives itself, and what looks like one: nobody may choose them."""
+    looks = {key} if nick.isascii() else skeletons(nick, key)
+    return any(one == "server" or one.startswith("guest") for one in looks)
 
 
 def parse_nick(wanted: str) -> tuple[str, str]:
@@ -40,6 +44,9 @@ def parse_nick(wanted: str) -> tuple[str, str]:
         )
     if not nick[0].isalnum():
         raise NickInvalid("a nick begins with a letter or a digit")
+    fault = fault_of_writing(nick)
+    if fault is not None:
+        raise NickInvalid(fault)
     return nick, key
 
 

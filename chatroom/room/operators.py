@@ -23,6 +23,7 @@ from chatroom.room.commands import (
 )
 from chatroom.room.members import Member
 from chatroom.room.nick import NickInvalid, parse_nick
+from chatroom.room.owned import Owned
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 from chatroom.room.state import Leaving, State, keys_of
@@ -130,7 +131,7 @@ class Operators:
     def _own(self, own: Own) -> Outcome:
         state = self._state
         roles = {key: role for nick, role in own.accounts for key in keys_of([nick])}
-        state.owned = frozenset(roles)
+        state.owned = Owned(roles)
         gone = []
         for member in state.members:
             if member.account and member.account not in roles:

@@ -23,6 +23,7 @@ from chatroom.room.commands import (
     Reserve,
     Say,
 )
+from chatroom.room.lookalikes import skeletons
 from chatroom.room.members import Member
 from chatroom.room.nick import NickInvalid, is_reserved, parse_nick
 from chatroom.room.operators import Operators
@@ -343,13 +344,24 @@ class Room:
             nick, key = parse_nick(wanted)
         except NickInvalid as error:
             raise Refused("nick_invalid", str(error)) from None
-        if is_reserved(key):
+        if is_reserved(nick, key):
             raise Refused("nick_invalid", f"the nick {nick} is not to be chosen")
         if key != account:
             holder = self._holder(key)
             if key in self._state.owned or holder not in (None, besides):
                 raise Refused("nick_taken", f"the nick {nick} is taken")
+            if self._looks_taken(nick, key, besides):
+                raise Refused("nick_taken", f"the nick {nick} looks like one that is taken")
         return nick, key
+
+    def _looks_taken(self, nick: str, key: str, besides: Member | None) -> bool:
+        own = set() if besides is None else skeletons(besides.nick, besides.key)
+        outside = besides is not None and besides.who in self._anteroom
+        return (
+            self._members.looks.has_like(nick, key, set() if outside else own)
+            or self._anteroom.looks.has_like(nick, key, own if outside else set())
+            or self._state.owned.looks.has_like(nick, key, set())
+        )
 
     def _holder_of_own(self, account: str, wanted: str | None) -> Member | None:
         """Who has to go because the name belongs to the account of whoever wants it."""
@@ -369,7 +381,7 @@ class Room:
     def _own(self, account: str) -> None:
         """The nick of an account is its own from its first coming on at the latest."""
         if account:
-            self._state.owned |= {account}
+            self._state.owned.add(account)
 
     def _check_ban(self, newcomer: Newcomer, now: str) -> None:
         ban = self._state.bans.of(newcomer, now)

@@ -9,6 +9,7 @@ from chatroom.room.bans import Bans
 from chatroom.room.charter import Charter
 from chatroom.room.members import Member, Members
 from chatroom.room.nick import NickInvalid, parse_nick
+from chatroom.room.owned import Owned
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 
@@ -27,7 +28,7 @@ class State:
         self.topic = charter.topic
         self.topic_seq = charter.topic_seq
         self.mutes: dict[str, str] = {}  #: the keys of nicks that may not talk, and until when
-        self.owned = keys_of(charter.owned)
+        self.owned = Owned(keys_of(charter.owned))
 
     def event(self, time: str, kind: str, nick: str, text: str = "") -> Event:
         """The next event."""

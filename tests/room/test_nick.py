@@ -93,12 +93,12 @@ def test_what_is_normalised_is_shown_normalised() -> None:
     "nick", ["server", "SERVER", "guest", "Guest1", "guesthouse", "\uff47uest1", "\uff33erver"]
 )
 def test_names_that_the_server_keeps_for_itself(nick: str) -> None:
-    assert is_reserved(parse_nick(nick)[1])
+    assert is_reserved(*parse_nick(nick))
 
 
 @pytest.mark.parametrize("nick", ["servers", "myguest", "gues"])
 def test_names_that_only_look_like_those(nick: str) -> None:
-    assert not is_reserved(parse_nick(nick)[1])
+    assert not is_reserved(*parse_nick(nick))
 
 
 @given(

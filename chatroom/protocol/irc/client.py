@@ -138,7 +138,7 @@ class Client:
         ready = self.wanted and self.card.user and not self.negotiating
         if ready and not (self.registering or self.registered):
             self.registering = True
-            guest = is_reserved(parse_nick(self.wanted)[1])
+            guest = is_reserved(*parse_nick(self.wanted))
             number = self.ask(Registering(self.venue, self.wanted))
             nick = None if guest else self.wanted
             outside = Outside(self.card, number)
