@@ -19,15 +19,19 @@ MARKS = 4
 #: turn the direction of writing, hide text or have no width.
 _REPLACED = frozenset({"Cc", "Cs", "Zl", "Zp", "Cf"})
 _MARKS = frozenset({"Mn", "Me"})
+_SUSPECT = _REPLACED | _MARKS
 
 
-def visible(text: str) -> str:
+def visible(text: str, tab: str = TAB) -> str:
     """`text` with nothing in it that moves the cursor, changes the terminal or hides.
 
-    What would is shown as U+FFFD, so that one sees that something was there. The result has no
-    line ends. A server of ours has replaced most of it; the one at the other end may be another.
+    What would is shown as U+FFFD, so that one sees that something was there; `tab` stands for a
+    TAB. The result has no line ends. A server of ours has replaced most of it; the one at the other
+    end may be another.
     """
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (
+        text.isascii() or _SUSPECT.isdisjoint(map(unicodedata.category, text))
+    ):
         return text
     shown: list[str] = []
     marks = 0
@@ -35,7 +39,7 @@ def visible(text: str) -> str:
         category = unicodedata.category(character)
         marks = marks + 1 if category in _MARKS else 0
         if character == "\t":
-            shown.append(TAB)
+            shown.append(tab)
         elif character in JOINERS:
             if _joins(text, index):
                 shown.append(character)

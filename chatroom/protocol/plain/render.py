@@ -1,4 +1,4 @@
-"""Plain text: lines that a person reads.
+"""Plain text: lines that a person reads, in a terminal that nothing in them moves.
 
 Everything the server itself says begins with `-- `; an action with `* `. No nick can begin so.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from chatroom.event import Event, Gap
 from chatroom.protocol import answers
 from chatroom.protocol.format import end_of_line
+from chatroom.room.visible import visible
 
 HELP = (
     "a line is a message; commands: /nick NAME, /me ACTION, /who, /history [N], /search WORDS,"
@@ -40,13 +41,13 @@ class Plain:
 
     def event(self, event: Event | Gap, block: bytes) -> bytes:
         if event.kind == "message":
-            return f"{event.nick}: {event.text or REMOVED}\n".encode()
+            return f"{event.nick}: {_shown(event.text or REMOVED)}\n".encode()
         if isinstance(event, Gap):
             return f"-- {event.text}\n".encode()
-        return f"{_EVENTS[event.kind](event)}\n".encode()
+        return f"{_shown(_EVENTS[event.kind](event))}\n".encode()
 
     def answer(self, answer: answers.AnyAnswer) -> bytes:
-        return "".join(f"-- {line}\n" for line in _answer_lines(answer)).encode()
+        return "".join(f"-- {_shown(line)}\n" for line in _answer_lines(answer)).encode()
 
     def frame(self, records: bytes) -> bytes:
         return records
@@ -56,6 +57,11 @@ class Plain:
 
     def boundary(self, sent: bytes, offset: int) -> int:
         return end_of_line(sent, offset)
+
+
+def _shown(text: str) -> str:
+    # Of ASCII a room has only what is safe. A TAB stays one: people paste tables.
+    return text if text.isascii() else visible(text, tab="\t")
 
 
 #: Plain text has no variants.
