@@ -91,5 +91,6 @@ def _explain(error: typer.BadParameter) -> None:
     text = error.format_message()
     if "\n" not in text:  # else it is a help page, where no command was named
         command = "chatroom" if error.ctx is None else error.ctx.command_path
+        text = text.replace(": Value error, ", ": ")  # whose words those are no user knows
         text = f"chatroom: {text.rstrip('.')}; see {command} --help"
     print(text, file=sys.stderr)

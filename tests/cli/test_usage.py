@@ -73,6 +73,7 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     assert code == 2
     assert out == ""
     assert re.fullmatch(r"chatroom: .*; see \S.* --help\n", err), err
+    assert "Value error" not in err
 
 
 def test_a_mistake_is_one_line_of_the_process_too() -> None:

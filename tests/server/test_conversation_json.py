@@ -37,6 +37,15 @@ async def test_the_welcome_word_for_word(house: House) -> None:
     )
 
 
+async def test_the_hello_needs_no_space(house: House) -> None:
+    visitor = await house.knock()
+    await visitor.say('/json{"nick":"alice"}')
+    assert (await visitor.object())["nick"] == "alice"
+    bob = await house.enter("bob")
+    await bob.say('/json{"nick":"bob"}')
+    assert await bob.line() == "-- /json {…} has to be the first line (bad_request)"
+
+
 async def test_events_word_for_word(house: House) -> None:
     alice = await house.enter_json("alice")
     bob = await house.enter("bob")

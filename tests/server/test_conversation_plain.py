@@ -48,7 +48,7 @@ async def test_answers_are_for_the_asker_alone(house: House) -> None:
         "-- a nick begins with a letter or a digit (nick_invalid)",
         "-- unknown command /dance, /help lists them (unknown_kind)",
         "-- a message needs some text (text_empty)",
-        "-- say /history or /history N, N a number (bad_request)",
+        "-- say /history or /history N, N a number from 1 (bad_request)",
         "-- /json {…} has to be the first line (bad_request)",
     ]
     await bob.say("/help", "/ping")
@@ -73,6 +73,7 @@ async def test_history_tells_the_last_events(house: House) -> None:
         "alice: two",
         "* alice waves",
     ]
+    assert told[8] == "-- say /history or /history N, N a number from 1 (bad_request)"
 
 
 @pytest.mark.parametrize(

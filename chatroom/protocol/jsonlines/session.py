@@ -87,7 +87,7 @@ class JsonWay:
         word, end, _ = head[: len(HELLO_WORD) + 1].partition(b"\n")
         if word[: len(HELLO_WORD)].lower() != HELLO_WORD:
             return None if not end and HELLO_WORD.startswith(word.lower()) else False
-        return bool(end) or (word[len(HELLO_WORD) :] in (b" ", b"\r") or None)
+        return bool(end) or (word[len(HELLO_WORD) :] in (b" ", b"\r", b"{") or None)
 
     def open(self, visit: Visit, *, entered: bool) -> JsonSession:
         return JsonSession(visit)

@@ -88,7 +88,7 @@ def _parse_command(text: str, rules: TextRules) -> Request | Hello:
         return _COMMANDS[word](argument)
     if word in _WORDS:
         return Request(word[1:])
-    if word == "/json":
+    if word == "/json" or word.startswith("/json{"):
         raise Refused("bad_request", "/json {…} has to be the first line")
     raise Refused("unknown_kind", f"unknown command {shortened(word)}, /help lists them")
 
@@ -121,8 +121,9 @@ def _search(argument: str) -> Request:
 def _count(argument: str) -> int:
     if not argument:
         return DEFAULT_HISTORY
-    if not (argument.isascii() and argument.isdigit() and len(argument) <= 18):
-        raise Refused("bad_request", "say /history or /history N, N a number")
+    number = argument.isascii() and argument.isdigit() and len(argument) <= 18
+    if not number or not int(argument):
+        raise Refused("bad_request", "say /history or /history N, N a number from 1")
     return min(int(argument), MAX_PAGE)
 
 
