@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
 
+from chatroom.errors import ChatroomError
 from chatroom.settings import IN_MEMORY
 
 if TYPE_CHECKING:
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
     from chatroom.journal import Journal
     from chatroom.server.service import Service
+    from chatroom.server.supervision import Supervisor
     from chatroom.settings import JournalSettings
+
+log = logging.getLogger("chatroom.server")
 
 
 @asynccontextmanager
@@ -32,15 +37,18 @@ async def open_history(settings: JournalSettings) -> AsyncIterator[Journal]:
         yield journal
 
 
-async def serve_until_signal(service: Service) -> int:
-    """Serve until a signal drains; the exit code is that of the second signal, if there is one."""
+async def serve_until_signal(service: Service, supervisor: Supervisor) -> int:
+    """Serve until a signal drains; the exit code is that of the second signal, if there is one.
+
+    SIGHUP reloads, and `supervisor` is told of it all.
+    """
     status = 0
 
     async def heed(signals: AsyncIterator[int], everything: trio.CancelScope) -> None:
         nonlocal status
         async for signum in signals:
             if signum == signal.SIGHUP:
-                service.reload()
+                await _reload(service, supervisor)
             elif service.draining:
                 status = 128 + signum
                 everything.cancel()
@@ -49,11 +57,34 @@ async def serve_until_signal(service: Service) -> int:
                 service.drain()
 
     heeded = [signal.SIGINT, signal.SIGTERM]
-    if service.settings.tls is not None:
+    if service.settings.tls is not None or supervisor.is_there:
         heeded.append(signal.SIGHUP)  # else it means what it always does: the terminal has gone
     with trio.open_signal_receiver(*heeded) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(heed, signals, nursery.cancel_scope)
+            nursery.start_soon(supervisor.watch)
+            nursery.start_soon(_report, service, supervisor)
             await service.run()
             nursery.cancel_scope.cancel()
     return status
+
+
+async def _report(service: Service, supervisor: Supervisor) -> None:
+    await service.wait_ready()
+    supervisor.ready(_status_of(service))
+    await service.wait_draining()
+    supervisor.stopping()
+
+
+async def _reload(service: Service, supervisor: Supervisor) -> None:
+    supervisor.reloading()
+    try:
+        await service.reload()
+    except ChatroomError as error:
+        log.warning("not reloaded, all stays as it was: %s", error)
+    if not service.draining:
+        supervisor.ready(_status_of(service))
+
+
+def _status_of(service: Service) -> str:
+    return f"serves {service.settings.room} on {', '.join(service.addresses)}"

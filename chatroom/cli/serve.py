@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -358,6 +359,8 @@ def serve(
     from chatroom.server.entrance import Entrance
     from chatroom.server.process import raise_descriptor_limit, tune_collector
     from chatroom.server.service import Service
+    from chatroom.server.supervision import Supervisor
+    from chatroom.transport.inherited import take_inherited
 
     group, feed_port = parse_group(multicast, "--multicast")
     certificate = _certificate(tls, tls_cert, tls_key, journal)
@@ -410,11 +413,14 @@ def serve(
     )
     Entrance(settings.access).check()  # before the journal is touched
     raise_descriptor_limit()
+    supervisor = Supervisor(os.environ)
+    inherited = take_inherited(os.environ)
 
     async def run() -> int:
         async with open_history(journal_settings) as opened:
             tune_collector()
-            return await serve_until_signal(Service(settings, opened))
+            service = Service(settings, opened, inherited)
+            return await serve_until_signal(service, supervisor)
 
     status = trio.run(run)
     if status:

@@ -75,7 +75,7 @@ class Administration:
             return answers.Done("the server ends in good order")
         if asked.kind == "reload":
             await self._reach.reload()
-            return answers.Done("accounts and secret are read anew")
+            return answers.Done("accounts, secret and certificate are read anew")
         if asked.kind == "bans":
             return self._bans()
         if asked.kind != "topic" and asked.kind not in OPERATOR_KINDS:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from chatroom.feed.broadcast import Feed
 from chatroom.settings import Access
 from chatroom.transport.listening import open_listeners, open_unix, remove_unix
+from chatroom.transport.sockets import is_tcp
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,15 +31,20 @@ class Doors:
     feed: Feed | None
 
 
-async def open_doors(settings: ServerSettings, history: History, last_seq: int) -> Doors:
-    """All of them, or none. `last_seq` is the newest event's. Raises `ChatroomError` with a line
-    for the user. Cancelled, nothing is open.
+async def open_doors(
+    settings: ServerSettings,
+    history: History,
+    last_seq: int,
+    inherited: Sequence[socket.socket] = (),
+) -> Doors:
+    """All of them, or none. `last_seq` is the newest event's; with `inherited` listeners no others
+    are opened. Raises `ChatroomError` with a line for the user. Cancelled, nothing is open.
     """
     with ExitStack() as opened:
-        listeners = await open_listeners(settings)
+        listeners = inherited or await open_listeners(settings)
         for listener in listeners:
             opened.callback(listener.close)
-        if settings.unix_path is not None:
+        if settings.unix_path is not None and not inherited:
             opened.callback(remove_unix, settings.unix_path)
         control = None
         path = settings.access.control_path
@@ -46,9 +52,15 @@ async def open_doors(settings: ServerSettings, history: History, last_seq: int) 
             control = open_unix(path)
             opened.callback(remove_unix, path)
             opened.callback(control.close)
-        feed = _open_feed(settings, listeners[0].getsockname()[1], history, last_seq)
+        feed = _open_feed(settings, _tcp_port(listeners, settings.port), history, last_seq)
         opened.pop_all()
     return Doors(listeners, control, feed)
+
+
+def _tcp_port(listeners: Sequence[socket.socket], wanted: int) -> int:
+    """Where they listen; `wanted` where all are Unix sockets."""
+    ports = (listener.getsockname()[1] for listener in listeners if is_tcp(listener))
+    return next(ports, wanted)
 
 
 def _open_feed(

@@ -19,7 +19,7 @@ from chatroom.protocol.session import Venue, Visit
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server import families
-from chatroom.server.acceptor import Acceptor
+from chatroom.server.acceptor import Acceptor, Take
 from chatroom.server.administration import Administration, Reach
 from chatroom.server.clients import Clients
 from chatroom.server.control import Control
@@ -72,14 +72,24 @@ class Statistics:
 class Service:
     """One room's server: the connections, and what they share."""
 
-    def __init__(self, settings: ServerSettings, journal: Journal) -> None:
-        """Blocks for the disk where accounts are kept. Raises `ChatroomError` if the room could not
-        be entered as `settings` say, or if there is no TLS with its certificate and key.
+    def __init__(
+        self,
+        settings: ServerSettings,
+        journal: Journal,
+        inherited: Sequence[socket.socket] = (),
+    ) -> None:
+        """With `inherited` listening sockets no others are opened; who opened them keeps them, so
+        newcomers wait in their queue from the drain on. Blocks for the disk where accounts are
+        kept. Raises `ChatroomError` if the room could not be entered as `settings` say, or if there
+        is no TLS with its certificate and key.
         """
         self.settings = settings
         self.addresses: list[str] = []  #: what it listens on, `host:port`
         self.port = 0
-        self._draining = trio.Event()
+        self._ready, self._draining = trio.Event(), trio.Event()
+        self._inherited = inherited
+        self._accepting = trio.CancelScope()
+        self._parts: Parts | None = None
         self._connections: set[Connection] = set()
         self._since = time.time()
         most_event_bytes = MAX_EVENT_BYTES
@@ -101,10 +111,20 @@ class Service:
         self._clock = Clock()
         self._tls = None if settings.tls is None else ServerTls(settings.tls)
 
-    def reload(self) -> None:
-        """Read the certificate and its key again, for those who come from now on. If they are no
-        good the log says so, and the old ones stay. Does nothing without TLS.
+    async def reload(self) -> None:
+        """Read again what may have changed: accounts, the secret, the certificate and its key, for
+        those who come from now on. A certificate that is no good stays as it was, and the log says
+        so. Raises `ChatroomError` if accounts or secret cannot be read: then all stays as it was.
         """
+        if self._parts is not None:
+            guard = await trio.to_thread.run_sync(self._entrance.guard)
+            accounts = await trio.to_thread.run_sync(self._entrance.accounts)
+            self._parts.gate.guard = guard
+            self._parts.dispatcher.own(accounts)
+            self._log("reloaded", accounts=len(accounts))
+        self._reload_certificate()
+
+    def _reload_certificate(self) -> None:
         if self._tls is None:
             return
         try:
@@ -142,6 +162,14 @@ class Service:
             }
         return {"status": "ok"}
 
+    async def wait_ready(self) -> None:
+        """Wait until clients can connect."""
+        await self._ready.wait()
+
+    async def wait_draining(self) -> None:
+        """Wait until it begins to end."""
+        await self._draining.wait()
+
     @property
     def draining(self) -> bool:
         """Whether it has begun to end."""
@@ -152,7 +180,7 @@ class Service:
         clients can connect. Raises `ChatroomError` if it cannot listen. Cancelled, it ends at once.
         """
         try:
-            doors = await open_doors(self.settings, self._journal, self.room.seq)
+            doors = await open_doors(self.settings, self._journal, self.room.seq, self._inherited)
         except BaseException:
             with trio.move_on_after(self.settings.grace_seconds, shield=True):
                 await self._journal.aclose()  # nothing was said: the log goes on as it was
@@ -175,18 +203,18 @@ class Service:
                 mode = self._mode(parts, shared, connections)
                 figures = Figures(self._sources(parts, shared, feed))
                 clients = self._clients(parts, mode, figures, connections)
-                self._listen(doors.listeners, connections, clients)
-                where = {} if feed is None else feed.description()
-                if self._tls is not None:
-                    where["tls"] = self._tls.fingerprint
-                self._log("ready", tcp=",".join(self.addresses), **where)
+                acceptors = self._acceptors(doors.listeners, clients)
+                connections.start_soon(self._accept, acceptors, clients.take)
+                self._say_ready(feed)
                 task_status.started(self)
                 await self._draining.wait()
                 self._log("draining", grace_seconds=self.settings.grace_seconds)
+                if self._inherited:
+                    self._accepting.cancel()
                 with trio.move_on_after(self.settings.grace_seconds):
                     parts.dispatcher.close()
                     await clients.end_all()
-                if self.settings.unix_path is not None:
+                if self.settings.unix_path is not None and not self._inherited:
                     remove_unix(self.settings.unix_path)
                 connections.cancel_scope.cancel()  # the acceptors too
             if feed is not None:
@@ -215,6 +243,7 @@ class Service:
             guard=self._guard,
             file=self._entrance.file,
         )
+        self._parts = parts
         self._ended = parts.endings.counts
         self._connections = parts.connections
         return parts
@@ -226,6 +255,13 @@ class Service:
             "session": self._journal.session,
         }
         log.info(message, extra={"fields": {**fields, **common}})
+
+    def _say_ready(self, feed: Feed | None) -> None:
+        where = {} if feed is None else feed.description()
+        if self._tls is not None:
+            where["tls"] = self._tls.fingerprint
+        self._log("ready", tcp=",".join(self.addresses), **where)
+        self._ready.set()
 
     def _mode(self, parts: Parts, shared: Shared, nursery: trio.Nursery) -> Mode:
         def report_slow(connection: Connection, text: str) -> None:
@@ -274,19 +310,11 @@ class Service:
         return Clients(parts, mode, nursery, visit, self._turn_away, limit=limit)
 
     def _control(self, listener: socket.socket, parts: Parts) -> Control:
-        async def reload() -> None:
-            guard = await trio.to_thread.run_sync(self._entrance.guard)
-            accounts = await trio.to_thread.run_sync(self._entrance.accounts)
-            parts.gate.guard = guard
-            parts.dispatcher.own(accounts)
-            self._log("reloaded", accounts=len(accounts))
-            self.reload()
-
         def status() -> Mapping[str, object]:
             statistics = asdict(self.statistics())
             return {"room": self.settings.room, "session": self._journal.session, **statistics}
 
-        reach = Reach(status, self.drain, reload)
+        reach = Reach(status, self.drain, self.reload)
         return Control(listener, Administration(self.room, parts, self._rules, reach))
 
     def _turn_away(self, address: str) -> bytes:
@@ -294,9 +322,13 @@ class Service:
         ban = self.room.ban_of_address(address, self._clock.utc_now())
         return b"" if ban is None else b"-- you are banned (banned)\n"
 
-    def _listen(
-        self, listeners: Sequence[socket.socket], nursery: trio.Nursery, clients: Clients
-    ) -> None:
+    async def _accept(self, acceptors: Sequence[Acceptor], take: Take) -> None:
+        with self._accepting:
+            async with trio.open_nursery() as nursery:
+                for acceptor in acceptors:
+                    nursery.start_soon(acceptor.run, take)
+
+    def _acceptors(self, listeners: Sequence[socket.socket], clients: Clients) -> list[Acceptor]:
         for listener in listeners:
             address = listener.getsockname()
             if isinstance(address, tuple):
@@ -304,4 +336,4 @@ class Service:
             self.addresses.append(peer_name(address))
             if self._guard.access is Access.OPEN and not is_local(address):
                 log.warning("everybody who reaches %s comes in: see --access", peer_name(address))
-            nursery.start_soon(Acceptor(listener, clients.is_full).run, clients.take)
+        return [Acceptor(listener, clients.is_full) for listener in listeners]

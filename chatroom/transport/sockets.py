@@ -29,10 +29,15 @@ def prepare_listener(listener: socket.socket) -> None:
     """Set the options that an accepted socket inherits from its listener: seven system calls less
     for each newcomer.
     """
-    if listener.family == socket.AF_UNIX:
+    if not is_tcp(listener):
         return
     for option in _TCP_OPTIONS:
         listener.setsockopt(*option)
+
+
+def is_tcp(listener: socket.socket) -> bool:
+    """Whether who comes in there has an address and a port."""
+    return listener.family != socket.AF_UNIX
 
 
 def peer_name(address: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import stat
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from tests.client.fake import FakeRoom
 from tests.conftest import OpenHouse
 from tests.visiting import House
 
-Replace = Callable[[Signed], None]
+Replace = Callable[[Signed], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,9 @@ async def house(open_room: OpenHouse, pair: TlsSettings) -> House:
 def replace(house: House, tmp_path: Path) -> Replace:
     """Gives the server another certificate, for those who come next."""
 
-    def replace(signed: Signed) -> None:
+    async def replace(signed: Signed) -> None:
         write_pair(tmp_path, signed)
-        house.service.reload()
+        await house.service.reload()
 
     return replace
 
@@ -63,7 +63,7 @@ async def test_by_fingerprint(house: House, pair: TlsSettings, replace: Replace)
     await _visit(house, fingerprint)
     copied = fingerprint.removeprefix("sha256:").upper()
     await _visit(house, "SHA256:" + ":".join(copied[i : i + 2] for i in range(0, 64, 2)))
-    replace(make_certificate("localhost"))
+    await replace(make_certificate("localhost"))
     with pytest.raises(chatroom.KeyChanged, match=r"IS ANOTHER.*asked for"):
         await _visit(house, fingerprint)
 
@@ -76,7 +76,7 @@ def test_what_is_no_fingerprint(text: str) -> None:
 
 async def test_by_an_authority(house: House, replace: Replace) -> None:
     root = make_certificate("root", signs=True)
-    replace(make_certificate("localhost", root))
+    await replace(make_certificate("localhost", root))
     await _visit(house, ssl.create_default_context(cadata=root.pem.decode()))
     other = make_certificate("other", signs=True)
     with pytest.raises(chatroom.Unreachable, match=r"no TLS with .*unable to get local issuer"):
@@ -100,7 +100,7 @@ async def test_trust_on_first_use(
     assert len(caplog.records) == 1
     assert known.path.read_text() == f"{server} {fingerprint}\n"
     assert stat.S_IMODE(known.path.stat().st_mode) == 0o600
-    replace(make_certificate("localhost"))
+    await replace(make_certificate("localhost"))
     with pytest.raises(chatroom.KeyChanged, match=r"remove its line from .*known_rooms"):
         await _visit(house, tls=True)
     assert known.path.read_text() == f"{server} {fingerprint}\n"
@@ -142,12 +142,12 @@ async def test_whom_an_authority_vouched_for_is_not_taken_at_its_own_word_later(
     root = make_certificate("root", signs=True)
     (tmp_path / "root.pem").write_bytes(root.pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "root.pem"))
-    replace(make_certificate("localhost", root))
+    await replace(make_certificate("localhost", root))
     await _visit(house, tls=True)
-    replace(make_certificate("localhost", root))  # renewed, as such are every few weeks
+    await replace(make_certificate("localhost", root))  # renewed, as such are every few weeks
     await _visit(house, tls=True)
     assert known.look_up(f"127.0.0.1:{house.service.port}") == AUTHORITY
-    replace(make_certificate("localhost"))
+    await replace(make_certificate("localhost"))
     with pytest.raises(chatroom.KeyChanged, match="an authority vouched for it before"):
         await _visit(house, tls=True)
 

@@ -322,10 +322,10 @@ async def test_a_reload_loses_nobody(
             await talker.say(f"m{number}")
             if number == 50:
                 Path(pair.key).write_bytes(second.key_pem())  # and not yet the certificate
-                house.service.reload()
+                await house.service.reload()
             if number == 100:
                 Path(pair.certificate).write_bytes(second.pem)
-                house.service.reload()
+                await house.service.reload()
             await trio.sleep(0.002)
         await house.until(lambda: seen.count(second.pem) > 2)
         nursery.cancel_scope.cancel()
