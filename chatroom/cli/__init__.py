@@ -17,6 +17,7 @@ from chatroom.cli.backup import backup
 from chatroom.cli.client import client
 from chatroom.cli.history import history
 from chatroom.cli.serve import serve
+from chatroom.cli.service import service
 from chatroom.cli.swarm import swarm
 from chatroom.errors import ChatroomError
 
@@ -36,6 +37,7 @@ app.command()(client)
 app.command()(history)
 app.command()(backup)
 app.command()(swarm)
+app.command()(service)
 app.add_typer(account)
 app.add_typer(admin)
 

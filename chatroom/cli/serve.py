@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatroom.cli.config import config_of, read_config
 from chatroom.cli.groups import parse_group
 from chatroom.settings import (
     DEFAULT_GROUP,
@@ -65,6 +66,7 @@ class LogFormat(StrEnum):
 
 
 def serve(
+    context: typer.Context,
     host: Annotated[
         str, typer.Option(envvar="CHATROOM_HOST", help="Address or name to listen on.")
     ] = DEFAULT_HOST,
@@ -350,8 +352,26 @@ def serve(
     ] = Figures.local,
     log_level: Annotated[LogLevel, typer.Option(envvar="CHATROOM_LOG_LEVEL")] = LogLevel.info,
     log_format: Annotated[LogFormat, typer.Option(envvar="CHATROOM_LOG_FORMAT")] = LogFormat.text,
+    config: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_CONFIG",
+            metavar="FILE",
+            is_eager=True,
+            callback=read_config,
+            show_default="none",
+            help="A TOML file with any of these options; --print-config writes one.",
+        ),
+    ] = None,
+    print_config: Annotated[
+        bool,
+        typer.Option("--print-config", help="Write the settings as a file for --config, and end."),
+    ] = False,
 ) -> None:
     """Start a room. Ctrl-C ends it in good order, a second one at once."""
+    if print_config:
+        typer.echo(config_of(context))
+        return
     import trio
 
     from chatroom.cli.running import open_history, serve_until_signal

@@ -65,6 +65,7 @@ class Chores:
                 (self._not_indexed, self._index),
                 (self._age_is_due, self._trim_by_age),
                 (self._size_is_due, self._trim_by_size),
+                (self._words_are_left, store.merge_words),
             )
         )
         # Where the store begins a new file, it goes on above all numbers of the old one.
@@ -73,7 +74,7 @@ class Chores:
 
     def due_seconds(self) -> float | None:
         """In how many seconds there is something to do; None: not before something is written."""
-        if self._too_many() or self._not_indexed() or self._size_is_due():
+        if any(is_due() for is_due, _ in self._turns if is_due != self._age_is_due):
             return 0.0
         if self._keep_days is None:
             return None
@@ -101,6 +102,9 @@ class Chores:
 
     def _size_is_due(self) -> bool:
         return self._keep_bytes is not None and self._store.written_to >= self._size_check_at
+
+    def _words_are_left(self) -> bool:
+        return self._store.words_left
 
     def _trim_by_count(self) -> None:
         boundary = self._boundary_by_count()

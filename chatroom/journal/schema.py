@@ -32,6 +32,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         "CREATE VIRTUAL TABLE search USING fts5(text, content='')",
         "ALTER TABLE state ADD COLUMN indexed_to INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # Words of redacted texts may be left in the index: -1 since a redaction, 1 while it is
+        # being merged, 0 not any more.
+        "ALTER TABLE state ADD COLUMN words_left INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 #: The version that this code reads and writes (`PRAGMA user_version`).

@@ -14,7 +14,7 @@ from chatroom.journal import new_session
 from chatroom.journal.limits import RESERVE_EVENTS, RESERVE_SECONDS
 from chatroom.journal.opening import FileLock, file_id, open_database
 from chatroom.journal.ranges import Ranges
-from chatroom.journal.redaction import redact
+from chatroom.journal.redaction import merge_words, redact, words_are_left
 from chatroom.journal.rows import last_accounted_for, newest, sessions
 from chatroom.journal.seal import FileGoneError, Seal
 from chatroom.settings import Durability
@@ -72,6 +72,8 @@ class Store:
                 self._lock.empty()
             self._lock.release()
             raise
+        #: `merge_words` has something to do.
+        self.words_left = words_are_left(self.connection)
         self._synchronous = "FULL"
         self._seal = Seal(self.path, self._lock)
         self._closed = False
@@ -140,10 +142,22 @@ class Store:
 
     def redact(self, seq: int) -> None:
         """Take the text of an event away, synced, and overwrite it in the file."""
+        with self._overwriting(), self.transaction(sync=True):
+            redact(self.connection, seq)
+        self.words_left = self.words_left or words_are_left(self.connection)
+
+    def merge_words(self) -> None:
+        """A portion of what a redaction leaves to be done: its words are in the index still."""
+        with self._overwriting(), self.transaction(sync=False):
+            done = merge_words(self.connection)
+        self.words_left = not done
+
+    @contextmanager
+    def _overwriting(self) -> Iterator[None]:
+        """What is deleted inside is overwritten."""
         self.connection.execute("PRAGMA secure_delete = ON")
         try:
-            with self.transaction(sync=True):
-                redact(self.connection, seq)
+            yield
         finally:
             self.connection.execute("PRAGMA secure_delete = FAST")
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import resource
 
 
 def raise_descriptor_limit() -> None:
-    """Let this process have as many descriptors as it may: each client takes one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """Let this process have as many descriptors as it may: each client takes one.
+
+    Whoever keeps it from that (a systemd unit without `@resources`) has set the limit already.
+    """
+    with contextlib.suppress(OSError):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def tune_collector() -> None:

@@ -93,3 +93,39 @@ async def test_memory_forgets_it_too() -> None:
     for seq in (1, 4, 6):  # not any more, yes, not yet
         journal.redact(seq)
     assert [event.text for event in (await journal.after(2, 5)).events] == ["line 3", "", "line 5"]
+
+
+async def test_its_words_leave_the_index_too(path: Path) -> None:
+    """Also those of a text that has been in the index for long, among much else."""
+    async with open_journal(settings_for(path)) as journal:
+        for first in range(1, 2000, 100):
+            batch = [said(seq, f"line {seq} of many") for seq in range(first, first + 100)]
+            if first == 501:
+                batch[50] = said(551, f"a {SECRET}")
+            assert await store(journal, batch)
+            await until(lambda: journal._writer._chores.due_seconds() is None)
+        assert b"xylophone" in _file(path)
+        journal.redact(551)
+        assert await store(journal, [redaction(2001, 551)])
+        await until(lambda: not journal._store.words_left)
+    assert b"xylophone" not in _file(path)
+    assert len(list(browse(path, Wanted(words="line many")))) == 1999
+
+
+async def test_a_merge_goes_on_after_a_restart(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, [said(1, SECRET), said(2)])
+        await until(lambda: journal._writer._chores.due_seconds() is None)
+        with monkeypatch.context() as stopped:
+            stopped.setattr(journal._writer._chores, "due_seconds", lambda: None)
+            journal.redact(1)
+            assert await store(journal, [redaction(3, 1)])
+    assert b"xylophone" in _file(path)
+    async with open_journal(settings_for(path)) as journal:
+        await until(lambda: not journal._store.words_left)
+    assert b"xylophone" not in _file(path)
+
+
+def _file(path: Path) -> bytes:
+    wal = path.with_name(path.name + "-wal")
+    return path.read_bytes() + (wal.read_bytes() if wal.exists() else b"")
