@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from chatroom.client.errors import TooFast as TooFast
     from chatroom.client.errors import Unconfirmed as Unconfirmed
     from chatroom.client.errors import Unreachable as Unreachable
+    from chatroom.client.feed.listening import listen as listen
     from chatroom.client.items import Connected as Connected
     from chatroom.client.items import Disconnected as Disconnected
     from chatroom.client.items import Item as Item
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from chatroom.event import Event as Event
     from chatroom.event import Gap as Gap
     from chatroom.feed.listener import Listener as Listener
-    from chatroom.feed.listener import listen as listen
     from chatroom.feed.reassembly import SessionBegan as SessionBegan
     from chatroom.feed.reassembly import SessionEnded as SessionEnded
     from chatroom.feed.stream import Lost as Lost
@@ -51,12 +51,13 @@ _MODULES = {
     "chatroom.client.errors": "Banned KeyChanged LoginFailed LoginNeeded Muted NickInvalid"
     " NickTaken NotEncrypted NotStored RoomClosed RoomError RoomFull TextEmpty TextTooLong TooFast"
     " Unconfirmed Unreachable",
+    "chatroom.client.feed.listening": "listen",
     "chatroom.client.items": "Connected Disconnected Item",
     "chatroom.client.room": "Receipt Room",
     "chatroom.client.statistics": "RoomStatistics",
     "chatroom.errors": "ChatroomError",
     "chatroom.event": "Event Gap",
-    "chatroom.feed.listener": "Listener listen",
+    "chatroom.feed.listener": "Listener",
     "chatroom.feed.reassembly": "SessionBegan SessionEnded",
     "chatroom.feed.stream": "Lost",
     "chatroom.protocol.answers": "Presence",

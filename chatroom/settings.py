@@ -236,9 +236,8 @@ class FeedSettings:
     #: in the journal.
     keep: int = 65_536
     keep_bytes: int = 16 * 1024 * 1024
-    #: Whether there is a feed, which everybody on its network can read, although not everybody may
-    #: come into the room.
-    for_everybody: bool = False
+    #: Whether only those can read it who may come into the room; None: where not everybody may.
+    sealed: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +329,13 @@ class ServerSettings:
     irc_replay: int = 20
     #: Whether health and figures are answered to other machines too.
     open_figures: bool = False
+
+    @property
+    def feed_is_sealed(self) -> bool:
+        """Whether only those can read the feed who may come in."""
+        if self.feed is None or self.feed.sealed is None:
+            return self.access.access is not Access.OPEN
+        return self.feed.sealed
 
 
 class Durability(StrEnum):

@@ -172,18 +172,6 @@ def client(
 
     open_standard_streams()
     on_terminal = _on_terminal() and not json
-    if mode is ClientMode.multicast:
-        if message is not None:
-            raise typer.BadParameter("the feed is to listen only: leave MESSAGE or --mode out")
-        from chatroom.cli.listening import ListeningOptions, listen_to_feed
-
-        listen_to_feed(
-            ListeningOptions(port, group, interface, request, start),
-            on_terminal=on_terminal,
-            color=not no_color,
-            json=json,
-        )
-        return
     if retry is None and not on_terminal:
         retry = 30.0
     options_of = partial(
@@ -198,6 +186,20 @@ def client(
         account=account,
         password=_password(account, password_command, f"{host}:{port}"),
     )
+    if mode is ClientMode.multicast:
+        if message is not None:
+            raise typer.BadParameter("the feed is to listen only: leave MESSAGE or --mode out")
+        from chatroom.cli.listening import ListeningOptions, listen_to_feed
+
+        room = options_of()
+        asks = bool(room.credentials or room.tls) or host != DEFAULT_HOST
+        listen_to_feed(
+            ListeningOptions(port, group, interface, request, start, room if asks else None),
+            on_terminal=on_terminal,
+            color=not no_color,
+            json=json,
+        )
+        return
     if message is not None:
         from chatroom.client.terminal.pipe import say_once
 

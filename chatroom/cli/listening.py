@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import NamedTuple
 
@@ -10,10 +11,12 @@ import trio
 import typer
 
 from chatroom.cli.groups import parse_group
+from chatroom.client.feed.listening import listen_with
+from chatroom.client.options import ConnectOptions
 from chatroom.client.terminal.colours import Colours
 from chatroom.errors import ChatroomError
 from chatroom.feed.group import split_host_port
-from chatroom.feed.listener import ListenOptions
+from chatroom.feed.listener import Listener, ListenOptions, open_listener
 from chatroom.settings import DEFAULT_GROUP
 
 
@@ -25,9 +28,18 @@ class ListeningOptions(NamedTuple):
     interface: str | None
     request: str | None
     start: str
+    room: ConnectOptions | None = None  #: who says where the feed is, and by which keys it opens
 
-    def options(self) -> ListenOptions:
-        """The arguments of `listen`. Raises `typer.BadParameter`."""
+    def opening(self) -> AbstractAsyncContextManager[Listener]:
+        """The listener, to be entered. Raises `typer.BadParameter`."""
+        options = self._options()
+        if self.room is None:
+            return open_listener(options)
+        if self.group is None:
+            del options["group"], options["port"]
+        return listen_with(self.room, options)
+
+    def _options(self) -> ListenOptions:
         group, port = parse_group(self.group or DEFAULT_GROUP, "--group")
         if self.request is not None:
             try:
@@ -59,16 +71,16 @@ def listen_to_feed(
     listening: ListeningOptions, *, on_terminal: bool, color: bool, json: bool
 ) -> None:
     """Show or print the feed until its reader leaves. Raises `ChatroomError`."""
-    options = listening.options()
+    opening = listening.opening()
     try:
         if on_terminal:
             from chatroom.client.feed.screen import listen_at_terminal
 
             colours = Colours.for_terminal(os.environ, wanted=color)
-            trio.run(partial(listen_at_terminal, options, colours=colours))
+            trio.run(partial(listen_at_terminal, opening, colours=colours))
         else:
             from chatroom.client.feed.pipe import listen_on_pipe
 
-            trio.run(partial(listen_on_pipe, options, json=json))
+            trio.run(partial(listen_on_pipe, opening, json=json))
     except OSError as error:
         raise ChatroomError(f"cannot listen to the feed: {error.strerror or error}") from error

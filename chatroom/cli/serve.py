@@ -55,6 +55,11 @@ class Figures(StrEnum):
     everybody = "everybody"
 
 
+class FeedEncryption(StrEnum):
+    on = "on"
+    off = "off"
+
+
 class Tls(StrEnum):
     off = "off"
     auto = "auto"
@@ -270,15 +275,14 @@ def serve(
             help="The Unix socket for chatroom admin; it is for its owner alone.",
         ),
     ] = None,
-    open_feed: Annotated[
-        bool,
+    feed_encryption: Annotated[
+        FeedEncryption | None,
         typer.Option(
-            "--open-feed",
-            envvar="CHATROOM_OPEN_FEED",
-            help="Have a feed, which everybody on its network can read, although not everybody"
-            " may come in.",
+            envvar="CHATROOM_FEED_ENCRYPTION",
+            show_default="on, unless access is open",
+            help="Whether only those can read the feed who may come in.",
         ),
-    ] = False,
+    ] = None,
     tls: Annotated[
         Tls,
         typer.Option(
@@ -408,7 +412,7 @@ def serve(
             request_port=multicast_request_port,
             datagram_bytes=multicast_datagram,
             keep=feed_keep,
-            for_everybody=open_feed,
+            sealed=None if feed_encryption is None else feed_encryption is FeedEncryption.on,
         ),
         access=_access(access, secret_file, accounts, control, journal),
         unix_path=unix,

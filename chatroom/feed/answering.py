@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from chatroom.feed.buckets import Rate, SourceBuckets
+from chatroom.feed.seal import Sealer
 from chatroom.feed.store import BlockStore
 from chatroom.protocol import moldudp64 as mold
 
@@ -40,8 +41,16 @@ class Answering:
     `requests` says how many came, and `fates` how many ended how; the rest wait for the journal.
     """
 
-    def __init__(self, session: bytes, store: BlockStore, datagram_bytes: int, now: float) -> None:
+    def __init__(
+        self,
+        session: bytes,
+        store: BlockStore,
+        datagram_bytes: int,
+        now: float,
+        sealer: Sealer | None = None,
+    ) -> None:
         self._session = session
+        self._sealer = sealer
         self._store = store
         self._datagram_bytes = datagram_bytes
         self._buckets = SourceBuckets(EACH_SOURCE, IN_ALL, now)
@@ -85,8 +94,11 @@ class Answering:
         return None if self._buckets.take(source, now) else Fate.TOO_MANY
 
     def pack(self, sequence: int, blocks: Sequence[bytes]) -> bytes:
-        """An answer with as many of the blocks as fit."""
+        """An answer with as many of the blocks as fit, sealed anew if the feed is."""
         self.fates[Fate.ANSWERED] += 1
+        if self._sealer is not None:
+            messages = [block[mold.LENGTH_BYTES :] for block in blocks]
+            blocks = self._sealer.blocks(sequence, messages)
         return next(mold.packets(self._session, sequence, blocks, self._datagram_bytes))
 
     def not_sent(self) -> None:

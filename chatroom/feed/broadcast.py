@@ -8,6 +8,7 @@ import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
 import trio
 
 from chatroom.errors import ChatroomError
@@ -21,10 +22,12 @@ from chatroom.feed.group import (
     open_answering,
     open_sending,
 )
+from chatroom.feed.seal import Sealer
 from chatroom.feed.sender import Sender
 from chatroom.feed.statistics import FeedStatistics
 from chatroom.feed.store import BlockStore
 from chatroom.protocol import moldudp64 as mold
+from chatroom.protocol.answers import Multicast
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
@@ -39,6 +42,9 @@ REQUESTS_AT_ONCE = 32
 FLOOD_PAUSE_SECONDS = 0.001
 #: Requests that may wait for the journal.
 WAITING_FOR_JOURNAL = 64
+
+#: A key seals no longer than this.
+KEY_SECONDS = 3600.0
 
 _Address = Any  # what the socket module says about where a datagram came from
 
@@ -63,13 +69,23 @@ class Feed:
     """
 
     def __init__(
-        self, settings: FeedSettings, tcp_port: int, history: History, last_seq: int
+        self,
+        settings: FeedSettings,
+        tcp_port: int,
+        history: History,
+        last_seq: int,
+        *,
+        sealed: bool = False,
     ) -> None:
-        """`tcp_port` gives the ports that are not chosen; `last_seq` is the newest event's."""
+        """`tcp_port` gives the ports that are not chosen; `last_seq` is the newest event's.
+        `sealed`: only who has been given a key can read it.
+        """
         self.group = _group(settings, tcp_port)
         self.ttl = settings.ttl
         self._history = history
         session = history.session.encode("ascii")
+        self._sealer = Sealer(session) if sealed else None
+        self._keys_until = trio.current_time() + KEY_SECONDS
         self._store = BlockStore(settings.keep, settings.keep_bytes, last_seq + 1)
         self._source: str | None = None
         self._sender = Sender(
@@ -77,6 +93,7 @@ class Feed:
             session,
             self._store,
             settings.datagram_bytes,
+            self._sealer,
         )
         try:
             check_datagram(self._sender.socket, settings.datagram_bytes)
@@ -91,7 +108,7 @@ class Feed:
         # Listeners ask at the address that the feed comes from: it is not to change any more.
         self._source = self._requests.getsockname()[0]
         self._answering = Answering(
-            session, self._store, settings.datagram_bytes, trio.current_time()
+            session, self._store, settings.datagram_bytes, trio.current_time(), self._sealer
         )
         self._older, self._journal_turn = trio.open_memory_channel[tuple[mold.Request, _Address]](
             WAITING_FOR_JOURNAL
@@ -105,11 +122,42 @@ class Feed:
         port: int = self._requests.getsockname()[1]
         return port
 
+    def where(self, *, private: bool) -> Multicast:
+        """What whoever comes in is told of it; the keys only where nobody else hears them."""
+        where = Multicast(self.group.address, self.group.port, self.request_port)
+        if self._sealer is None or not private:
+            return where
+        return msgspec.structs.replace(
+            where,
+            key=self._sealer.key,
+            next_key=self._sealer.next_key,
+            seconds=round(self._keys_until - trio.current_time(), 3),
+        )
+
+    @property
+    def sealed(self) -> bool:
+        """Only who has been given a key can read it."""
+        return self._sealer is not None
+
+    def revoke_keys(self) -> None:
+        """Somebody is not to read on: whoever is, asks for the new key. Never blocks or raises."""
+        if self._sealer is not None:
+            self._sealer.revoke()
+            self._keys_until = trio.current_time() + KEY_SECONDS
+
+    async def _turn_keys(self) -> None:
+        while self._sealer is not None:
+            await trio.sleep_until(self._keys_until)
+            if trio.current_time() >= self._keys_until:
+                self._sealer.turn()
+                self._keys_until = trio.current_time() + KEY_SECONDS
+
     def description(self) -> dict[str, str | int]:
         """Where the feed is, for the log."""
         host = self._requests.getsockname()[0]
         return {
             "feed": str(self.group),
+            "feed_sealed": "yes" if self.sealed else "no",
             "feed_interface": self.group.interface,
             "feed_ttl": self.ttl,
             "feed_requests": join_host_port(host, self.request_port),
@@ -135,6 +183,7 @@ class Feed:
                 nursery.start_soon(self._sender.beat)
                 nursery.start_soon(self._answer_requests)
                 nursery.start_soon(self._answer_from_journal)
+                nursery.start_soon(self._turn_keys)
                 task_status.started()
         finally:
             self.close()

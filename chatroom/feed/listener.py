@@ -1,4 +1,4 @@
-"""`chatroom.listen`: the events of a room from its multicast feed, each once and in order."""
+"""A listener: the events of a room from its multicast feed, each once and in order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from math import inf
@@ -25,13 +25,21 @@ from chatroom.feed.group import (
     open_listening,
     split_host_port,
 )
-from chatroom.feed.reassembly import Outcome, Reassembly, SessionBegan, SessionEnded
+from chatroom.feed.reassembly import (
+    Introduction,
+    Outcome,
+    Reassembly,
+    SessionBegan,
+    SessionEnded,
+)
 from chatroom.feed.stream import Delivered, Lost
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_PORT
 
 if TYPE_CHECKING:
     from chatroom.event import Event
+    from chatroom.feed.seal import Keyring
     from chatroom.feed.statistics import ListenerStatistics
+    from chatroom.protocol.answers import FeedKey
 
 #: Datagrams taken from each socket in one wake. One `await` for each loses 40 % at 40,000 a second;
 #: up to 64 a wake lose almost none, and others get their turn between wakes.
@@ -51,6 +59,10 @@ class Wanted:
     """Where to ask again; None: the address the feed comes from, at the feed's port + 1."""
     start: int | None = None
     """The first number wanted, of the session heard first; None: what comes from now on."""
+    keyring: Keyring | None = None
+    """Opens a sealed feed."""
+    request_port: int | None = None
+    """Where `request` is None: the port; None: the feed's port + 1."""
 
 
 class ListenOptions(TypedDict, total=False):
@@ -75,8 +87,11 @@ class Listener:
     def __init__(self, wanted: Wanted) -> None:
         """Open the sockets. Raises `ChatroomError` if the group can't be joined, and `OSError`
         if the address for requests can't be found out."""
-        self._reassembly = Reassembly(wanted.start)
-        self._request_port = wanted.group.port + 1
+        self.group = wanted.group
+        self._keyring = wanted.keyring
+        self._reassembly = Reassembly(wanted.start, keyring=wanted.keyring)
+        self._request_port = wanted.request_port or wanted.group.port + 1
+        self._puzzled = trio.Event()
         self._given_request = wanted.request
         self._source: _Address = None
         self._feed = open_listening(wanted.group)
@@ -93,6 +108,22 @@ class Listener:
         self._both.close()
         self._feed.close()
         self._ask.close()
+
+    def introduce(self, introduction: Introduction, keys: Sequence[FeedKey]) -> None:
+        """What the server itself says of its feed. Raises `ChatroomError` for a key that is none.
+        For a sealed feed only.
+        """
+        assert self._keyring is not None
+        now = time.monotonic()
+        self._keyring.take(keys, now)
+        self._puzzled = trio.Event()
+        self._reassembly.introduce(introduction, now)
+
+    async def wait_puzzled(self) -> None:
+        """Wait until something came that only `introduce` would explain: a key that is not known,
+        another session, or an end. It may have been anybody's. Cancelled, nothing is lost.
+        """
+        await self._puzzled.wait()
 
     @property
     def statistics(self) -> ListenerStatistics:
@@ -123,6 +154,9 @@ class Listener:
         if self._reassembly.deadline <= now:
             for request in self._reassembly.poll(now):
                 self._send(request)
+        keyring = self._keyring
+        if keyring is not None and (keyring.lacks_key or self._reassembly.puzzled):
+            self._puzzled.set()
         return self._reassembly.take_outcomes()
 
     async def receive(self) -> list[Outcome]:
@@ -215,43 +249,21 @@ def _bare(address: _Address) -> tuple[str, int]:
 
 
 @asynccontextmanager
-async def listen(
-    group: str = DEFAULT_GROUP,
-    port: int = DEFAULT_PORT + 1,
-    *,
-    interface: str | None = None,
-    request: str | None = None,
-    start: int | None = None,
+async def open_listener(
+    options: ListenOptions, keyring: Keyring | None = None, request_port: int | None = None
 ) -> AsyncIterator[Listener]:
-    """Listen to a room's multicast feed, without a connection to its server.
-
-        async with chatroom.listen() as feed:
-            async for event in feed:
-                print(event)
-
-    Iterating gives an `Event` for each event, once and in order; `Lost(first, last)` where events
-    could not be had any more; `SessionBegan` and `SessionEnded` when the server's log begins anew.
-
-    Args:
-        group: an IPv4 or IPv6 multicast group.
-        port: the feed's UDP port.
-        interface: an address or the name of the interface to listen on; loopback by default.
-        request: `HOST:PORT` to ask for what is missing; by default the address that the feed comes
-            from, and the port after the feed's.
-        start: the first number wanted; by default what comes from now on.
-
-    Raises `ChatroomError` if the group can't be joined, `ValueError` for a bad argument, `OSError`
-    if the host of `request` is not known. Entering waits only to look up that host; cancelled
-    there, nothing is open. Leaving never waits, and leaves the group also when it is cancelled.
+    """As `chatroom.listen` without a server; `keyring` opens a sealed feed, and `request_port` is
+    where to ask at the address that the feed comes from.
     """
+    group, port = options.get("group", DEFAULT_GROUP), options.get("port", DEFAULT_PORT + 1)
     check_group(group)
-    where = Group(group, port, interface or default_interface(group))
-    target = None
+    where = Group(group, port, options.get("interface") or default_interface(group))
+    request, target = options.get("request"), None
     if request is not None:
-        host, request_port = split_host_port(request)
-        found = await trio.socket.getaddrinfo(host, request_port, where.family, socket.SOCK_DGRAM)
+        host, asked_port = split_host_port(request)
+        found = await trio.socket.getaddrinfo(host, asked_port, where.family, socket.SOCK_DGRAM)
         target = found[0][4]
-    listener = Listener(Wanted(where, target, start))
+    listener = Listener(Wanted(where, target, options.get("start"), keyring, request_port))
     try:
         yield listener
     finally:

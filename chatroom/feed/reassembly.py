@@ -6,11 +6,13 @@ clock that never goes back.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from math import inf
 from random import Random
 from typing import NamedTuple
 
+from chatroom.feed.seal import Keyring
 from chatroom.feed.statistics import ListenerStatistics
 from chatroom.feed.stream import Delivered, Lost, Stream
 from chatroom.protocol import moldudp64 as mold
@@ -21,11 +23,22 @@ from chatroom.protocol import moldudp64 as mold
 SESSION_SILENCE_SECONDS = 2.5
 
 
+_LEFT_KEPT = 16
+
+
 class SessionBegan(NamedTuple):
     """A session is followed from now on; `sequence` is the first number that will be delivered."""
 
     session: str
     sequence: int
+
+
+class Introduction(NamedTuple):
+    """What the server itself says of its session."""
+
+    session: str
+    first: int  #: its first number
+    seq: int  #: the last one so far
 
 
 class SessionEnded(NamedTuple):
@@ -53,9 +66,23 @@ class Reassembly:
         start: the first number wanted, of the first session that is heard; None for what comes
             from now on.
         random: where jitter comes from; a seeded one makes everything repeatable.
+        keyring: opens a sealed feed. Then only sealed messages are believed: a packet without any
+            says where to ask, and no more; a session begins, and ends, only by a message of it
+            or by `introduce`.
     """
 
-    def __init__(self, start: int | None = None, random: Random | None = None) -> None:
+    def __init__(
+        self,
+        start: int | None = None,
+        random: Random | None = None,
+        keyring: Keyring | None = None,
+    ) -> None:
+        self._keyring = keyring
+        self._introduced: Introduction | None = None
+        #: What was sealed in a session that is over may be sent again by anybody.
+        self._left: deque[bytes] = deque(maxlen=_LEFT_KEPT)
+        #: Something was heard that a log-in would explain: another session, or an end.
+        self.puzzled = False
         self.statistics = ListenerStatistics()
         self._start = start
         self._random = random or Random()
@@ -74,12 +101,10 @@ class Reassembly:
         Never raises, whatever the bytes.
         """
         self.statistics.datagrams += 1
-        try:
-            packet = mold.decode_packet(datagram)
-        except mold.MalformedPacket:
-            self.statistics.ignored += 1
-            return False
-        if packet.session != self._session and not self._changes_session(packet, now):
+        packet = self._read(datagram, now)
+        if packet is None or (
+            packet.session != self._session and not self._changes_session(packet, now)
+        ):
             self.statistics.ignored += 1
             return False
         assert self._stream is not None
@@ -94,15 +119,33 @@ class Reassembly:
             self._collect()
         return True
 
-    def receive_answer(self, datagram: bytes, now: float) -> None:
-        """Take a datagram that came to this listener's own socket. Never raises."""
-        self.statistics.datagrams += 1
+    def _read(self, datagram: bytes, now: float) -> mold.Packet | None:
         try:
             packet = mold.decode_packet(datagram)
         except mold.MalformedPacket:
-            self.statistics.ignored += 1
-            return
-        if self._stream is None or packet.session != self._session:
+            return None
+        if self._keyring is None:
+            return packet
+        self.puzzled |= packet.end_of_session or packet.session != self._session
+        opened = self._keyring.unseal(packet, now)
+        self.statistics.unopened = self._keyring.unopened
+        return opened
+
+    def introduce(self, introduction: Introduction, now: float) -> None:
+        """Which session there is, from somebody who is believed: what came before it has ended."""
+        self._introduced = introduction
+        self.puzzled = False
+        session = introduction.session.encode("ascii")
+        if session != self._session:
+            self._follow(_Newcomer(session, introduction.seq + 1), now)
+        elif self._stream is not None:
+            self._stream.expect(introduction.seq + 1, now)
+
+    def receive_answer(self, datagram: bytes, now: float) -> None:
+        """Take a datagram that came to this listener's own socket. Never raises."""
+        self.statistics.datagrams += 1
+        packet = self._read(datagram, now)
+        if packet is None or self._stream is None or packet.session != self._session:
             self.statistics.ignored += 1
             return
         self._stream.take_answer(packet.sequence, packet.messages, now)
@@ -160,13 +203,18 @@ class Reassembly:
     def _settle(self, packet: mold.Packet) -> None:
         """Nothing was delivered yet, so the lowest number heard is where to begin."""
         if self._stream is not None and packet.sequence < self._stream.expected:
-            self._stream = Stream(packet.sequence, self.statistics, self._random)
+            self._stream = self._new_stream(packet.sequence)
         self._tentative = not packet.messages
 
     def _changes_session(self, packet: mold.Packet, now: float) -> bool:
         """Whether the packet, of another session than the present one, begins a new one."""
         if packet.end_of_session or packet.sequence == 0 or not _is_session(packet.session):
             return False
+        if self._keyring is not None:
+            if not packet.messages or packet.session in self._left:
+                return False
+            self._follow(_Newcomer(packet.session, packet.sequence), now)
+            return True
         newcomer = self._newcomer
         if newcomer is None or newcomer.session != packet.session:
             self._newcomer = newcomer = _Newcomer(packet.session, packet.sequence)
@@ -178,17 +226,26 @@ class Reassembly:
 
     def _follow(self, newcomer: _Newcomer, now: float) -> None:
         self.finish()
-        self._tentative = self._stream is None and self._start is None
-        first = self._first_wanted(newcomer.sequence)
+        unsure = self._stream is None and self._start is None
+        self._tentative = unsure and self._keyring is None
+        self._left.append(self._session)
+        first = self._first_wanted(newcomer)
         self._session, self._end_at, self._ended_at = newcomer.session, None, None
-        self._stream = Stream(first, self.statistics, self._random)
+        self._stream = self._new_stream(first)
         self._stream.expect(newcomer.sequence, now)
         self._outcomes.append(SessionBegan(self._session.decode("ascii"), first))
 
-    def _first_wanted(self, heard: int) -> int:
-        """Where to begin in a session of which `heard` is the lowest number heard."""
+    def _new_stream(self, first: int) -> Stream:
+        return Stream(first, self.statistics, self._random, sealed=self._keyring is not None)
+
+    def _first_wanted(self, newcomer: _Newcomer) -> int:
+        """Where to begin in a session."""
+        heard = newcomer.sequence
         if self._stream is None:
             return heard if self._start is None else self._start
+        introduced = self._introduced
+        if introduced is not None and introduced.session.encode("ascii") == newcomer.session:
+            return introduced.first
         # A server that keeps its history in memory begins again at 1, and of a session that this
         # listener was there for nothing may be missing. One that keeps it on disk goes on above
         # the old numbers, and leaves out those that it may have given out before it died.

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import trio
 
 from chatroom.errors import ChatroomError
+from chatroom.feed.seal import Sealer
 from chatroom.feed.store import BlockStore
 from chatroom.protocol import moldudp64 as mold
 
@@ -38,6 +39,7 @@ class Sender:
         session: ten bytes.
         store: gets everything that is sent; the numbers go on from where it stands.
         datagram_bytes: the largest datagram.
+        sealer: seals what is sent; None: everybody can read it. The store keeps it unsealed.
     """
 
     def __init__(
@@ -46,12 +48,14 @@ class Sender:
         session: bytes,
         store: BlockStore,
         datagram_bytes: int,
+        sealer: Sealer | None = None,
     ) -> None:
         self._open_socket = open_socket
         self.socket = open_socket()
         self._session = session
         self._store = store
         self._datagram_bytes = datagram_bytes
+        self._sealer = sealer
         self._sent_at = trio.current_time()
         self._quiet = trio.CancelScope()  # ends when nothing was sent for a while
         self._put_off_again_at = 0.0
@@ -70,6 +74,8 @@ class Sender:
         """
         blocks = [mold.block(message) for message in messages]
         self._store.extend(first_seq, blocks)
+        if self._sealer is not None:
+            blocks = self._sealer.blocks(first_seq, messages)
         for datagram in mold.packets(self._session, first_seq, blocks, self._datagram_bytes):
             self._send(datagram)
         self._put_off_heartbeat()
@@ -135,10 +141,20 @@ class Sender:
         self._broken = False
         log.info("the feed sends again")
 
+    def _prove_end(self) -> None:
+        """Who has a key believes the end only of a sealed block: the last one, once more."""
+        last = self._store.next_sequence - 1
+        kept = self._store.get(last, 1)
+        if self._sealer is not None and kept:
+            block = self._sealer.last_block(last, kept[0][mold.LENGTH_BYTES :])
+            for datagram in mold.packets(self._session, last, [block], self._datagram_bytes):
+                self._send(datagram)
+
     async def say_farewell(self) -> None:
         """Say that no more will come, several times, while requests are still served."""
         self._ended = True
         begin = trio.current_time()
         for seconds in FAREWELL_SECONDS:
             await trio.sleep_until(begin + seconds)
+            self._prove_end()
             self._send(mold.end_of_session(self._session, self._store.next_sequence))

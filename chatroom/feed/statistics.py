@@ -63,6 +63,7 @@ class ListenerStatistics:
 
     datagrams: int = 0  #: everything that came, from the group or as an answer
     ignored: int = 0  #: not MoldUDP64, of another session, or from a stranger
+    unopened: int = 0  #: messages of a sealed feed that could not be opened
     requests: int = 0  #: questions sent
     gaps: int = 0  #: holes noticed, each of one message or more
     received: int = 0  #: delivered

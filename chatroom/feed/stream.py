@@ -48,10 +48,20 @@ class Stream:
     """See the module. `outcomes` grows as things are decided; the owner takes them from there."""
 
     def __init__(
-        self, expected: int, statistics: ListenerStatistics, random: Random | None = None
+        self,
+        expected: int,
+        statistics: ListenerStatistics,
+        random: Random | None = None,
+        *,
+        sealed: bool = False,
     ) -> None:
+        """`sealed`: packets without messages can be anybody's, so they are hints where to ask, and
+        no proof that something was sent.
+        """
         self.expected = expected
         self.end = expected
+        self._sealed = sealed
+        self._proven = expected  # all below was sent, as something that cannot be forged says
         self.outcomes: list[Delivered | Lost] = []
         self._statistics = statistics
         self._buffer: dict[int, bytes] = {}
@@ -74,6 +84,7 @@ class Stream:
 
     def expect(self, sequence: int, now: float) -> None:
         """All up to `sequence` has been sent already, before this listener heard anything."""
+        self._proven = max(self._proven, sequence)
         if sequence > self.end:
             self._missing.append(Stretch(self.end, sequence, now, now))
             self.end = sequence
@@ -81,7 +92,8 @@ class Stream:
     def take_group(self, sequence: int, messages: Sequence[bytes], now: float) -> None:
         """A packet of the group: messages, or none in a heartbeat."""
         following = sequence + len(messages)
-        self._hear(following, now)
+        if messages or not self._sealed:
+            self._hear(following, now)
         if sequence == self.expected == self.end:  # the usual way: nothing is missing
             number = sequence
             for message in messages:
@@ -273,8 +285,10 @@ class Stream:
 
     def _is_certain(self, stretch: Stretch) -> bool:
         """Whether a message above was sent, or more than one packet says that these were."""
+        if self._highest > stretch.first or stretch.end <= self._proven:
+            return True
         since = stretch.noticed + CONTRADICTION_SECONDS
-        return self._highest > stretch.first or any(
+        return not self._sealed and any(
             begin >= since and low >= stretch.end for begin, low in self._heard
         )
 

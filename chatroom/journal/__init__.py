@@ -108,6 +108,11 @@ class Journal(Protocol):
         """Whether numbers of that session mean the same events here: it is the present one, or an
         earlier one of the same history, whose numbers are not used again."""
 
+    @property
+    def session_from(self) -> int:
+        """The first number of the present session."""
+        ...
+
     def session_of(self, seq: int) -> str:
         """The session in which that number was given out. Never blocks."""
 

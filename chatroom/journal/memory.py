@@ -38,6 +38,11 @@ class MemoryJournal:
     def knows(self, session: str) -> bool:
         return session == self.session
 
+    @property
+    def session_from(self) -> int:
+        """See `Journal.session_from`."""
+        return 1
+
     def session_of(self, seq: int) -> str:
         return self.session
 

@@ -159,6 +159,11 @@ class SqliteJournal:
         """See `Journal.knows`."""
         return session in self._sessions
 
+    @property
+    def session_from(self) -> int:
+        """See `Journal.session_from`."""
+        return self._sessions[self.session]
+
     def session_of(self, seq: int) -> str:
         """See `Journal.session_of`."""
         for session, first_seq in reversed([*self._sessions.items()]):

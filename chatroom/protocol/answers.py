@@ -15,12 +15,26 @@ class Limits(msgspec.Struct, frozen=True):
     text: int  #: bytes of UTF-8
 
 
+class FeedKey(msgspec.Struct, frozen=True):
+    """A key of a sealed feed; see `chatroom.feed.seal`."""
+
+    id: str  #: in each block: four bytes, in hexadecimal
+    cipher: str
+    secret: str = msgspec.field()  #: in base64
+
+    def __repr__(self) -> str:  # which a log may get to see
+        return f"FeedKey(id={self.id!r})"
+
+
 class Multicast(msgspec.Struct, frozen=True):
-    """Where the feed is."""
+    """Where the feed is, and, to whom may read it, how it is opened."""
 
     group: str
     port: int
     request_port: int
+    key: FeedKey | msgspec.UnsetType = msgspec.UNSET  #: it is sealed, by this one
+    next_key: FeedKey | msgspec.UnsetType = msgspec.UNSET  #: that will be the key
+    seconds: float | msgspec.UnsetType = msgspec.UNSET  #: for so long `key` is good, at the most
 
 
 class Answer(msgspec.Struct, frozen=True, tag_field="kind", tag=str.lower):
@@ -51,6 +65,15 @@ class Welcome(Answer, frozen=True):
     #: if that counts in a log that this server does not have.
     after: int | msgspec.UnsetType = msgspec.UNSET
     id: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Feed(Answer, frozen=True):
+    """Where the feed is, and what opens it, for who only listens."""
+
+    session: str
+    first: int  #: the first number of the session
+    seq: int  #: the last one so far
+    multicast: Multicast
 
 
 class Ack(Answer, frozen=True):
@@ -209,6 +232,7 @@ Special = Registered | LoggedIn | Parted | Said | Found | Changed | Tagged | Lin
 AnyAnswer = (
     Special
     | Welcome
+    | Feed
     | Ack
     | Members
     | History

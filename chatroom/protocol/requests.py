@@ -53,6 +53,9 @@ class Hello(msgspec.Struct, frozen=True):
     strict: bool = True
     credentials: Credentials | None = None
     outside: Outside | None = None  #: it wants a name, and is not to be in the room yet
+    listens: bool = (
+        False  #: it wants to know where the feed is, and what opens it, and nothing else
+    )
 
 
 class Outside(msgspec.Struct, frozen=True):

@@ -50,6 +50,11 @@ def parse_nick(wanted: str) -> tuple[str, str]:
     return nick, key
 
 
+def key_of_account(name: str) -> str:
+    """The key of an account's name; empty: there is none."""
+    return parse_nick(name)[1] if name else ""
+
+
 def _belongs(character: str) -> bool:
     # Marks (category M) are part of the letters of many scripts: Hindi and Thai cannot be written
     # without them. They cannot come first.

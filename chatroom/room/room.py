@@ -25,7 +25,7 @@ from chatroom.room.commands import (
 )
 from chatroom.room.lookalikes import skeletons
 from chatroom.room.members import Member
-from chatroom.room.nick import NickInvalid, is_reserved, parse_nick
+from chatroom.room.nick import NickInvalid, is_reserved, key_of_account, parse_nick
 from chatroom.room.operators import Operators
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
@@ -175,6 +175,10 @@ class Room:
         bans = tuple(state.bans.all(now))
         return Charter(state.governed, (), bans, state.topic, state.topic_seq)
 
+    def is_banned(self, account: str, address: str, now: str) -> bool:
+        """Whether an account, by its key, or who comes from an address is not to be here."""
+        return self._state.bans.of(Newcomer("", account, address), now) is not None
+
     def ban_of_address(self, address: str, now: str) -> Ban | None:
         """Why nobody from there gets in."""
         return self._state.bans.of_address(address, now)
@@ -215,7 +219,7 @@ class Room:
 
     def _newcomer(self, join: Join | Reserve) -> tuple[Member, tuple[Removed, ...]]:
         """Somebody with a name, and whoever has to go for that."""
-        account = _key_of_account(join.account)
+        account = key_of_account(join.account)
         claim = join.claim if isinstance(join, Join) else None
         wanted = join.account if join.nick is None and account else join.nick
         claimed = self._claimed(claim, join.nick)
@@ -255,7 +259,7 @@ class Room:
 
     def _log_in(self, log_in: LogIn) -> Outcome:
         member = self._members.by_who[log_in.who]
-        account = _key_of_account(log_in.account)
+        account = key_of_account(log_in.account)
         nick, key = self._free_nick(log_in.account, account=account, besides=member)
         self._check_ban(Newcomer(key, account, member.address), log_in.time)
         member.account, member.role = account, log_in.role
@@ -389,7 +393,3 @@ class Room:
             until = f" until {ban.until}" if ban.until else ""
             reason = f": {ban.text}" if ban.text else ""
             raise Refused("banned", f"you are banned{until}{reason}")
-
-
-def _key_of_account(name: str) -> str:
-    return parse_nick(name)[1] if name else ""

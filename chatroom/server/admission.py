@@ -11,6 +11,7 @@ from chatroom.event import CloseReason
 from chatroom.protocol import answers
 from chatroom.protocol.requests import Hello, Proven
 from chatroom.room.commands import Join, Leave, LogIn, Outcome, Rename, Reserve
+from chatroom.room.nick import key_of_account
 from chatroom.room.refused import Refused
 from chatroom.settings import WELCOME_MEMBERS
 
@@ -102,6 +103,9 @@ class Admission:
         if self._room.closing:
             self._endings.end(connection, CloseReason.SHUTDOWN)
             return
+        if hello.listens:
+            self._hand_out_feed(connection, proven)
+            return
         if hello.outside is not None:
             self._register(connection, proven, hello.outside)
             return
@@ -120,6 +124,24 @@ class Admission:
             welcome = msgspec.structs.replace(self._welcome(connection), **resumed)
             self._announcer.tell(connection, welcome)
             self._replay.finish(connection)
+
+    def _hand_out_feed(self, connection: Connection, proven: Proven) -> None:
+        """A listener is told where the feed is, with its keys, and goes."""
+        multicast = self._offer.multicast(private=connection.private)
+        account, time = key_of_account(proven.account), self._announcer.time
+        if multicast is None:
+            refused = Refused("not_supported", "this room has no feed")
+        elif self._room.is_banned(account, connection.address, time):
+            refused = Refused("banned", "you are banned")
+        elif self._offer.is_sealed and not connection.private:
+            refused = Refused("not_encrypted", "the feed's key is told under TLS only")
+        else:
+            journal = self._journal
+            answer = answers.Feed(journal.session, journal.session_from, self._room.seq, multicast)
+            self._announcer.tell(connection, answer)
+            self._endings.end(connection, CloseReason.QUIT)
+            return
+        self._refuse(connection, refused)
 
     def _register(self, connection: Connection, proven: Proven, outside: Outside) -> None:
         """A client gets a name, and is not in the room yet."""
@@ -246,7 +268,7 @@ class Admission:
             members=room.latest_speakers(WELCOME_MEMBERS),
             member_count=len(room),
             limits=self._offer.limits,
-            multicast=self._offer.multicast,
+            multicast=self._offer.multicast(private=connection.private),
             topic=room.topic,
             account=room.account(connection.id),
             role=room.role(connection.id),

@@ -134,6 +134,7 @@ class Dispatcher:
         """These accounts there are from now on. Between turns; this is one."""
         with self._extra_turn():
             self._endings.remove(self._room.apply(Own(self.now, accounts)).removed)
+            self._fanout.revoke_feed_keys()
 
     @contextmanager
     def _extra_turn(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from chatroom.feed.broadcast import Feed
+from chatroom.feed.seal import can_seal
 from chatroom.settings import Access
 from chatroom.transport.listening import open_listeners, open_unix, remove_unix
 from chatroom.transport.sockets import is_tcp
@@ -69,9 +70,12 @@ def _open_feed(
     feed = settings.feed
     if feed is None:
         return None
-    if settings.access.access is not Access.OPEN and not feed.for_everybody:
-        log.warning("no feed: everybody on its network could read it, and not all may come in")
+    sealed = settings.feed_is_sealed
+    if not sealed and settings.access.access is not Access.OPEN:
+        log.warning("everybody on its network can read the feed, and not all may come in")
+    if sealed and feed.sealed is None and not can_seal():
+        log.warning("no feed, which is to be sealed: pip install 'chatroom[tls]'")
         return None
     if settings.port == 0:
         feed = replace(feed, any_request_port=True)
-    return Feed(feed, tcp_port, history, last_seq)
+    return Feed(feed, tcp_port, history, last_seq, sealed=sealed)

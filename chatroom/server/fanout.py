@@ -32,6 +32,8 @@ class Feed(Protocol):
     def send(self, first_seq: int, messages: Sequence[bytes], /) -> None:
         """The JSON of the events from `first_seq` on. Never blocks, never raises."""
 
+    def revoke_keys(self) -> None: ...
+
     def redact(self, seq: int, /) -> None:
         """What that event said is not to be sent again."""
 
@@ -107,6 +109,12 @@ class Fanout:
         taken = self._events, self._blocks
         self._events, self._blocks = [], []
         return taken
+
+    def revoke_feed_keys(self) -> None:
+        """See `Feed.revoke_keys`; what was said until now may still be read."""
+        if self._feed is not None:
+            self._flush_feed()
+            self._feed.revoke_keys()
 
     def redact(self, seq: int) -> None:
         """See `Feed.redact`; also of an event that the feed was to get with this batch."""

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from chatroom.protocol import answers
+if TYPE_CHECKING:
+    from chatroom.feed.broadcast import Feed
+    from chatroom.protocol import answers
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """The same for everybody who comes in."""
+    """For everybody who comes in."""
 
     limits: answers.Limits
-    multicast: answers.Multicast | None = None
+    feed: Feed | None = None
+
+    @property
+    def is_sealed(self) -> bool:
+        """Only who has its key can read the feed."""
+        return self.feed is not None and self.feed.sealed
+
+    def multicast(self, *, private: bool) -> answers.Multicast | None:
+        """Where the feed is; and its keys, if nobody else hears that."""
+        return None if self.feed is None else self.feed.where(private=private)

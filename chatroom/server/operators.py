@@ -26,12 +26,16 @@ log = logging.getLogger("chatroom.server")
 #: These change what outlives the room.
 _KEPT = frozenset({"topic", "ban", "unban", "redact"})
 
+#: After these somebody may not hear the room any more.
+_SHOW_OUT = frozenset({"kick", "ban"})
+
 
 class Operators:
     """Answers requests by kind (`requests`). Synchronous, in a turn."""
 
     def __init__(self, hall: Hall, answering: Answering, keeper: Keeper) -> None:
         self._room = hall.room
+        self._fanout = hall.fanout
         self._announcer = hall.announcer
         self._endings = hall.endings
         self._presence = hall.presence
@@ -64,6 +68,8 @@ class Operators:
             self._announcer.redact(request.of)
         if request.kind in _KEPT:
             self._keeper.note()
+        if request.kind in _SHOW_OUT:
+            self._fanout.revoke_feed_keys()
         self._log(by, request)
         self._endings.remove(outcome.removed)
         author = None if who is None else self._presence.connection_or_none(who)

@@ -13,6 +13,7 @@ import trio
 
 from chatroom.errors import ChatroomError
 from chatroom.event import Clock, CloseReason
+from chatroom.feed.seal import OVERHEAD_BYTES
 from chatroom.protocol import answers
 from chatroom.protocol.moldudp64 import largest_message
 from chatroom.protocol.session import Venue, Visit
@@ -95,6 +96,8 @@ class Service:
         most_event_bytes = MAX_EVENT_BYTES
         if settings.feed is not None:
             most_event_bytes = largest_message(settings.feed.datagram_bytes)
+            if settings.feed_is_sealed:
+                most_event_bytes -= OVERHEAD_BYTES
         self._rules = TextRules(settings.max_text_bytes, most_event_bytes)
         self._entrance = Entrance(settings.access)
         self._guard = self._entrance.guard()
@@ -227,11 +230,7 @@ class Service:
         self._log("ended", seq=self.room.seq, not_stored=self._journal.refused_events, **ended)
 
     def _assemble(self, feed: Feed | None) -> Parts:
-        multicast = None
-        if feed is not None:
-            where = feed.group
-            multicast = answers.Multicast(where.address, where.port, feed.request_port)
-        offer = Offer(answers.Limits(self._rules.longest_text_bytes), multicast)
+        offer = Offer(answers.Limits(self._rules.longest_text_bytes), feed)
         # Half an outbox at the most: an answer of the greatest length makes nobody a slow reader.
         limit_bytes = min(MAX_ANSWER_BYTES, self.settings.outbox_limit_bytes // 2)
         parts = assemble(

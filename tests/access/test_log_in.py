@@ -220,16 +220,16 @@ async def test_credentials_are_in_no_log(
         assert not any(secret in line for line in logged)
 
 
-async def test_there_is_no_feed_for_those_who_may_not_come_in(
+async def test_the_feed_is_sealed_where_not_everybody_may_come_in(
     open_room: OpenHouse, secret_room: AccessSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     house = await open_room(access=secret_room, feed=FeedSettings())
     _, welcome = await house.welcome(secret="open sesame")
-    assert welcome["multicast"] is None
-    assert "no feed: everybody on its network could read it" in caplog.text
-    open_feed = await open_room(access=secret_room, feed=FeedSettings(for_everybody=True))
+    assert welcome["multicast"]["key"]["cipher"] == "AES-128-GCM"
+    open_feed = await open_room(access=secret_room, feed=FeedSettings(sealed=False))
     _, welcome = await open_feed.welcome(secret="open sesame")
-    assert welcome["multicast"] is not None
+    assert "key" not in welcome["multicast"]
+    assert "everybody on its network can read the feed" in caplog.text
 
 
 async def test_bans_and_the_topic_outlive_the_server(

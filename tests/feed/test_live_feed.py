@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+from chatroom import listen
 from chatroom.errors import ChatroomError
 from chatroom.event import Event
 from chatroom.feed.answering import EACH_SOURCE, Answering, Fate
 from chatroom.feed.broadcast import Feed
 from chatroom.feed.group import Group
-from chatroom.feed.listener import Listener, listen
+from chatroom.feed.listener import Listener
 from chatroom.feed.reassembly import SessionBegan, SessionEnded
 from chatroom.feed.store import BlockStore
 from chatroom.feed.stream import Lost

@@ -12,9 +12,9 @@ from random import Random
 import pytest
 import trio
 
+from chatroom import listen
 from chatroom.feed.broadcast import Feed
 from chatroom.feed.group import Group
-from chatroom.feed.listener import listen
 from chatroom.feed.reassembly import SessionBegan, SessionEnded
 from chatroom.feed.stream import Delivered
 from tests.feed.live import PATIENCE_SECONDS, free_port, open_feed, say

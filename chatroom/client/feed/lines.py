@@ -11,6 +11,9 @@ from chatroom.feed.statistics import ListenerStatistics
 from chatroom.feed.stream import Delivered, Lost
 from chatroom.room.visible import json_safe
 
+#: Said once, where what comes is no event.
+UNREADABLE = "what comes cannot be read: a sealed feed takes --account or --secret-file"
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -64,6 +67,6 @@ def statistics_lines(counts: ListenerStatistics) -> list[str]:
         f" {counts.reordered} out of order",
         f"{counts.gaps} gaps, {counts.repaired} repaired, {counts.lost} lost,"
         f" {counts.requests} requests, repair time p50 {p50}, p99 {p99}",
-        f"{counts.datagrams} datagrams, {counts.ignored} ignored,"
+        f"{counts.datagrams} datagrams, {counts.ignored} ignored, {counts.unopened} not opened,"
         f" {counts.kernel_drops} dropped by the kernel",
     ]

@@ -5,22 +5,23 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 import trio
 
-from chatroom.client.feed.lines import json_line, plain_line, statistics_lines
+from chatroom.client.feed.lines import UNREADABLE, json_line, plain_line, statistics_lines
 from chatroom.client.terminal.streams import wait_reader_gone, write
-from chatroom.feed.listener import Listener, ListenOptions, listen
+from chatroom.feed.listener import Listener
 from chatroom.feed.reassembly import Outcome, SessionBegan
 
 
-async def listen_on_pipe(options: ListenOptions, *, json: bool) -> None:
+async def listen_on_pipe(opening: AbstractAsyncContextManager[Listener], *, json: bool) -> None:
     """Print the feed on stdout until SIGINT, SIGTERM or the end of its reader; then the counts on
-    stderr. Raises `ChatroomError` if the group can't be joined. Cancelled, it leaves the group, and
+    stderr. Raises what `opening` does. Cancelled, it leaves the group, and
     a line may have been written in part.
     """
-    async with listen(**options) as feed:
+    async with opening as feed:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_watch_signals, signals, nursery.cancel_scope)
@@ -41,14 +42,18 @@ async def _watch_reader(scope: trio.CancelScope) -> None:
 
 
 async def _print_all(feed: Listener, scope: trio.CancelScope, json: bool) -> None:
-    first = True
+    first, warned = True, False
     try:
         while True:
             outcomes = await feed.receive()
             if first:  # that it listens is no news; a log that begins anew is
                 outcomes = [one for one in outcomes if not isinstance(one, SessionBegan)]
                 first = False
+            ignored = feed.statistics.ignored
             await write(sys.stdout.fileno(), render(feed, outcomes, json=json))
+            if not warned and feed.statistics.ignored != ignored:
+                print(f"-- {UNREADABLE}", file=sys.stderr)
+                warned = True
     except BrokenPipeError:
         scope.cancel()  # nobody reads any more, as behind `head`
 

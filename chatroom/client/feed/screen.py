@@ -5,18 +5,18 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 import trio
 from prompt_toolkit.history import InMemoryHistory
 
-from chatroom.client.feed.lines import notice, statistics_lines
+from chatroom.client.feed.lines import UNREADABLE, notice, statistics_lines
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
 from chatroom.event import decode_event
-from chatroom.feed.group import join_host_port
-from chatroom.feed.listener import Listener, ListenOptions, listen
+from chatroom.feed.listener import Listener
 from chatroom.feed.reassembly import Outcome, SessionBegan
 from chatroom.feed.stream import Delivered, Lost
 
@@ -27,24 +27,25 @@ COMMANDS = {
 }
 
 
-async def listen_at_terminal(options: ListenOptions, *, colours: Colours) -> None:
+async def listen_at_terminal(
+    opening: AbstractAsyncContextManager[Listener], *, colours: Colours
+) -> None:
     """Show the feed on this terminal until its person leaves; then the counts on stderr.
 
-    Raises `ChatroomError` if the group can't be joined. SIGINT, SIGTERM and SIGHUP leave.
+    Raises what `opening` does. SIGINT, SIGTERM and SIGHUP leave.
     Cancelled, it leaves the group and restores the terminal.
     """
-    where = join_host_port(options["group"], options["port"])
-    async with listen(**options) as feed:
+    async with opening as feed:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-            await ListeningScreen(feed, colours, where).run(signals)
+            await ListeningScreen(feed, colours).run(signals)
         for line in statistics_lines(feed.statistics):
             print(f"-- {line}", file=sys.stderr)
 
 
 class ListeningScreen:
-    def __init__(self, feed: Listener, colours: Colours, group: str) -> None:
+    def __init__(self, feed: Listener, colours: Colours) -> None:
         self._feed = feed
-        self._group = group
+        self._warned = False
         self._render = Renderer(colours, "")
         self._session = ""
         self._seq = 0
@@ -89,7 +90,8 @@ class ListeningScreen:
                 return self._render.item(decode_event(outcome.message))
             except msgspec.MsgspecError:
                 self._feed.statistics.ignored += 1
-                return []
+                warned, self._warned = self._warned, True
+                return [] if warned else [self._render.warning(UNREADABLE)]
         if isinstance(outcome, SessionBegan):
             self._session = outcome.session
         if isinstance(outcome, Lost):
@@ -119,7 +121,7 @@ class ListeningScreen:
     def _status(self) -> str:
         counts = self._feed.statistics
         parts = [
-            f"listening to {self._group}",
+            f"listening to {self._feed.group}",
             f"log {self._session}, #{self._seq}" if self._session else "nothing heard yet",
             f"{counts.repaired} repaired, {counts.lost} lost",
         ]

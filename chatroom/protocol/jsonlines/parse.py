@@ -14,6 +14,7 @@ from chatroom.protocol.answers import (
     Bye,
     Done,
     Error,
+    Feed,
     Help,
     Members,
     Pong,
@@ -61,6 +62,7 @@ class _Kind(msgspec.Struct):
 
 _Answer = (
     Welcome
+    | Feed
     | Ack
     | Members
     | Pong
@@ -73,12 +75,25 @@ _Answer = (
     | _HistoryLine
     | Gap
 )
-Answer = Welcome | Ack | Members | Pong | Error | Help | Presence | Bye | Done | Bans | HistoryPage
+Answer = (
+    Welcome
+    | Feed
+    | Ack
+    | Members
+    | Pong
+    | Error
+    | Help
+    | Presence
+    | Bye
+    | Done
+    | Bans
+    | HistoryPage
+)
 
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_kind = msgspec.json.Decoder(_Kind).decode
 _ANSWER_KINDS = frozenset(
-    "welcome ack members pong error help presence bye done bans history gap".split()  # noqa: SIM905
+    "welcome feed ack members pong error help presence bye done bans history gap".split()  # noqa: SIM905
 )
 
 

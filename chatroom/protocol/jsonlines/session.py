@@ -45,6 +45,7 @@ class WireHello(msgspec.Struct, frozen=True):
     token: str | None = None  #: proves that a nick held by a dead connection is one's own
     presence: bool = True  #: joins, leaves and renames are wanted
     echo: bool = False  #: one's own messages are wanted back
+    feed: bool = False  #: only where the feed is, and what opens it, is wanted
     secret: str = ""  #: the room's
     account: str = ""  #: whose account it is, with its password
     password: str = ""
@@ -108,6 +109,7 @@ def hello_drafts(argument: bytes, format_of: Callable[[bool], Format]) -> tuple[
             hello.session,
             hello.token,
             credentials=hello.credentials,
+            listens=hello.feed,
         ),
     )
 
