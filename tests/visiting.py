@@ -152,6 +152,6 @@ async def open_house(
     """Start a service on a free port in `nursery`; without a journal it remembers in memory."""
     if journal is None:
         journal = MemoryJournal(settings.get("recent_events", ServerSettings.recent_events))
-    service = Service(ServerSettings(port=0, mode=mode, **settings), journal)
+    service = Service(ServerSettings(**{"port": 0, "mode": mode, **settings}), journal)
     await nursery.start(partial(service.run))
     return House(service, journal)
