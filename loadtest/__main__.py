@@ -2,6 +2,7 @@
 
 `python -m loadtest feed`: the multicast feed beside TCP, and on a link that loses.
 `python -m loadtest journal`: the journal on disk beside `:memory:`.
+`python -m loadtest sealing`: the feed's blocks sealed and in the clear.
 `python -m loadtest tls`: TLS beside plain TCP.
 """
 
@@ -119,6 +120,15 @@ def tls_command(repeat: Repeat = 5, seconds: Seconds = 3.0) -> None:
     from loadtest.tls import measure  # noqa: PLC0415 - of no use to the other commands
 
     _print_table(measure(repeat, seconds))
+
+
+@app.command(name="sealing")
+def sealing_command(repeat: Repeat = 5) -> None:
+    """Measure what sealing the feed costs: microseconds a block, at the server and a listener."""
+    from loadtest.sealing import sealing  # noqa: PLC0415 - of no use to the other commands
+
+    for name, microseconds in sealing(repeat).items():
+        print(f"{name:22} {microseconds:5.2f} µs a block")
 
 
 def _print_table(rows: Iterable[Row]) -> None:
