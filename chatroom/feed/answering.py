@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from chatroom.feed.buckets import Rate, SourceBuckets
+from chatroom.feed.proof import Proof
 from chatroom.feed.seal import Sealer
 from chatroom.feed.store import BlockStore
 from chatroom.protocol import moldudp64 as mold
@@ -31,6 +32,7 @@ class Fate(StrEnum):
     NOT_YET = "not_yet"  # numbers that were not given out yet
     NOT_KEPT = "not_kept"
     TOO_MANY = "too_many"  # the tokens of its source, or of all, are used up
+    NOT_SHOWN = "not_shown"  # nobody has shown to hear at its source
     FAILED = "failed"  # the answer could not be sent
 
 
@@ -41,16 +43,21 @@ class Answering:
     `requests` says how many came, and `fates` how many ended how; the rest wait for the journal.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it answers from, to whom, and how
         self,
         session: bytes,
         store: BlockStore,
         datagram_bytes: int,
         now: float,
         sealer: Sealer | None = None,
+        proof: Proof | None = None,
     ) -> None:
+        """With `proof` an address that has not shown that somebody hears there gets little, and of
+        a sealed feed nothing.
+        """
         self._session = session
         self._sealer = sealer
+        self._proof = proof
         self._store = store
         self._datagram_bytes = datagram_bytes
         self._buckets = SourceBuckets(EACH_SOURCE, IN_ALL, now)
@@ -75,6 +82,8 @@ class Answering:
         if refused is None:
             wanted = min(request.wanted, self._fitting)
             blocks = self._store.get(request.sequence, wanted)
+            if self._is_to_earn(source, now):
+                return self._little(request.sequence, blocks, source)
             if blocks:
                 return self.pack(request.sequence, blocks)
             if self._journal_buckets.take(source, now):
@@ -92,6 +101,27 @@ class Answering:
         if request.sequence >= self._store.next_sequence:
             return Fate.NOT_YET
         return None if self._buckets.take(source, now) else Fate.TOO_MANY
+
+    def _is_to_earn(self, source: str, now: float) -> bool:
+        return self._proof is not None and not self._proof.has_shown(source, now)
+
+    def _little(self, sequence: int, blocks: Sequence[bytes], source: str) -> bytes | None:
+        """What a request from an address has earned that has shown nothing."""
+        assert self._proof is not None
+        room = self._proof.earn(source, mold.HEADER_BYTES) - mold.HEADER_BYTES
+        fitting: list[bytes] = []
+        if self._sealer is None:
+            for block in blocks:
+                room -= len(block)
+                if room < 0:
+                    break
+                fitting.append(block)
+        if not fitting:
+            self.fates[Fate.NOT_SHOWN] += 1
+            return None
+        answer = self.pack(sequence, fitting)
+        self._proof.spend(source, len(answer))
+        return answer
 
     def pack(self, sequence: int, blocks: Sequence[bytes]) -> bytes:
         """An answer with as many of the blocks as fit, sealed anew if the feed is."""

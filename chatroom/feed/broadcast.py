@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -22,6 +23,7 @@ from chatroom.feed.group import (
     open_answering,
     open_sending,
 )
+from chatroom.feed.proof import Proof
 from chatroom.feed.seal import Sealer
 from chatroom.feed.sender import Sender
 from chatroom.feed.statistics import FeedStatistics
@@ -105,10 +107,17 @@ class Feed:
         except BaseException:
             self._sender.socket.close()
             raise
+        #: On loopback nobody can be hurt by an answer that nobody asked for.
+        self._proof = None if _is_loopback(self._requests) else Proof()
         # Listeners ask at the address that the feed comes from: it is not to change any more.
         self._source = self._requests.getsockname()[0]
         self._answering = Answering(
-            session, self._store, settings.datagram_bytes, trio.current_time(), self._sealer
+            session,
+            self._store,
+            settings.datagram_bytes,
+            trio.current_time(),
+            self._sealer,
+            self._proof,
         )
         self._older, self._journal_turn = trio.open_memory_channel[tuple[mold.Request, _Address]](
             WAITING_FOR_JOURNAL
@@ -133,6 +142,11 @@ class Feed:
             next_key=self._sealer.next_key,
             seconds=round(self._keys_until - trio.current_time(), 3),
         )
+
+    def show(self, address: str) -> None:
+        """Somebody has come in by TCP from there, so its requests are its own."""
+        if self._proof is not None:
+            self._proof.show(address, trio.current_time())
 
     @property
     def sealed(self) -> bool:
@@ -248,6 +262,11 @@ class Feed:
                 self._send(self._answering.pack(request.sequence, blocks), source)
             else:
                 self._answering.fates[Fate.NOT_KEPT] += 1
+
+
+def _is_loopback(sock: socket.socket) -> bool:
+    host: str = sock.getsockname()[0]
+    return ip_address(host.partition("%")[0]).is_loopback
 
 
 def _blocks(events: Sequence[object], sequence: int) -> list[bytes]:

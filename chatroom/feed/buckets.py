@@ -39,12 +39,22 @@ class Bucket:
 
 
 class SourceBuckets:
-    """A bucket for each source, and one for all; an answer costs a token of both."""
+    """A bucket for each source, and one for all; an answer costs a token of both.
+
+    Half of what all may have is shared evenly among those who ask, second by second: whoever asks
+    for less than its share is answered, however much the others ask for. The other half goes to
+    who comes first.
+    """
 
     def __init__(self, each: Rate, in_all: Rate, now: float) -> None:
         self._each = each
-        self._in_all = Bucket(in_all, now)
+        half = Rate(in_all.per_second / 2, in_all.burst / 2)
+        self._shared_per_second = half.per_second
+        self._shared, self._first_come = Bucket(half, now), Bucket(half, now)
         self._sources: dict[str, Bucket] = {}
+        self._second = now
+        self._answered: dict[str, int] = {}  # of each source, in this second
+        self._askers = 1  # in the one before
 
     def take(self, source: str, now: float) -> bool:
         """Whether `source` may be answered now."""
@@ -52,7 +62,20 @@ class SourceBuckets:
         self._sources[source] = bucket  # in the order of their last use
         if len(self._sources) > SOURCES:
             del self._sources[next(iter(self._sources))]
-        return bucket.take(now) and self._in_all.take(now)
+        if not bucket.take(now):
+            return False
+        shares = self._has_share(source, now) and self._shared.take(now)
+        return shares or self._first_come.take(now)
+
+    def _has_share(self, source: str, now: float) -> bool:
+        if now - self._second >= 1.0:
+            self._askers = max(1, len(self._answered))
+            self._second, self._answered = now, {}
+        answered = self._answered.get(source, 0)
+        if answered >= self._shared_per_second / max(self._askers, len(self._answered)):
+            return False
+        self._answered[source] = answered + 1
+        return True
 
     def __len__(self) -> int:
         return len(self._sources)

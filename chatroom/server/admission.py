@@ -138,6 +138,7 @@ class Admission:
         else:
             journal = self._journal
             answer = answers.Feed(journal.session, journal.session_from, self._room.seq, multicast)
+            self._offer.show(connection.address)
             self._announcer.tell(connection, answer)
             self._endings.end(connection, CloseReason.QUIT)
             return
@@ -222,6 +223,7 @@ class Admission:
         )
         outcome = self._room.apply(join)
         if outcome.refused is None:
+            self._offer.show(connection.address)
             self._presence.enter(connection)
             self._announce(connection, outcome)
         return outcome

@@ -22,6 +22,11 @@ class Offer:
         """Only who has its key can read the feed."""
         return self.feed is not None and self.feed.sealed
 
+    def show(self, address: str) -> None:
+        """Somebody has come in from there, so that it may ask the feed for repairs."""
+        if self.feed is not None:
+            self.feed.show(address)
+
     def multicast(self, *, private: bool) -> answers.Multicast | None:
         """Where the feed is; and its keys, if nobody else hears that."""
         return None if self.feed is None else self.feed.where(private=private)

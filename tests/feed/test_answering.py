@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from chatroom.feed import buckets as buckets_module
 from chatroom.feed.answering import EACH_SOURCE, FROM_JOURNAL, IN_ALL, Answering, Fate
 from chatroom.feed.buckets import Bucket, Rate, SourceBuckets
+from chatroom.feed.proof import ADDRESSES, Proof
+from chatroom.feed.seal import Sealer
 from chatroom.feed.store import BlockStore
 from chatroom.protocol import moldudp64 as mold
 
@@ -136,3 +138,60 @@ def test_a_bucket_never_gives_more_than_its_burst_and_its_rate(
         taken += bucket.take(now)
 
     assert taken <= burst + now * per_second + 1e-6
+
+
+def test_many_that_ask_for_much_starve_nobody_who_asks_for_little() -> None:
+    desk = answering()
+    request = mold.request(SESSION, 60, 1)
+    asked = answered = 0
+    for step in range(200_000):  # 20,000 a second, from 64 sources
+        now = step / 20_000
+        desk.answer(request, f"greedy {step % 64}", now)
+        if step % 400 == 0:  # 50 a second
+            asked += 1
+            answered += desk.answer(request, "honest", now) is not None
+    assert answered == asked
+
+
+def test_an_address_that_has_shown_nothing_gets_a_few_times_what_it_sends() -> None:
+    store = BlockStore(50, 1 << 20, next_sequence=1)
+    store.extend(1, [mold.block(b"%0150d" % n) for n in range(1, 51)])
+    proof = Proof()
+    desk = Answering(SESSION, store, 1452, 0.0, proof=proof)
+    request = mold.request(SESSION, 1, 50)
+    sent = 0
+    for number in range(100):
+        answer = desk.answer(request, "192.0.2.1", number / 100)
+        if answer is not None:
+            assert isinstance(answer, bytes)
+            sent += len(answer) + 28
+            assert mold.decode_packet(answer).sequence == 1
+    assert 100 * 48 < sent <= 5 * 100 * 48
+    proof.show("192.0.2.1", 1.0)
+    whole = desk.answer(request, "192.0.2.1", 1.0)
+    assert isinstance(whole, bytes)
+    assert len(whole) > 1200
+
+
+def test_of_a_sealed_feed_it_gets_nothing() -> None:
+    store = BlockStore(50, 1 << 20, next_sequence=1)
+    store.extend(1, [mold.block(b"x")])
+    proof = Proof()
+    desk = Answering(SESSION, store, 1452, 0.0, Sealer(SESSION), proof)
+    request = mold.request(SESSION, 1, 1)
+    assert all(desk.answer(request, "192.0.2.1", 0.0) is None for _ in range(20))
+    assert desk.fates == {Fate.NOT_SHOWN: 20}
+    proof.show("192.0.2.1", 0.0)
+    assert desk.answer(request, "192.0.2.1", 3599.0) is not None
+    assert desk.answer(request, "192.0.2.1", 3601.0) is None
+
+
+def test_what_is_remembered_of_addresses_is_bounded() -> None:
+    proof = Proof()
+    for number in range(ADDRESSES + 100):
+        proof.show(f"10.0.{number // 256}.{number % 256}", 0.0)
+        proof.earn(f"10.1.{number // 256}.{number % 256}", 20)
+    assert len(proof._until) == len(proof._credit) == ADDRESSES
+    assert not proof.has_shown("10.0.0.0", 0.0)
+    assert proof.has_shown("127.0.0.9", 0.0)
+    assert proof.has_shown("::1", 0.0)
