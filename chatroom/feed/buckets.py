@@ -9,6 +9,11 @@ from dataclasses import dataclass
 SOURCES = 1024
 
 
+#: For so long a share is counted. In all, no more than comes into the bucket meanwhile is shared
+#: out, so that it never runs dry before the end.
+SHARING_SECONDS = 0.25
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """So many a second, and so many at once after a pause."""
@@ -41,7 +46,7 @@ class Bucket:
 class SourceBuckets:
     """A bucket for each source, and one for all; an answer costs a token of both.
 
-    Half of what all may have is shared evenly among those who ask, second by second: whoever asks
+    Half of what all may have is shared evenly among those who ask, a quarter of a second at a time: whoever asks
     for less than its share is answered, however much the others ask for. The other half goes to
     who comes first.
     """
@@ -49,11 +54,11 @@ class SourceBuckets:
     def __init__(self, each: Rate, in_all: Rate, now: float) -> None:
         self._each = each
         half = Rate(in_all.per_second / 2, in_all.burst / 2)
-        self._shared_per_second = half.per_second
+        self._shared_now = half.per_second * SHARING_SECONDS
         self._shared, self._first_come = Bucket(half, now), Bucket(half, now)
         self._sources: dict[str, Bucket] = {}
-        self._second = now
-        self._answered: dict[str, int] = {}  # of each source, in this second
+        self._since = now
+        self._answered: dict[str, int] = {}  # of each source, in this while
         self._askers = 1  # in the one before
 
     def take(self, source: str, now: float) -> bool:
@@ -68,11 +73,11 @@ class SourceBuckets:
         return shares or self._first_come.take(now)
 
     def _has_share(self, source: str, now: float) -> bool:
-        if now - self._second >= 1.0:
+        if now - self._since >= SHARING_SECONDS:
             self._askers = max(1, len(self._answered))
-            self._second, self._answered = now, {}
+            self._since, self._answered = now, {}
         answered = self._answered.get(source, 0)
-        if answered >= self._shared_per_second / max(self._askers, len(self._answered)):
+        if answered >= self._shared_now / max(self._askers, len(self._answered)):
             return False
         self._answered[source] = answered + 1
         return True

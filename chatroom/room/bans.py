@@ -24,6 +24,9 @@ class Ban(msgspec.Struct, frozen=True):
     time: str  #: of its making
     until: str = ""  #: from then on it does not count; empty: for ever
     text: str = ""  #: the reason that was given
+    #: The key of the nick that was banned when this account or address was its member's: it is
+    #: lifted with that; empty: it was banned by itself.
+    nick: str = ""
 
     def holds(self, now: str) -> bool:
         """Whether it counts still. Times are written so that their order is that of the text."""
@@ -57,6 +60,23 @@ def parse_mask(text: str) -> str:
     return _ACCOUNT + key if account else key
 
 
+def masks_of(member: Newcomer) -> list[str]:
+    """What a person is known by beside the nick: the account, and the address unless it is of this
+    machine, where a proxy may stand for everybody. Of IPv6, the network that one customer has: /64.
+    """
+    masks = [_ACCOUNT + member.account] if member.account else []
+    address = parse_address(member.address)
+    if address is not None and not address.is_loopback:
+        whole = address.version == 4
+        masks.append(parse_mask(str(address) if whole else f"{address}/64"))
+    return masks
+
+
+def is_nick(mask: str) -> bool:
+    """Whether what `parse_mask` has made is of a nick."""
+    return not mask.startswith(_ACCOUNT) and _network(mask) is None
+
+
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """A peer's address, without its zone, and as IPv4 if it is one; None for what is none."""
     try:
@@ -85,18 +105,28 @@ class Bans:
         self._bans = {ban.mask: ban for ban in bans}
         self._find_networks()
 
-    def add(self, ban: Ban) -> None:
-        """Put it in the place of another with the same mask. Raises `Refused` with `MAX_BANS`."""
+    def add(self, ban: Ban, also: Iterable[str] = ()) -> None:
+        """Put it in the place of another with the same mask; the masks `also` are banned with its
+        nick, unless they are by themselves. Raises `Refused` with `MAX_BANS`: then none is added.
+        """
         for old in [old for old in self._bans.values() if not old.holds(ban.time)]:
             del self._bans[old.mask]
-        if len(self._bans) >= MAX_BANS and ban.mask not in self._bans:
+        added = {ban.mask: ban}
+        for mask in also:
+            old_one = self._bans.get(mask)
+            if old_one is None or old_one.nick:
+                added[mask] = msgspec.structs.replace(ban, mask=mask, nick=ban.mask)
+        if len(self._bans | added) > max(MAX_BANS, len(self._bans)):
             raise Refused("bad_request", f"there are {MAX_BANS} bans already: lift some")
-        self._bans[ban.mask] = ban
+        self._bans.update(added)
         self._find_networks()
 
     def lift(self, mask: str) -> bool:
-        """Remove it; whether it was there."""
+        """Remove it, and what was banned with it; whether it was there."""
         found = self._bans.pop(mask, None) is not None
+        if found:
+            kept = self._bans.items()
+            self._bans = {other: ban for other, ban in kept if ban.nick != mask}
         self._find_networks()
         return found
 

@@ -188,3 +188,4 @@ class Outcome(msgspec.Struct, frozen=True):
     refused: Refused | None = None  #: then nothing has changed
     removed: tuple[Removed, ...] = ()
     concerns: tuple[int, ...] = ()  #: members that are to be told of it, beside all others
+    masks: tuple[str, ...] = ()  #: what was banned beside the nick that was asked for

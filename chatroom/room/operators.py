@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from chatroom.event import CloseReason, Event
-from chatroom.room.bans import Ban, Newcomer, parse_mask
+from chatroom.room.bans import Ban, Newcomer, is_nick, masks_of, parse_mask
 from chatroom.room.commands import (
     Impose,
     Kick,
@@ -83,10 +83,25 @@ class Operators:
         state = self._state
         by = self.check(ban.who)
         mask = parse_mask(ban.mask)
-        state.bans.add(Ban(mask, by, ban.time, ban.until, ban.text))
+        also = self._also_known_as(mask) if is_nick(mask) else ()
+        state.bans.add(Ban(mask, by, ban.time, ban.until, ban.text), also)
         members = [member for member in state.members if self._is_banned(member, ban.time)]
         leaving = Leaving(ban.time, CloseReason.KICKED, by, ban.text)
-        return Outcome(removed=self._show_out(members, leaving))
+        return Outcome(removed=self._show_out(members, leaving), masks=tuple(also))
+
+    def _also_known_as(self, key: str) -> Sequence[str]:
+        """By what else than its nick a member is to be kept out. An operator's address is not among
+        it: who bans somebody in the same house is not to be shut out with them.
+        """
+        members = self._state.members
+        member = members.of_key(key)
+        if member is None:
+            return ()
+        spared = set[str]()
+        for other in members:
+            if other.role is Role.OPERATOR and other is not member:
+                spared.update(masks_of(_newcomer(other)))
+        return [mask for mask in masks_of(_newcomer(member)) if mask not in spared]
 
     def _unban(self, unban: Lift) -> Outcome:
         self.check(unban.who)
@@ -144,8 +159,7 @@ class Operators:
         return Outcome(removed=self._show_out(gone, leaving))
 
     def _is_banned(self, member: Member, now: str) -> bool:
-        newcomer = Newcomer(member.key, member.account, member.address)
-        return self._state.bans.of(newcomer, now) is not None
+        return self._state.bans.of(_newcomer(member), now) is not None
 
     def _show_out(self, members: Iterable[Member], leaving: Leaving) -> tuple[Removed, ...]:
         text = f"by {leaving.by}" + (f": {leaving.text}" if leaving.text else "")
@@ -156,6 +170,10 @@ class Operators:
             )
             for member in members
         )
+
+
+def _newcomer(member: Member) -> Newcomer:
+    return Newcomer(member.key, member.account, member.address)
 
 
 def _key(nick: str) -> str:

@@ -84,7 +84,7 @@ class Administration:
         outcome = self._parts.dispatcher.administer(request)
         if outcome.refused is not None:
             raise outcome.refused
-        return answers.Done(done_text(request))
+        return answers.Done(done_text(request, outcome))
 
     def _bans(self) -> answers.Bans:
         bans = [

@@ -70,7 +70,7 @@ class Operators:
             self._keeper.note()
         if request.kind in _SHOW_OUT:
             self._fanout.revoke_feed_keys()
-        self._log(by, request)
+        self._log(by, request, outcome)
         self._endings.remove(outcome.removed)
         author = None if who is None else self._presence.connection_or_none(who)
         self._announcer.publish(outcome.event, author)
@@ -91,7 +91,7 @@ class Operators:
                 self._announcer.tell(connection, answers.Said(event, request.id))
             self._announcer.promise_ack(connection, answers.Ack(request.id, event.seq))
         else:
-            self._announcer.tell(connection, answers.Done(done_text(request), request.id))
+            self._announcer.tell(connection, answers.Done(done_text(request, outcome), request.id))
 
     def _tell_topic(self, connection: Connection, request: Request) -> None:
         self._announcer.tell(connection, answers.Topic(self._room.topic, request.id))
@@ -121,12 +121,14 @@ class Operators:
         text = f"you may {'not talk' if muted else 'talk again'}, says {by}"
         self._announcer.tell(self._presence.connection(member), answers.Done(text))
 
-    def _log(self, by: str, request: Request) -> None:
+    def _log(self, by: str, request: Request, outcome: Outcome) -> None:
         what = {
             name: value
             for name in ("nick", "mask", "seconds", "of", "text")
             if (value := getattr(request, name))
         }
+        if outcome.masks:
+            what["also"] = ", ".join(outcome.masks)
         log.info("%s: %s", by, request.kind, extra={"fields": {"operator": by, **what}})
 
     @property
@@ -143,9 +145,10 @@ class Operators:
         return Impose(who, self._now, asked.mask, self._until(asked), asked.text)
 
 
-def done_text(request: Request) -> str:
+def done_text(request: Request, outcome: Outcome) -> str:
     """What an operator is told who is a person."""
-    return _DONE[request.kind](request) + (f" for {request.seconds} s" if request.seconds else "")
+    text = _DONE[request.kind](request) + (f" for {request.seconds} s" if request.seconds else "")
+    return f"{text}, and so is {' and '.join(outcome.masks)}" if outcome.masks else text
 
 
 _DONE: dict[str, Callable[[Request], str]] = {

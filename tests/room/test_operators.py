@@ -166,7 +166,7 @@ def test_a_banned_nick_cannot_be_taken_by_a_rename() -> None:
 def test_a_ban_ends_at_its_time() -> None:
     room = _room()
     room.apply(Impose(OLGA, NOW, "bob", SOON))
-    assert [ban.mask for ban in room.bans(OLGA, NOW)] == ["bob"]
+    assert [ban.mask for ban in room.bans(OLGA, NOW)] == ["bob", "192.0.2.7"]
     assert _code(room.apply(Join(3, NOW, "bob", "t3"))) == "banned"
     assert _code(room.apply(Join(4, SOON, "bob", "t4"))) is None
     assert room.bans(OLGA, SOON) == []
@@ -286,3 +286,65 @@ def test_when_the_accounts_change_those_here_follow() -> None:
     assert _code(room.apply(Say(4, NOW, "message", "hi"))) is None
     assert _code(room.apply(Join(5, NOW, "NEW", "t5"))) == "nick_taken"
     assert _code(room.apply(Join(6, NOW, "zoe", "t6"))) is None
+
+
+def _masks(room: Room) -> list[str]:
+    return [ban.mask for ban in room.bans(OLGA, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("address", "mask"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3::7", "2001:db8:1:2::/64"),
+        ("fe80::7%eth0", "fe80::/64"),
+        ("127.0.0.1", None),
+        ("::1", None),
+        ("", None),
+    ],
+)
+def test_a_ban_of_a_nick_is_of_the_person(address: str, mask: str | None) -> None:
+    room = _room()
+    room.apply(Join(3, NOW, None, "t3", account="eve", address=address))
+    outcome = room.apply(Impose(OLGA, NOW, "EVE", text="enough"))
+    also = ("account:eve",) if mask is None else ("account:eve", mask)
+    assert outcome.masks == also
+    assert _masks(room) == ["eve", *also]
+    assert 3 in _gone(outcome)
+    again = room.apply(Join(4, NOW, "zoe", "t4", address=address))
+    assert _code(again) == (None if mask is None else "banned")
+    assert _code(room.apply(Join(5, NOW, "amy", "t5", account="eve"))) == "banned"
+    room.apply(Lift(OLGA, NOW, "eve"))
+    assert _masks(room) == []
+
+
+def test_who_is_not_here_is_banned_by_nick() -> None:
+    room = _room()
+    assert room.apply(Impose(OLGA, NOW, "zoe")).masks == ()
+    assert _masks(room) == ["zoe"]
+
+
+def test_an_operator_does_not_shut_itself_out() -> None:
+    room = Room("lobby", max_members=10, presence_limit=100, charter=GOVERNED)
+    home = "192.0.2.7"
+    join = Join(OLGA, NOW, None, "t1", account="olga", role=Role.OPERATOR, address=home)
+    room.apply(join)
+    room.apply(Join(BOB, NOW, "bob", "t2", address=home))
+    outcome = room.apply(Impose(OLGA, NOW, "bob"))
+    assert (_gone(outcome), outcome.masks) == ([BOB], ())
+
+
+def test_what_was_banned_by_itself_is_not_lifted_with_a_nick() -> None:
+    room = _room()
+    room.apply(Impose(OLGA, NOW, "bob"))
+    room.apply(Impose(OLGA, NOW, "192.0.2.7"))
+    room.apply(Lift(OLGA, NOW, "bob"))
+    assert _masks(room) == ["192.0.2.7"]
+
+
+def test_a_ban_that_finds_no_place_changes_nothing() -> None:
+    bans = Bans(Ban(str(number), "olga", NOW) for number in range(MAX_BANS - 1))
+    with pytest.raises(Refused, match="bans already"):
+        bans.add(Ban("bob", "olga", NOW), ["account:bob"])
+    assert len(bans.all(NOW)) == MAX_BANS - 1
