@@ -46,9 +46,9 @@ class Bucket:
 class SourceBuckets:
     """A bucket for each source, and one for all; an answer costs a token of both.
 
-    Half of what all may have is shared evenly among those who ask, a quarter of a second at a time: whoever asks
-    for less than its share is answered, however much the others ask for. The other half goes to
-    who comes first.
+    Half of what all may have is shared evenly among those who ask, a quarter of a second at a time:
+    whoever asks for less than its share is answered, however much the others ask for. The other
+    half goes to who comes first.
     """
 
     def __init__(self, each: Rate, in_all: Rate, now: float) -> None:

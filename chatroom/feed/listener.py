@@ -210,7 +210,7 @@ class Listener:
                 datagram, source = receive(_LONGEST)
             except OSError:  # nothing more, or the interface is down
                 return number
-            if take(datagram, now):
+            if take(datagram, now, source):
                 self._source = source
         return DATAGRAMS_AT_ONCE
 

@@ -59,6 +59,16 @@ class _Newcomer:
     sequence: int  # the lowest number heard
 
 
+@dataclass(slots=True)
+class _Ended:
+    """The session that was followed before, and was said to have ended."""
+
+    session: bytes
+    source: object
+    end: int  # the number that would never come
+    stream: Stream
+
+
 class Reassembly:
     """A listener without its sockets.
 
@@ -93,18 +103,21 @@ class Reassembly:
         self._ended_at: int | None = None  # the one last reported, when all before it was settled
         self._tentative = False  # only heartbeats said where this session stands
         self._newcomer: _Newcomer | None = None
+        self._source: object = None  # of the session followed
+        self._source_heard_at = -inf
+        self._ended: _Ended | None = None
         self._outcomes: list[Outcome] = []
 
-    def receive(self, datagram: bytes, now: float) -> bool:
+    def receive(self, datagram: bytes, now: float, source: object = None) -> bool:
         """Take a datagram of the group. Returns whether it belongs to the session followed.
 
-        Never raises, whatever the bytes.
+        `source` is where it came from. A session comes from one source, which is another only after
+        the first has been silent for `SESSION_SILENCE_SECONDS`: what anybody else sends under its
+        name is not believed. Never raises, whatever the bytes.
         """
         self.statistics.datagrams += 1
         packet = self._read(datagram, now)
-        if packet is None or (
-            packet.session != self._session and not self._changes_session(packet, now)
-        ):
+        if packet is None or not self._belongs(packet, now, source):
             self.statistics.ignored += 1
             return False
         assert self._stream is not None
@@ -117,6 +130,36 @@ class Reassembly:
         self._stream.take_group(packet.sequence, packet.messages, now)
         if self._end_at is not None:
             self._collect()
+        return True
+
+    def _belongs(self, packet: mold.Packet, now: float, source: object) -> bool:
+        """Whether the packet is to be taken: of the session followed, by its source."""
+        if packet.session != self._session:
+            if not self._comes_back(packet, source) and not self._changes_session(packet, now):
+                return False
+        elif source != self._source and self._heard_within(SESSION_SILENCE_SECONDS, now):
+            return False
+        self._source, self._source_heard_at = source, now
+        return True
+
+    def _heard_within(self, seconds: float, now: float) -> bool:
+        return now - self._source_heard_at < seconds
+
+    def _comes_back(self, packet: mold.Packet, source: object) -> bool:
+        """Whether a session goes on that was said to have ended: its source sends what is beyond
+        that end. Then the end was forged, and so, it may be, was what came after it.
+        """
+        ended = self._ended
+        if ended is None or packet.session != ended.session or source != ended.source:
+            return False
+        if packet.end_of_session or packet.sequence + len(packet.messages) <= ended.end:
+            return False
+        self.finish()
+        self._ended = None
+        self._session, self._stream = ended.session, ended.stream
+        self._end_at, self._ended_at = None, None
+        expected = self._stream.expected
+        self._outcomes.append(SessionBegan(self._session.decode("ascii"), expected))
         return True
 
     def _read(self, datagram: bytes, now: float) -> mold.Packet | None:
@@ -226,6 +269,8 @@ class Reassembly:
 
     def _follow(self, newcomer: _Newcomer, now: float) -> None:
         self.finish()
+        if self._stream is not None and self._ended_at is not None:
+            self._ended = _Ended(self._session, self._source, self._ended_at, self._stream)
         unsure = self._stream is None and self._start is None
         self._tentative = unsure and self._keyring is None
         self._left.append(self._session)
