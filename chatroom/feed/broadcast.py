@@ -91,7 +91,7 @@ class Feed:
         self._store = BlockStore(settings.keep, settings.keep_bytes, last_seq + 1)
         self._source: str | None = None
         self._sender = Sender(
-            lambda: open_sending(self.group, settings.ttl, self._source),
+            self._open_sending,
             session,
             self._store,
             settings.datagram_bytes,
@@ -217,9 +217,31 @@ class Feed:
         """Say that the session is over, several times; takes 0.3 s. `run` goes on meanwhile."""
         await self._sender.say_farewell()
 
+    def _open_sending(self) -> socket.socket:
+        sending = open_sending(self.group, self.ttl, self._source)
+        host = sending.getsockname()[0]
+        if self._source is not None and host != self._source:
+            self._move(sending, host)
+        return sending
+
+    def _move(self, sending: socket.socket, host: str) -> None:
+        """The interface has come back with another address: requests are answered there."""
+        try:
+            moved = open_answering(sending, self.request_port)
+        except OSError as error:
+            sending.close()
+            raise ChatroomError(f"cannot answer requests at {host}: {error.strerror}") from error
+        log.warning("the feed's interface has another address", extra={"fields": {"now": host}})
+        self._source, left, self._requests = host, self._requests, moved
+        trio.lowlevel.notify_closing(left)
+        left.close()
+
     async def _answer_requests(self) -> None:
         while True:
-            await trio.lowlevel.wait_readable(self._requests)
+            try:
+                await trio.lowlevel.wait_readable(self._requests)
+            except trio.ClosedResourceError:  # it has moved
+                continue
             if self._answer_some() == REQUESTS_AT_ONCE:
                 await trio.sleep(FLOOD_PAUSE_SECONDS)
 

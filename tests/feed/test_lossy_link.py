@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,36 @@ if not forbidden():
         assert packets[-1]["count"] == END_OF_SESSION  # the end of the session
         assert expected > 200
         assert all(packet["faults"] == "" for packet in packets)
+
+    def test_the_interface_comes_back_with_another_address(tmp_path: Path) -> None:
+        """And what is lost then is asked for, and answered, there."""
+        room = str(tmp_path / "room.sock")
+        listen = [sys.executable, "-m", "chatroom", "client", "--mode", "multicast", "--from", "1"]
+        with cable(loss_percent=30) as link, served(link, "--unix", room):
+            near, far = link.near, link.far
+            listen += ["--interface", far.interface]
+            with started(far.command(listen)) as listener:
+                say(room, "before")
+                listener.wait_for("bob: before")
+                change = (
+                    f"ip addr del {near.address}/24 dev {near.interface}; "
+                    f"ip addr add 10.93.0.77/24 dev {near.interface}"
+                )
+                subprocess.run(near.command(["sh", "-c", change]), check=True)
+                for number in range(20):
+                    say(room, f"after {number}")
+                for number in range(20):
+                    listener.wait_for(f"bob: after {number}")
+
+
+def say(room: str, text: str) -> None:
+    """Say something in a room by its Unix socket."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(room)
+        sock.sendall(f"/nick bob\n{text}\n/quit\n".encode())
+        while sock.recv(4096):
+            pass
 
 
 END_OF_SESSION = "65535"  # the count of a packet that says so
