@@ -151,9 +151,20 @@ SUBMIT_SECONDS = 10.0
 #: round stays within some 10 ms.
 BATCH_READS = 512
 
-#: Connections that may wait to say their first line when the room is full, so that each can be told
-#: in its own format. Beyond it the answer is a plain line, at once.
+#: Connections beside the members': those that are not in the room yet, and those that are here for
+#: HTTP. With more, newcomers are turned away before they have a session.
 LOBBY_CONNECTIONS = 128
+
+#: Who is turned away (the server or its address has too many connections, or it is banned) and has
+#: said nothing yet is waited for so long, to be told in its own format: a program's first line
+#: across a network. So many at one time, a task and a descriptor each; beyond it the answer is a
+#: plain line, at once.
+TURN_AWAY_SECONDS = 1.0
+TURNING_AWAY = 128
+
+#: The share of the places that is kept for addresses which hold less than as much of the room: the
+#: last tenth, so that one address cannot fill it.
+KEPT_SHARE = 0.1
 
 #: The accept queue of the kernel (which caps it at net.core.somaxconn): thousands come at once
 #: after a restart.
@@ -283,6 +294,19 @@ class AccessSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AddressSettings:
+    """What one address may have: an IPv4 address, or the /64 of an IPv6 address, which one host may
+    have. Loopback and Unix sockets are exempt. One more is told `too_many_connections`.
+    """
+
+    #: Connections at one time; 0: any number. An office behind one address has about as many.
+    connections: int = 32
+    #: New connections a minute, and as many at once after a pause; 0: any number. A page takes six,
+    #: and who comes back after each break of a bad network a few a minute.
+    new_per_minute: int = 120
+
+
+@dataclass(frozen=True, kw_only=True)
 class TlsSettings:
     """The files, in PEM; they may be one and the same."""
 
@@ -316,6 +340,7 @@ class ServerSettings:
     #: Events kept in memory for `history` and resuming.
     recent_events: int = 1000
     access: AccessSettings = AccessSettings()
+    address: AddressSettings = AddressSettings()
     #: The multicast feed; None: there is none.
     feed: FeedSettings | None = None
     #: The web page and the WebSocket; None: neither, and only health and figures over HTTP.

@@ -102,12 +102,16 @@ class House:
         self.journal = journal
         self._sockets: list[trio.socket.SocketType] = []
 
-    async def knock(self, *, receive_buffer_bytes: int | None = None) -> Visitor:
-        """Connect, and say nothing yet."""
+    async def knock(
+        self, *, receive_buffer_bytes: int | None = None, source: str | None = None
+    ) -> Visitor:
+        """Connect, and say nothing yet. `source`: the address to come from."""
         sock = trio.socket.socket()
         if receive_buffer_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self._sockets.append(sock)
+        if source is not None:
+            await sock.bind((source, 0))
         await sock.connect(("127.0.0.1", self.service.port))
         return Visitor(trio.SocketStream(sock))
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from ipaddress import IPv6Address, ip_network
 
-from chatroom.room.bans import parse_address
+from chatroom.access.place import PLACES, place_of
 
 #: After the first failure the next try from the same place waits so long, then twice that, …
 FIRST_WAIT_SECONDS = 0.5
@@ -14,14 +13,10 @@ LONGEST_WAIT_SECONDS = 60.0
 #: After so long without a failure all is forgotten.
 FORGET_SECONDS = 900.0
 
-#: Places that are remembered; of more, those that failed longest ago are forgotten.
-PLACES = 10_000
-
 
 class Failures:
-    """Counts by place: an IPv4 address, or the /64 of an IPv6 address, which one host may have.
-
-    Loopback, and what has no address, never waits: there everybody could keep everybody out.
+    """Counts by place; of more than `PLACES`, those that failed longest ago are forgotten. What has
+    no place never waits.
     """
 
     def __init__(self) -> None:
@@ -49,13 +44,3 @@ class Failures:
             self._places[place] = (count, now, free_at)
             if len(self._places) > PLACES:
                 self._places.popitem(last=False)
-
-
-def place_of(address: str) -> str:
-    """Where an address is; empty for loopback and for what is none."""
-    peer = parse_address(address)
-    if peer is None or peer.is_loopback:
-        return ""
-    if isinstance(peer, IPv6Address):
-        return str(ip_network((peer, 64), strict=False))
-    return str(peer)

@@ -194,6 +194,9 @@ def _status_lines(status: Mapping[str, Any]) -> Iterator[str]:
         yield f"{status['not_stored']} events could not be stored"
     ended = ", ".join(f"{count} {reason}" for reason, count in sorted(status["ended"].items()))
     yield f"connections that have ended: {ended or 'none'}"
+    if status["turned_away"]:
+        why = ", ".join(f"{count} {why}" for why, count in sorted(status["turned_away"].items()))
+        yield f"newcomers turned away: {why}"
     yield from _named("slowest readers, and what waits for them", status["slowest"], "bytes")
     yield from _named("busiest talkers", status["busiest"], "bytes a second")
 

@@ -19,6 +19,7 @@ from chatroom.settings import (
     MAX_PAGE,
     Access,
     AccessSettings,
+    AddressSettings,
     Durability,
     FeedSettings,
     JournalSettings,
@@ -283,6 +284,23 @@ def serve(
             help="Whether only those can read the feed who may come in.",
         ),
     ] = None,
+    address_connections: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_ADDRESS_CONNECTIONS",
+            min=0,
+            help="Connections that one address (IPv6: /64) may have at a time, loopback exempt;"
+            " 0: any number.",
+        ),
+    ] = AddressSettings.connections,
+    address_rate: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_ADDRESS_RATE",
+            min=0,
+            help="New connections a minute of one address, loopback exempt; 0: any number.",
+        ),
+    ] = AddressSettings.new_per_minute,
     tls: Annotated[
         Tls,
         typer.Option(
@@ -415,6 +433,7 @@ def serve(
             sealed=None if feed_encryption is None else feed_encryption is FeedEncryption.on,
         ),
         access=_access(access, secret_file, accounts, control, journal),
+        address=AddressSettings(connections=address_connections, new_per_minute=address_rate),
         unix_path=unix,
         tls=certificate,
         require_tls=require_tls,

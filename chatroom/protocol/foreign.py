@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
@@ -14,9 +15,15 @@ from chatroom.protocol.session import Session, Visit, Wait, first_line
 from chatroom.protocol.silent import Silent
 from chatroom.settings import MAX_LINE_BYTES
 
+if TYPE_CHECKING:
+    from chatroom.room.refused import Refused
+
 #: A TLS record: an alert (21) of TLS 1.0's version, two bytes long: fatal (2), protocol_version
 #: (70). RFC 8446, section 6: what a client is told that cannot be served.
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
+
+#: access_denied (49): what a client is told that could be served, and is turned away.
+_TLS_DENIED = b"\x15\x03\x01\x00\x02\x02\x31"
 
 _SPOKEN = b"-- this port speaks plain text, JSON Lines, IRC, HTTP and WebSocket (chatroom)\n"
 
@@ -63,6 +70,10 @@ class TlsWay:
     def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
         return ForeignSession(_TLS_ALERT, "a TLS hello, and TLS is not configured")
 
+    def turn_away(self, refused: Refused) -> bytes:
+        # No word can be said before the handshake, which is the expensive part of a newcomer.
+        return _TLS_DENIED
+
 
 class BinaryWay:
     """See `chatroom.protocol.session.WayIn`. SSH, SOCKS, TURN and whatever else is no text."""
@@ -77,6 +88,9 @@ class BinaryWay:
 
     def open(self, visit: Visit, *, entered: bool) -> ForeignSession:
         return ForeignSession(_SPOKEN, "the first line is none of a protocol that is spoken here")
+
+    def turn_away(self, refused: Refused) -> bytes:
+        return _SPOKEN
 
 
 def _line_end(head: bytes) -> int:

@@ -55,14 +55,10 @@ class Opening:
         if not self._head and not self._entered:
             self.wait = Wait(FIRST_LINE_SECONDS)
         self._head = head
-        undecided = False
-        for way in self._ways:
-            claimed = way.claims(head)
-            if claimed:
-                self._decide(way)
-                return
-            undecided = undecided or claimed is None
-        if not undecided or len(head) > MAX_LINE_BYTES:
+        way, undecided = claimant(head, self._ways)
+        if way is not None:
+            self._decide(way)
+        elif not undecided or len(head) > MAX_LINE_BYTES:
             self._go_on(PlainSession(self._visit, entered=self._entered))
 
     def expire(self) -> None:
@@ -95,3 +91,16 @@ class Opening:
         self.wait = None
         session.feed(head)
         self.successor = session
+
+
+def claimant(head: bytes, ways: Sequence[WayIn]) -> tuple[WayIn | None, bool]:
+    """Whose a connection is that begins with `head`; if nobody's, whether that cannot be said yet.
+    `head` has a byte at least.
+    """
+    undecided = False
+    for way in ways:
+        claimed = way.claims(head)
+        if claimed:
+            return way, False
+        undecided = undecided or claimed is None
+    return None, undecided

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chatroom.protocol.requests import Draft
+    from chatroom.room.refused import Refused
     from chatroom.room.text import TextRules
     from chatroom.web.contract import Site
 
@@ -113,6 +114,9 @@ class WayIn(Protocol):
         """A session, which gets the connection's bytes from the first one on. `entered`: its client
         is in the room as a silent guest (only where `late`).
         """
+
+    def turn_away(self, refused: Refused) -> bytes:
+        """All that is said to a client that is turned away before it has a session."""
 
 
 def first_line(head: bytes) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Taking newcomers in: in batches, within the limits, and without descriptors if need be."""
+"""Taking newcomers in: in batches, and without descriptors if need be."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ _EXHAUSTED_PAUSE_SECONDS = 0.05
 #: What is done with a newcomer: its socket, its name for the log, whether it is on this machine.
 Take = Callable[[socket.socket, str, bool], None]
 
-FULL_LINE = b"-- the room is full (room_full)\n"
-
 
 class Acceptor:
     """Accepts on one listener until cancelled; closes it then."""
 
-    def __init__(self, listener: socket.socket, is_full: Callable[[], bool]) -> None:
+    def __init__(self, listener: socket.socket, refuse: Callable[[socket.socket], None]) -> None:
+        """`refuse` turns a newcomer away for whom there is no descriptor: it closes it at once, and
+        does not raise.
+        """
         self._listener = listener
-        self._is_full = is_full
+        self._refuse = refuse
         # Given up for a moment when there is no other descriptor, to tell a newcomer so.
         self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._last_complaint = -1.0
@@ -64,10 +65,7 @@ class Acceptor:
                     self._complain(error)
                     return self._refuse_with_spare()
                 continue  # the newcomer has gone again (ECONNABORTED and its like, accept(2))
-            if self._is_full():
-                refuse(sock)
-            else:
-                take(sock, peer_name(address), is_local(address))
+            take(sock, peer_name(address), is_local(address))
         return True
 
     def _refuse_with_spare(self) -> bool:
@@ -80,7 +78,7 @@ class Acceptor:
         except OSError:
             return False
         else:
-            refuse(sock)
+            self._refuse(sock)
             return True
         finally:
             self._take_spare()
@@ -96,14 +94,3 @@ class Acceptor:
         if now - self._last_complaint >= 1 or self._last_complaint < 0:
             self._last_complaint = now
             log.warning("newcomers are refused: %s; see ulimit -n", error.strerror)
-
-
-def refuse(sock: socket.socket, line: bytes = FULL_LINE) -> None:
-    """Turn a newcomer away with one line. Never blocks or raises."""
-    with sock:
-        sock.setblocking(False)
-        try:
-            sock.send(line)
-            sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # it has gone already

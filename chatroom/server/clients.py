@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from chatroom.access.place import place_of
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Ending
-from chatroom.server.acceptor import refuse
 from chatroom.server.connection import Connection
+from chatroom.server.shares import BANNED, EXHAUSTED, FULL
+from chatroom.server.turning_away import TurningAway
 from chatroom.transport.sockets import peer_address
 
 if TYPE_CHECKING:
     from chatroom.protocol.session import Visit
     from chatroom.server.modes import Mode
     from chatroom.server.parts import Parts
+    from chatroom.server.shares import Barred, Shares
 
 log = logging.getLogger("chatroom.server")
 
@@ -32,46 +35,56 @@ class Clients:
         mode: Mode,
         nursery: trio.Nursery,
         visit: Callable[[str, bool], Visit],
-        turn_away: Callable[[str], bytes],
+        is_banned: Callable[[str], bool],
         *,
-        limit: int,
+        shares: Shares,
     ) -> None:
         """`nursery`: of a task for each. `visit` makes what a session knows of a peer, by its name
-        for the log and whether it is on this machine. `turn_away` gives a last line for those from
-        an address that is not to come in, and nothing for all others. With `limit` connections it
-        is full.
+        for the log and whether it is on this machine. From an address that `is_banned`, and beyond
+        its share, nobody comes in.
         """
         self._parts = parts
         self._mode = mode
         self._nursery = nursery
         self._visit = visit
-        self._turn_away = turn_away
-        self._limit = limit
+        self._is_banned = is_banned
+        self._shares = shares
+        self._turning_away = TurningAway(nursery, parts.counters.turned_away)
         self._leaving: set[Connection] = set()
         self._all_gone = trio.Event()
 
     def take(self, sock: socket.socket, peer: str, local: bool) -> None:
-        """Serve a newcomer. Never blocks or raises."""
+        """Serve a newcomer, or turn it away. Never blocks or raises."""
         address = peer_address(peer)
-        turned_away = self._turn_away(address)
-        if turned_away:
-            refuse(sock, turned_away)
+        place = place_of(address)
+        barred = self._bar(address, place)
+        if barred is not None:
+            self._turning_away.turn_away(sock, peer, barred)
             return
         counters = self._parts.counters
         counters.accepted += 1
         kind = "unix" if sock.family == socket.AF_UNIX else "tcp"
         connection = Connection(counters.accepted, peer, kind)
-        connection.address, connection.local = address, local
+        connection.address, connection.place, connection.local = address, place, local
+        self._shares.hold(place)
         self._mode.attach(sock, connection)
         self._parts.connections.add(connection)
         visit = self._visit(peer, local)
         connection.needs_tls = visit.needs_tls
         self._nursery.start_soon(self._serve, connection, visit)
 
-    def is_full(self) -> bool:
-        """Who has been said goodbye to and only reads its last lines is not counted."""
+    def refuse(self, sock: socket.socket) -> None:
+        """Turn a newcomer away for whom there is no descriptor. Never blocks or raises."""
+        self._turning_away.at_once(sock, EXHAUSTED)
+
+    def _bar(self, address: str, place: str) -> Barred | None:
+        # Who has been said goodbye to and only reads its last lines is not counted.
         staying = self._parts.counters.accepted - self._parts.endings.counts.total()
-        return staying >= self._limit
+        # The shares first, which count each try: a ban is looked for among a thousand.
+        barred = self._shares.bar(place, staying, trio.current_time())
+        if barred is None or barred.code == FULL.code:
+            return BANNED if self._is_banned(address) else barred
+        return barred
 
     async def end_all(self) -> None:
         """Take nothing more from any of them, and wait until all have ended. Who comes after that
@@ -101,6 +114,7 @@ class Clients:
 
     def _forget(self, connection: Connection) -> None:
         self._parts.connections.discard(connection)
+        self._shares.release(connection.place)
         if connection in self._leaving:
             self._leaving.discard(connection)
             if not self._leaving:

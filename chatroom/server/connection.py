@@ -47,6 +47,7 @@ class Connection:
         "outbox",
         "own",
         "peer",
+        "place",
         "proven",
         "received_bytes",
         "replay_after",
@@ -62,6 +63,7 @@ class Connection:
         self.peer = peer
         self.transport = transport  #: one word, for the figures
         self.address = ""  #: the peer's, without its port; empty: it has none
+        self.place = ""  #: what is counted by address is counted for this: `chatroom.access.place`
         self.local = True  #: it comes from this machine
         self.wanted_nick: str | None = None  #: said before it was let in
         self.received_bytes = 0  #: so far

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatroom.event import EVENT_KINDS
+from chatroom.server.shares import REASONS
 
 
 class Histogram:
@@ -42,11 +43,13 @@ class Counters:
         "ended_received_bytes",
         "events",
         "loop_lag_seconds",
+        "turned_away",
         "turns",
     )
 
     def __init__(self) -> None:
         self.accepted = 0  #: connections
+        self.turned_away = dict.fromkeys(REASONS, 0)  #: newcomers, by reason
         self.events = dict.fromkeys(sorted(EVENT_KINDS), 0)  #: by kind
         self.deliveries = 0  #: events and notices, times those they were handed to
         self.audience_bytes = 0  #: sent to whole audiences, times their connections

@@ -40,6 +40,12 @@ def of_connections(parts: Parts, shared: Shared) -> Iterator[Metric]:
         open_now.add_metric(labels, count)
     yield open_now
     yield _counter("chatroom_connections_accepted", "Connections.", parts.counters.accepted)
+    yield _counters(
+        "chatroom_connections_turned_away",
+        "Newcomers that were not let in.",
+        "reason",
+        parts.counters.turned_away,
+    )
     ended = parts.endings.counts
     yield _counters(
         "chatroom_connections_closed",

@@ -31,9 +31,9 @@ from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import Parts, assemble
+from chatroom.server.shares import Shares
 from chatroom.settings import (
     BEHIND_SECONDS,
-    LOBBY_CONNECTIONS,
     MAX_ANSWER_BYTES,
     MAX_EVENT_BYTES,
     MEMORY_BUDGET_BYTES,
@@ -68,6 +68,7 @@ class Statistics:
     seq: int  #: the number of the last event
     not_stored: int  #: events that the journal could not keep
     ended: Mapping[CloseReason, int]  #: connections that have ended, by reason
+    turned_away: Mapping[str, int]  #: newcomers that were not let in, by reason
 
 
 class Service:
@@ -110,6 +111,7 @@ class Service:
             charter=self._entrance.charter(journal.recent.last_seq),
         )
         self._ended: Counter[CloseReason] = Counter()
+        self._turned_away: Mapping[str, int] = {}
         self._journal = journal
         self._clock = Clock()
         self._tls = None if settings.tls is None else ServerTls(settings.tls)
@@ -149,6 +151,7 @@ class Service:
             seq=self.room.seq,
             not_stored=self._journal.refused_events,
             ended=dict(self._ended),
+            turned_away={why: count for why, count in self._turned_away.items() if count},
         )
 
     def _health(self) -> Mapping[str, object]:
@@ -205,7 +208,8 @@ class Service:
             async with trio.open_nursery() as connections:
                 mode = self._mode(parts, shared, connections)
                 figures = Figures(self._sources(parts, shared, feed))
-                clients = self._clients(parts, mode, figures, connections)
+                shares = self._shares(doors.listeners)
+                clients = self._clients(parts, mode, figures, connections, shares)
                 acceptors = self._acceptors(doors.listeners, clients)
                 connections.start_soon(self._accept, acceptors, clients.take)
                 self._say_ready(feed)
@@ -244,6 +248,7 @@ class Service:
         )
         self._parts = parts
         self._ended = parts.endings.counts
+        self._turned_away = parts.counters.turned_away
         self._connections = parts.connections
         return parts
 
@@ -280,8 +285,17 @@ class Service:
             sources.append(lambda: families.of_the_feed(feed.statistics()))
         return sources
 
+    def _shares(self, listeners: Sequence[socket.socket]) -> Shares:
+        networked = not all(is_local(listener.getsockname()) for listener in listeners)
+        return Shares(self.settings.address, places=self.settings.max_clients, networked=networked)
+
     def _clients(
-        self, parts: Parts, mode: Mode, figures: Figures, nursery: trio.Nursery
+        self,
+        parts: Parts,
+        mode: Mode,
+        figures: Figures,
+        nursery: trio.Nursery,
+        shares: Shares,
     ) -> Clients:
         web = self.settings.web
         site = RoomSite(
@@ -305,8 +319,7 @@ class Service:
             needs_tls = self.settings.require_tls and not local
             return Visit(self._rules, peer, local, site, venue=venue, needs_tls=needs_tls)
 
-        limit = self.settings.max_clients + LOBBY_CONNECTIONS
-        return Clients(parts, mode, nursery, visit, self._turn_away, limit=limit)
+        return Clients(parts, mode, nursery, visit, self._is_banned, shares=shares)
 
     def _control(self, listener: socket.socket, parts: Parts) -> Control:
         def status() -> Mapping[str, object]:
@@ -316,10 +329,8 @@ class Service:
         reach = Reach(status, self.drain, self.reload)
         return Control(listener, Administration(self.room, parts, self._rules, reach))
 
-    def _turn_away(self, address: str) -> bytes:
-        """The last line for who is banned wherever it comes in."""
-        ban = self.room.ban_of_address(address, self._clock.utc_now())
-        return b"" if ban is None else b"-- you are banned (banned)\n"
+    def _is_banned(self, address: str) -> bool:
+        return self.room.ban_of_address(address, self._clock.utc_now()) is not None
 
     async def _accept(self, acceptors: Sequence[Acceptor], take: Take) -> None:
         with self._accepting:
@@ -335,4 +346,4 @@ class Service:
             self.addresses.append(peer_name(address))
             if self._guard.access is Access.OPEN and not is_local(address):
                 log.warning("everybody who reaches %s comes in: see --access", peer_name(address))
-        return [Acceptor(listener, clients.is_full) for listener in listeners]
+        return [Acceptor(listener, clients.refuse) for listener in listeners]

@@ -12,10 +12,11 @@ import pytest
 
 from chatroom.access import passwords
 from chatroom.access.accounts import Account, check_new_password, name_of_account
-from chatroom.access.failures import FORGET_SECONDS, PLACES, Failures, place_of
+from chatroom.access.failures import FORGET_SECONDS, Failures
 from chatroom.access.file import AccessFile
 from chatroom.access.guard import GUEST, Guard, Identity
 from chatroom.access.passwords import hash_password, is_password
+from chatroom.access.place import PLACES, place_of
 from chatroom.access.secret import read_secret
 from chatroom.errors import ChatroomError
 from chatroom.protocol.jsonlines.session import parse_hello

@@ -14,6 +14,7 @@ from chatroom.protocol.lines import LineSession
 from chatroom.protocol.requests import Draft, Hello, Request, Speaks
 from chatroom.protocol.session import Visit
 from chatroom.protocol.ways import WAYS
+from chatroom.room.refused import Refused
 from tests.conftest import OpenHouse
 
 
@@ -63,6 +64,9 @@ class ShoutWay:
 
     def open(self, visit: Visit, *, entered: bool) -> ShoutSession:
         return ShoutSession(visit.rules)
+
+    def turn_away(self, refused: Refused) -> bytes:
+        return refused.code.upper().encode()
 
 
 async def test_it_talks_with_all_the_others(

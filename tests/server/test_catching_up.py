@@ -98,7 +98,7 @@ async def test_a_resume_that_the_disk_fails_ends_in_the_one_order(open_room: Ope
 async def test_who_only_reads_its_last_lines_takes_no_place(
     open_room: OpenHouse, monkeypatch: pytest.MonkeyPatch, takeovers: int
 ) -> None:
-    monkeypatch.setattr("chatroom.server.service.LOBBY_CONNECTIONS", 1)
+    monkeypatch.setattr("chatroom.server.shares.LOBBY_CONNECTIONS", 1)
     house = await open_room(max_clients=2)
     _, welcome = await house.welcome("alice")
     for _ in range(takeovers):  # each leaves a connection behind that reads its bye, or does not

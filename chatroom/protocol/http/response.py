@@ -6,10 +6,11 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from chatroom.web.contract import WebResponse
 from chatroom.web.headers import SECURITY_HEADERS
 
 if TYPE_CHECKING:
-    from chatroom.web.contract import WebResponse
+    from chatroom.room.refused import Refused
 
 #: Have no body, and no word on its length (RFC 9110, sections 15.2 and 15.4.5).
 _BODILESS = frozenset({101, 304})
@@ -32,3 +33,13 @@ def render(response: WebResponse, *, head_only: bool = False, last: bool = False
     lines += (f"{name}: {value}" for name, value in headers)
     head = "\r\n".join((*lines, "\r\n")).encode("latin-1")
     return head if head_only else head + body
+
+
+#: How it is said that a client is not let in: RFC 6585 for too much, RFC 9110 for the others.
+_STATUS = {"too_many_connections": 429, "room_full": 503}
+
+
+def refuse(refused: Refused) -> bytes:
+    """The whole response to somebody who is turned away whatever was asked."""
+    body = f"{refused.text} ({refused.code})\n".encode()
+    return render(WebResponse(_STATUS.get(refused.code, 403), body), last=True)

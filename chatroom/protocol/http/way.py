@@ -10,6 +10,7 @@ from chatroom.settings import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
     from chatroom.protocol.session import Session, Visit
+    from chatroom.room.refused import Refused
 
 #: A request line. Browsers send any token as a method, also in lower case, to where they think the
 #: page came from: as they can be led here under another's name (DNS rebinding), a whole line of
@@ -42,3 +43,8 @@ class HttpWay:
         from chatroom.protocol.http.session import HttpSession  # noqa: PLC0415 - see above
 
         return HttpSession(visit)
+
+    def turn_away(self, refused: Refused) -> bytes:
+        from chatroom.protocol.http.response import refuse  # noqa: PLC0415 - as above
+
+        return refuse(refused)

@@ -43,6 +43,9 @@ class IrcWay:
     def open(self, visit: Visit, *, entered: bool) -> IrcSession:
         return IrcSession(visit, Irc(visit.venue))
 
+    def turn_away(self, refused: Refused) -> bytes:
+        return f"ERROR :Closing link: ({refused.code}) {refused.text}\r\n".encode()
+
 
 class IrcSession(LineSession):
     """An IRC client's lines; see `chatroom.protocol.session.Session`."""

@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from chatroom.event import EVENT_KINDS
+from chatroom.protocol.answers import Error
 from chatroom.protocol.checking import checked
 from chatroom.protocol.format import Format
 from chatroom.protocol.jsonlines.render import JsonLines
@@ -92,6 +93,9 @@ class JsonWay:
 
     def open(self, visit: Visit, *, entered: bool) -> JsonSession:
         return JsonSession(visit)
+
+    def turn_away(self, refused: Refused) -> bytes:
+        return JsonLines().answer(Error(refused.code, refused.text))
 
 
 def hello_drafts(argument: bytes, format_of: Callable[[bool], Format]) -> tuple[Draft, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from chatroom.protocol.answers import Error
 from chatroom.protocol.checking import shortened
 from chatroom.protocol.lines import LineSession
 from chatroom.protocol.plain.operators import OPERATOR_COMMANDS
@@ -52,6 +53,9 @@ class PlainWay:
 
     def open(self, visit: Visit, *, entered: bool) -> PlainSession:
         return PlainSession(visit, entered=entered)
+
+    def turn_away(self, refused: Refused) -> bytes:
+        return PLAIN.answer(Error(refused.code, refused.text))
 
 
 def parse_line(line: bytes, rules: TextRules) -> Request | Refusal | Hello:
