@@ -54,10 +54,6 @@ MAX_FRAGMENTS = 1024
 #: read gets its begun frame whole, and that has to fit into the kernel's buffer.
 FRAME_BYTES = 64 * 1024
 
-#: A WebSocket that has been silent for so long is pinged, and after as much again it is gone: a
-#: proxy in between would answer the kernel's own questions (keepalive) for a dead browser.
-PING_SECONDS = 30.0
-
 #: Who has been told to log in is closed with `idle` if it has not done so by then: time to type a
 #: password, and no more.
 LOGIN_SECONDS = 30.0
@@ -81,8 +77,9 @@ HANDSHAKE_SECONDS = 10.0
 #: Steps of TLS handshakes in one pass of the loop, or threads that are in one: each holds up those
 #: inside for the time of a signature, 0.2 ms with a P-256 key and a millisecond with RSA-2048.
 HANDSHAKES_AT_ONCE = 4
-#: An IRC client that has not registered by then is closed: its user may have to type a password.
-REGISTER_SECONDS = 60.0
+
+#: An IRC client that has not registered by then is closed: its program does it by itself.
+REGISTER_SECONDS = 10.0
 
 #: An IRC message, with CR LF (RFC 1459); of a client's tags, as the specification of message tags
 #: has it. Longer ones are answered 417.
@@ -178,14 +175,9 @@ ACCEPT_BATCH = 32
 #: same). Without it a stuck reader holds 3 MB of kernel memory instead of 22 KB.
 NOTSENT_LOWAT_BYTES = 16384
 
-#: Silence after which the kernel asks a peer whether it is there, how often, how many times; a peer
-#: that vanished is noticed after 30 + 3 * 10 seconds, also when nothing is sent to it.
-KEEPALIVE_IDLE_SECONDS = 30
-KEEPALIVE_INTERVAL_SECONDS = 10
+#: How often the kernel asks a peer that has been silent for half of `ServerSettings.lost_seconds`
+#: whether it is there, in the other half.
 KEEPALIVE_PROBES = 3
-
-#: A peer that acknowledges nothing for this long is gone (TCP_USER_TIMEOUT, RFC 5482).
-USER_TIMEOUT_SECONDS = 30
 
 #: A client with more than this waiting in its outbox is not read from: who does not read the
 #: answers need not ask more. A fraction of the outbox limit, and more than a page of history.
@@ -333,6 +325,14 @@ class ServerSettings:
     #: What is queued for a reader must have left after this; else it is closed with `slow_reader`.
     #: NATS gives 10 s too; a reader further behind does not take part in the talk any more.
     write_deadline_seconds: float = 10.0
+    #: A client by WebSocket or IRC that has been silent for so long, and has not answered the ping
+    #: that it got after half of it, is closed with `idle`; 0: nobody is asked. Proxies give up a
+    #: connection that is silent for a minute: a ping comes before.
+    idle_seconds: float = 60.0
+    #: A peer that has vanished without a word is `lost` after this at the latest: the kernel asks
+    #: after half of it (SO_KEEPALIVE), and half is what it waits for an acknowledgement
+    #: (TCP_USER_TIMEOUT, RFC 5482). A shorter break of the network costs nobody the connection.
+    lost_seconds: float = 60.0
     #: How long a drain (SIGINT, SIGTERM) may take.
     grace_seconds: float = 5.0
     #: With more members than this, joins and leaves are not announced: nobody could read them.

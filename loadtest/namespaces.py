@@ -94,6 +94,17 @@ def cable(loss_percent: int) -> Iterator[Cable]:
         yield Cable(near, far)
 
 
+def cut(side: Side) -> None:
+    """The cable's plug is pulled at this end: nothing goes through any more, and nobody is told."""
+    rules = """
+        table inet cut {
+            chain input { type filter hook input priority 0; policy drop; }
+            chain output { type filter hook output priority 0; policy drop; }
+        }
+    """
+    _run(*side.command(["nft", "-f", "-"]), given=rules)
+
+
 def _drop(side: Side, percent: int) -> None:
     rules = f"""
         table inet loss {{

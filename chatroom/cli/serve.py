@@ -128,6 +128,26 @@ def serve(
             help="What waits for a reader has to leave within this; else it is closed.",
         ),
     ] = ServerSettings.write_deadline_seconds,
+    idle_timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATROOM_IDLE_TIMEOUT",
+            min=0,
+            metavar="SECONDS",
+            help="A silent client by WebSocket or IRC is pinged after half of this, and closed"
+            " after it (idle); 0: never.",
+        ),
+    ] = ServerSettings.idle_seconds,
+    lost_timeout: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATROOM_LOST_TIMEOUT",
+            min=4,
+            max=7200,
+            metavar="SECONDS",
+            help="A peer that has vanished without a word is noticed within this (lost).",
+        ),
+    ] = ServerSettings.lost_seconds,
     grace: Annotated[
         float,
         typer.Option(
@@ -419,6 +439,8 @@ def serve(
         presence_limit=presence_limit,
         outbox_limit_bytes=outbox_limit,
         write_deadline_seconds=write_deadline,
+        idle_seconds=idle_timeout,
+        lost_seconds=lost_timeout,
         grace_seconds=grace,
         feed=None
         if no_multicast

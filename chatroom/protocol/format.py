@@ -25,6 +25,12 @@ class Format(Protocol):
     def of_json(self) -> bool:
         """Whether its records are made from the events' JSON, which is encoded once for all."""
 
+    @property
+    def ping(self) -> bytes:
+        """What asks a silent client whether it is there, framed: any byte is an answer. Empty where
+        there is no such question, and TCP's acknowledgement has to do.
+        """
+
     def event(self, event: Event | Gap, block: bytes) -> bytes:
         """The record of an event; empty if this format leaves it out. `block` is the event's JSON,
         or empty for a format that does not use it.

@@ -14,6 +14,7 @@ class Silent:
     name: str  #: of what is spoken there
 
     of_json = False
+    ping = b""
 
     def event(self, event: object, block: bytes) -> bytes:
         return b""

@@ -12,7 +12,7 @@ from chatroom.feed.broadcast import Feed
 from chatroom.feed.seal import can_seal
 from chatroom.settings import Access
 from chatroom.transport.listening import open_listeners, open_unix, remove_unix
-from chatroom.transport.sockets import is_tcp
+from chatroom.transport.sockets import is_tcp, prepare_listener
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +43,8 @@ async def open_doors(
     """
     with ExitStack() as opened:
         listeners = inherited or await open_listeners(settings)
+        for listener in inherited:
+            prepare_listener(listener, settings.lost_seconds)
         for listener in listeners:
             opened.callback(listener.close)
         if settings.unix_path is not None and not inherited:

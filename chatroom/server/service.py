@@ -32,6 +32,7 @@ from chatroom.server.modes import EpollMode, Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import Parts, assemble
 from chatroom.server.shares import Shares
+from chatroom.server.vigil import Vigil
 from chatroom.settings import (
     BEHIND_SECONDS,
     MAX_ANSWER_BYTES,
@@ -201,6 +202,8 @@ class Service:
             house.start_soon(measure_lag, parts.counters)
             house.start_soon(parts.gate.run)
             house.start_soon(parts.keeper.run)
+            vigil = Vigil(parts.connections, parts.endings, self.settings.idle_seconds)
+            house.start_soon(vigil.run)
             if doors.control is not None:
                 await house.start(self._control(doors.control, parts).run)
             if feed is not None:

@@ -12,7 +12,6 @@ import socket
 from collections.abc import MutableMapping
 
 from chatroom.errors import ChatroomError
-from chatroom.transport.sockets import prepare_listener
 
 #: sd_listen_fds(3).
 _FIRST = 3
@@ -54,5 +53,4 @@ def _take(descriptor: int) -> socket.socket:
         reason = f"the socket given as descriptor {descriptor} does not listen for connections"
         raise ChatroomError(f"{reason}; ListenStream= makes one that does")
     listener.setblocking(False)
-    prepare_listener(listener)
     return listener

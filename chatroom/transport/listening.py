@@ -21,7 +21,7 @@ async def open_listeners(settings: ServerSettings) -> list[socket.socket]:
 
     Port 0 lets the system choose. Raises `ChatroomError` with a line for the user.
     """
-    opened = await _open_tcp(settings.host, settings.port)
+    opened = await _open_tcp(settings)
     if settings.unix_path is not None:
         try:
             opened.append(open_unix(settings.unix_path))
@@ -32,7 +32,8 @@ async def open_listeners(settings: ServerSettings) -> list[socket.socket]:
     return opened
 
 
-async def _open_tcp(host: str, port: int) -> list[socket.socket]:
+async def _open_tcp(settings: ServerSettings) -> list[socket.socket]:
+    host, port = settings.host, settings.port
     try:
         listeners = await trio.open_tcp_listeners(port, host=host, backlog=ACCEPT_BACKLOG)
         if port == 0 and len(listeners) > 1:  # each has got a port of its own
@@ -46,7 +47,7 @@ async def _open_tcp(host: str, port: int) -> list[socket.socket]:
     for listener in listeners:
         sock = socket.socket(fileno=listener.socket.detach())
         sock.setblocking(False)
-        prepare_listener(sock)
+        prepare_listener(sock, settings.lost_seconds)
         opened.append(sock)
     return opened
 

@@ -6,33 +6,30 @@ import socket
 from ipaddress import IPv6Address, ip_address
 
 from chatroom.settings import (
-    KEEPALIVE_IDLE_SECONDS,
-    KEEPALIVE_INTERVAL_SECONDS,
     KEEPALIVE_PROBES,
     NOTSENT_LOWAT_BYTES,
-    USER_TIMEOUT_SECONDS,
-)
-
-_TCP_OPTIONS = (
-    # A batch is one send already: Nagle's algorithm would only hold the last segment back.
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOTSENT_LOWAT_BYTES),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_SECONDS * 1000),
 )
 
 
-def prepare_listener(listener: socket.socket) -> None:
+def prepare_listener(listener: socket.socket, lost_seconds: float) -> None:
     """Set the options that an accepted socket inherits from its listener: seven system calls less
-    for each newcomer.
+    for each newcomer. `lost_seconds`: see `ServerSettings`.
     """
     if not is_tcp(listener):
         return
-    for option in _TCP_OPTIONS:
-        listener.setsockopt(*option)
+    half_seconds = max(int(lost_seconds / 2), 1)
+    tcp = {
+        # A batch is one send already: Nagle's algorithm would only hold the last segment back.
+        socket.TCP_NODELAY: 1,
+        socket.TCP_NOTSENT_LOWAT: NOTSENT_LOWAT_BYTES,
+        socket.TCP_KEEPIDLE: half_seconds,
+        socket.TCP_KEEPINTVL: max(half_seconds // KEEPALIVE_PROBES, 1),
+        socket.TCP_KEEPCNT: KEEPALIVE_PROBES,
+        socket.TCP_USER_TIMEOUT: half_seconds * 1000,
+    }
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in tcp.items():
+        listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def is_tcp(listener: socket.socket) -> bool:

@@ -24,6 +24,7 @@ class Shout:
 
     name = "shout"
     of_json = False
+    ping = b""
 
     def event(self, event: Event | Gap, block: bytes) -> bytes:
         return f"{event.nick}! {event.text}\n".upper().encode() if event.text else b""

@@ -21,7 +21,7 @@ from chatroom.protocol.requests import Refusal, Request
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server.service import Service
-from chatroom.settings import NOTSENT_LOWAT_BYTES, USER_TIMEOUT_SECONDS, ServerSettings
+from chatroom.settings import NOTSENT_LOWAT_BYTES, ServerSettings
 from chatroom.transport.listening import open_listeners
 from tests.conftest import OpenHouse
 from tests.protocol.fuzz import fuzzed_line
@@ -199,9 +199,11 @@ async def test_what_is_set_on_every_socket() -> None:
             lowat = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT)
             timeout_ms = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
             idle_seconds = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+            interval_seconds = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
+            probes = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
     assert lowat == NOTSENT_LOWAT_BYTES
-    assert timeout_ms == USER_TIMEOUT_SECONDS * 1000
-    assert 0 < idle_seconds <= 60
+    assert timeout_ms == 30_000
+    assert idle_seconds + probes * interval_seconds == ServerSettings.lost_seconds
 
 
 async def test_a_flood_of_empty_lines_before_the_hello_keeps_nobody_waiting(

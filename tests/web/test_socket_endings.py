@@ -10,10 +10,7 @@ from tests.conftest import OpenHouse
 from tests.protocol.websocket.framing import (
     BINARY,
     CONT,
-    PING,
-    PONG,
     TEXT,
-    Got,
     masked,
     says,
 )
@@ -129,21 +126,6 @@ async def test_a_shutdown_goes_away(house: House) -> None:
         lines, close = await one.rest()
         assert lines[-1]["reason"] == "shutdown"
         assert (close.code, close.reason) == (1001, "shutdown")
-
-
-async def test_who_is_silent_is_pinged_and_lost_if_it_does_not_answer(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    witness, web = await _joined(house, "web")
-    monkeypatch.setattr("chatroom.protocol.websocket.pulse.PING_SECONDS", 0.25)
-    await web.visitor.send(masked(PONG))  # from here on it is waited for that long
-    assert await web.frame() == Got(PING, b"")
-    await web.visitor.send(masked(PONG))
-    assert await web.frame() == Got(PING, b"")
-    assert await witness.line() == "-- web left (lost)"
-    (bye,), close = await web.rest()
-    assert bye["reason"] == "lost"
-    assert close.code == 1013
 
 
 async def test_a_slow_reader_gets_whole_frames_and_the_bye(open_room: OpenHouse) -> None:

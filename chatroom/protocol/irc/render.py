@@ -45,6 +45,7 @@ class Irc:
 
     name = "irc"
     of_json = False
+    ping = f"PING :{SERVER}\r\n".encode()
 
     @property
     def channel(self) -> str:

@@ -16,6 +16,7 @@ from chatroom.protocol.session import Session, Visit, Wait
 from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.frames import (
     BINARY,
+    PING,
     PONG,
     TEXT,
     close_frame,
@@ -23,7 +24,6 @@ from chatroom.protocol.websocket.frames import (
     frame,
 )
 from chatroom.protocol.websocket.messages import Broken, Closed, Message, MessageReader, Ping
-from chatroom.protocol.websocket.pulse import Pulse
 from chatroom.protocol.websocket.render import CLOSE_CODES
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class IrcFrames(Irc):
 
     opcode: int = TEXT
 
+    ping = frame(PING, b"")
+
     def frame(self, records: bytes) -> bytes:
         return b"".join(frame(self.opcode, line) for line in records.split(b"\r\n") if line)
 
@@ -59,7 +61,7 @@ class IrcFrames(Irc):
 class IrcSocketSession:
     """An IRC client's frames, after the handshake; see `chatroom.protocol.session.Session`."""
 
-    __slots__ = ("_below", "_ended", "_irc", "_pulse", "_raw", "_reader")
+    __slots__ = ("_below", "_ended", "_irc", "_raw", "_reader")
 
     successor: Session | None = None
 
@@ -70,11 +72,10 @@ class IrcSocketSession:
         self._raw = b""  # not yet read
         self._below: deque[Draft] = deque()  # what is below the lines: pongs, the end
         self._ended = False
-        self._pulse = Pulse()
 
     @property
     def wait(self) -> Wait | None:
-        return self._irc.wait or self._pulse.wait
+        return self._irc.wait
 
     @property
     def pending(self) -> bool:
@@ -82,13 +83,9 @@ class IrcSocketSession:
 
     def feed(self, chunk: bytes) -> None:
         self._raw += chunk
-        self._pulse.heard()
 
     def expire(self) -> None:
-        if self._irc.wait is not None:
-            self._irc.expire()
-            return
-        self._below.append(self._pulse.expire())
+        self._irc.expire()
 
     def drafts(self) -> Sequence[Draft]:
         if not self._irc.pending and not self._below:

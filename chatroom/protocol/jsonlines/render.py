@@ -26,6 +26,7 @@ class JsonLines:
 
     name = "json"
     of_json = True
+    ping = b""
 
     def event(self, event: Event | Gap, block: bytes) -> bytes:
         if self.presence or event.kind not in PRESENCE_KINDS:

@@ -38,6 +38,7 @@ class Plain:
 
     name = "plain"
     of_json = False
+    ping = b""
 
     def event(self, event: Event | Gap, block: bytes) -> bytes:
         if event.kind == "message":

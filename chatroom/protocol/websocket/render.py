@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chatroom.event import CloseReason
 from chatroom.protocol.jsonlines.render import JsonLines
-from chatroom.protocol.websocket.frames import TEXT, close_frame, end_of_frame, frame
+from chatroom.protocol.websocket.frames import PING, TEXT, close_frame, end_of_frame, frame
 from chatroom.settings import FRAME_BYTES
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class SocketLines(JsonLines):
     """Lines of JSON in text frames; see `chatroom.protocol.format.Format`."""
 
     name = "websocket"
+    ping = frame(PING, b"")
 
     def frame(self, records: bytes) -> bytes:
         if len(records) <= FRAME_BYTES:

@@ -23,7 +23,6 @@ from chatroom.protocol.websocket.messages import (
     MessageReader,
     Ping,
 )
-from chatroom.protocol.websocket.pulse import Pulse
 from chatroom.protocol.websocket.render import TOO_BIG, SocketLines, farewell
 from chatroom.settings import ENTER_SECONDS, GROUP_WEIGHT, MAX_LINE_BYTES
 
@@ -57,7 +56,6 @@ class WebSocketSession:
         "_ended",
         "_entered",
         "_greeted",
-        "_pulse",
         "_raw",
         "_reader",
         "_rules",
@@ -75,7 +73,6 @@ class WebSocketSession:
         self._greeted = False  # it has said its first line
         self._entered = False
         self._ended = False
-        self._pulse = Pulse()
         self.wait: Wait | None = Wait(ENTER_SECONDS)
 
     @classmethod
@@ -89,17 +86,10 @@ class WebSocketSession:
 
     def feed(self, chunk: bytes) -> None:
         self._raw += chunk
-        if self._entered:
-            self._pulse.heard()
-            self.wait = self._pulse.wait
         self._read()
 
     def expire(self) -> None:
-        if not self._entered:
-            self._said.append(self._enter())
-            return
-        self._said.append(self._pulse.expire())
-        self.wait = self._pulse.wait
+        self._said.append(self._enter())
 
     def drafts(self) -> Sequence[Draft]:
         group: list[Draft] = []
@@ -187,8 +177,7 @@ class WebSocketSession:
     def _enter(self) -> Hello:
         """From here on it is in the room; the hello of who has none."""
         self._entered = True
-        self._pulse.heard()
-        self.wait = self._pulse.wait
+        self.wait = None
         return Hello(strict=False)
 
 

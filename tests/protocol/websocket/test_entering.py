@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from chatroom.event import EVENT_KINDS, CloseReason
+from chatroom.event import EVENT_KINDS
 from chatroom.protocol.requests import (
     BadHello,
     Draft,
-    Ending,
     Hello,
     Refusal,
     Reply,
@@ -18,7 +17,7 @@ from chatroom.protocol.requests import (
 )
 from chatroom.protocol.websocket.messages import Incoming, MessageReader
 from chatroom.protocol.websocket.render import SocketLines
-from chatroom.settings import ENTER_SECONDS, GROUP_WEIGHT, PING_SECONDS
+from chatroom.settings import ENTER_SECONDS, GROUP_WEIGHT
 from tests.protocol.websocket.framing import PING, PONG, Got, masked, says
 from tests.protocol.websocket.talking import SocketTalk, socket_talk
 
@@ -168,30 +167,6 @@ def test_the_answers_of_a_turn_to_pings_are_one_send() -> None:
     assert talk.sent == [Got(PONG, b"x")] * 600
 
 
-# Who is asked whether it is there
-
-
-def test_who_is_silent_is_pinged_and_then_gone() -> None:
+def test_who_has_entered_may_be_silent() -> None:
     talk = socket_talk(says("{}"))
-    assert talk.session.wait is not None
-    assert talk.session.wait.seconds == PING_SECONDS
-    talk.expire()
-    assert talk.sent == [Got(PING, b"")]
-    assert not talk.has_ended
-    assert talk.session.wait.seconds == PING_SECONDS
-    talk.expire()
-    ending = talk.drafts[-1]
-    assert type(ending) is Ending
-    assert ending.reason is CloseReason.LOST
-
-
-@pytest.mark.parametrize("byte", [masked(PONG), says("{"), b"\x81"])
-def test_any_byte_is_a_sign_of_life(byte: bytes) -> None:
-    talk = socket_talk(says("{}"))
-    talk.expire()
-    pinged = talk.session.wait
-    talk.feed(byte)
-    assert talk.session.wait is not pinged
-    talk.expire()
-    assert talk.sent == [Got(PING, b"")] * 2
-    assert not talk.has_ended
+    assert talk.session.wait is None
