@@ -159,6 +159,9 @@ LOBBY_CONNECTIONS = 128
 TURN_AWAY_SECONDS = 1.0
 TURNING_AWAY = 128
 
+#: Descriptors of a server beside its clients': listeners, the journal, threads' wakers, the feed.
+OTHER_DESCRIPTORS = 64
+
 #: The share of the places that is kept for addresses which hold less than as much of the room: the
 #: last tenth, so that one address cannot fill it.
 KEPT_SHARE = 0.1

@@ -477,7 +477,7 @@ def serve(
         recent_events=settings.recent_events,
     )
     Entrance(settings.access).check()  # before the journal is touched
-    raise_descriptor_limit()
+    raise_descriptor_limit(max_clients)
     supervisor = Supervisor(os.environ)
     inherited = take_inherited(os.environ)
 

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import resource
 
+from chatroom.settings import LOBBY_CONNECTIONS, OTHER_DESCRIPTORS, TURNING_AWAY
 
-def raise_descriptor_limit() -> None:
-    """Let this process have as many descriptors as it may: each client takes one.
+log = logging.getLogger("chatroom.server")
+
+
+def raise_descriptor_limit(max_clients: int) -> None:
+    """Let this process have as many descriptors as it may: each client takes one. The log says if
+    that is not enough for so many clients.
 
     Whoever keeps it from that (a systemd unit without `@resources`) has set the limit already.
     """
     with contextlib.suppress(OSError):
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        needed = max_clients + LOBBY_CONNECTIONS + TURNING_AWAY + OTHER_DESCRIPTORS
+        if hard != resource.RLIM_INFINITY and hard < needed:
+            text = "of the descriptors that --max-clients %d may need (%d) there are %d: ulimit -Hn"
+            log.warning(text, max_clients, needed, hard)
 
 
 def tune_collector() -> None:
