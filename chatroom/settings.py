@@ -159,6 +159,10 @@ LOBBY_CONNECTIONS = 128
 TURN_AWAY_SECONDS = 1.0
 TURNING_AWAY = 128
 
+#: Newcomers of one address that are announced in a second, and at once; the others later, if they
+#: are still there then. Nobody could read more; a network that comes back is told within seconds.
+TOLD_PER_SECOND = 10
+
 #: Descriptors of a server beside its clients': listeners, the journal, threads' wakers, the feed.
 OTHER_DESCRIPTORS = 64
 

@@ -25,6 +25,16 @@ class Join(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     account: str = ""  #: the name of the account that it has proven to be its own
     role: Role = Role.MEMBER
     address: str = ""  #: where it comes from; empty: from this machine, or not to be told
+    told: bool = True  #: the others are told; False: an `Announce` is to follow
+
+
+class Announce(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """The others are told now of a `Join` that they were not told of. Who is no member any more is
+    passed over.
+    """
+
+    who: int
+    time: str
 
 
 class Reserve(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
@@ -155,6 +165,7 @@ class Own(msgspec.Struct, frozen=True, tag=str.lower):
 
 Command = (
     Join
+    | Announce
     | Reserve
     | Say
     | Rename

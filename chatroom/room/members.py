@@ -14,7 +14,7 @@ from chatroom.room.role import Role
 class Member:
     """Somebody in the room: a name, the token that proves it is theirs, and what they may do."""
 
-    __slots__ = ("account", "address", "key", "nick", "role", "silenced", "token", "who")
+    __slots__ = ("account", "address", "key", "nick", "role", "silenced", "token", "told", "who")
 
     def __init__(self, who: int, nick: str, key: str, token: str) -> None:
         self.who = who
@@ -24,7 +24,11 @@ class Member:
         self.account = ""  #: the key of its account's name; empty: it has none
         self.role = Role.MEMBER
         self.address = ""
-        self.silenced = False  #: it may not talk, or could not when it was looked last
+        #: It may not talk, or could not when it was looked last; or its first word is to be noted.
+        self.silenced = False
+        #: The others can know that it is here, by a join, a word or a rename: they are told when it
+        #: goes.
+        self.told = True
 
 
 class Members:

@@ -12,6 +12,7 @@ from chatroom.room.anteroom import Anteroom
 from chatroom.room.bans import Ban, Newcomer
 from chatroom.room.charter import Charter
 from chatroom.room.commands import (
+    Announce,
     Close,
     Command,
     Join,
@@ -59,6 +60,7 @@ class Room:
         self._operators = Operators(self._state)
         self._apply: dict[type, Callable[[Any], Outcome]] = {
             Join: self._join,
+            Announce: self._announce,
             Reserve: self._reserve,
             Say: self._say,
             Rename: self._rename,
@@ -191,8 +193,7 @@ class Room:
         if join.who in self._anteroom:
             return self._come_in(join)
         member, removed = self._newcomer(join)
-        member.token = join.token
-        return Outcome(self._enter(member, join.time), removed=removed)
+        return Outcome(self._enter(member, join), removed=removed)
 
     def _reserve(self, reserve: Reserve) -> Outcome:
         if reserve.who in self._members.by_who or reserve.who in self._anteroom:
@@ -206,16 +207,26 @@ class Room:
         member = self._anteroom.of_who(join.who)
         self._check_ban(Newcomer(member.key, member.account, member.address), join.time)
         self._anteroom.leave(join.who)
-        member.token = join.token
-        return Outcome(self._enter(member, join.time))
+        return Outcome(self._enter(member, join))
 
-    def _enter(self, member: Member, time: str) -> Event | None:
+    def _enter(self, member: Member, join: Join) -> Event | None:
         state = self._state
+        member.token, member.told = join.token, join.told
         state.look_whether_silenced(member)
         self._members.add(member)
         if len(self._members) > state.presence_limit:
             state.announced = False
-        return state.event(time, "join", member.nick) if state.announced else None
+        told = state.announced and member.told
+        return state.event(join.time, "join", member.nick) if told else None
+
+    def _announce(self, announce: Announce) -> Outcome:
+        member = self._by_who.get(announce.who)
+        if member is None:
+            return Outcome()
+        member.told = True
+        state = self._state
+        told = state.event(announce.time, "join", member.nick) if state.announced else None
+        return Outcome(told)
 
     def _newcomer(self, join: Join | Reserve) -> tuple[Member, tuple[Removed, ...]]:
         """Somebody with a name, and whoever has to go for that."""
@@ -278,6 +289,7 @@ class Room:
         if muted_until is not None:  # a mute goes with whoever takes another name
             self._state.mutes[key] = muted_until
         self._members.rename(member, nick, key)
+        member.told = True
         self._state.look_whether_silenced(member)
         self._state.seq += 1
         return Outcome(Event(self._state.seq, time, "rename", was, to=nick), removed=removed)

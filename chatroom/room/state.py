@@ -38,7 +38,7 @@ class State:
     def remove(self, member: Member, leave: Leaving) -> Event | None:
         """`member` goes; its leave, if that is announced."""
         event = None
-        if self.announced and not self.closing:
+        if self.announced and member.told and not self.closing:
             self.seq += 1
             event = Event(
                 self.seq,
@@ -57,7 +57,8 @@ class State:
 
     def look_whether_silenced(self, member: Member) -> None:
         """After its name, its role or the mutes have changed."""
-        member.silenced = member.role is Role.LISTENER or member.key in self.mutes
+        may_not = member.role is Role.LISTENER or member.key in self.mutes
+        member.silenced = may_not or not member.told
 
     def check_may_talk(self, member: Member, now: str) -> None:
         """Raise `Refused` if a silenced member is to be silent still: a mute may be over."""
@@ -69,6 +70,7 @@ class State:
                 raise Refused("muted", "you may not talk" + (f" until {until}" if until else ""))
             del self.mutes[member.key]
         member.silenced = False
+        member.told = True  # by what it says
 
 
 class Leaving:

@@ -17,6 +17,7 @@ from chatroom.settings import WELCOME_MEMBERS
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import BadHello, Enter, Outside, Part, Speaks
+    from chatroom.server.comings import Comings
     from chatroom.server.connection import Connection
     from chatroom.server.gate import Gate
     from chatroom.server.hall import Hall
@@ -31,7 +32,9 @@ _NEEDS_TLS = Refused("not_encrypted", "this room is entered over TLS only")
 class Admission:
     """Lets clients in. Synchronous, in a turn."""
 
-    def __init__(self, hall: Hall, replay: Replay, offer: Offer, gate: Gate) -> None:
+    def __init__(
+        self, hall: Hall, replay: Replay, offer: Offer, gate: Gate, comings: Comings
+    ) -> None:
         self._room = hall.room
         self._journal = hall.journal
         self._fanout = hall.fanout
@@ -41,6 +44,7 @@ class Admission:
         self._replay = replay
         self._offer = offer
         self._gate = gate
+        self._comings = comings
 
     def speak(self, connection: Connection, speaks: Speaks) -> None:
         """From here on `connection` is spoken to in another format; its hello says how it goes on
@@ -220,6 +224,7 @@ class Admission:
             proven.account,
             proven.role,
             connection.address,
+            told=not self._room.announced or self._comings.is_told(connection),
         )
         outcome = self._room.apply(join)
         if outcome.refused is None:

@@ -26,7 +26,7 @@ from chatroom.protocol.requests import (
     Sign,
     Speaks,
 )
-from chatroom.room.commands import Close, Own, Rename
+from chatroom.room.commands import Announce, Close, Own, Rename
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 
@@ -129,6 +129,13 @@ class Dispatcher:
         """What the administrator of the machine asks for. Between turns; this is one."""
         with self._extra_turn():
             return self._operators.rule(None, request)
+
+    def announce(self, newcomers: Sequence[int]) -> None:
+        """These have come in some time ago, and are told of now. Between turns; this is one."""
+        with self._extra_turn():
+            for who in newcomers:
+                event = self._room.apply(Announce(who, self.now)).event
+                self._announcer.publish(event, self._presence.connection_or_none(who))
 
     def own(self, accounts: tuple[tuple[str, Role], ...]) -> None:
         """These accounts there are from now on. Between turns; this is one."""

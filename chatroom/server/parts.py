@@ -10,6 +10,7 @@ from chatroom.server.admission import Admission
 from chatroom.server.announcer import Announcer
 from chatroom.server.answering import Answering
 from chatroom.server.broadcaster import Broadcaster
+from chatroom.server.comings import Comings
 from chatroom.server.conversation import Intake
 from chatroom.server.counters import Counters
 from chatroom.server.dispatcher import Dispatcher
@@ -52,6 +53,7 @@ class Parts:
     counters: Counters
     connections: set[Connection]  #: those that are open
     people: People
+    comings: Comings
 
 
 def assemble(  # noqa: PLR0913 - each is a part that comes from outside
@@ -79,7 +81,8 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     queries = Queries(hall, replay, answering)
     gate = Gate(guard, endings)
     keeper = Keeper(file, room.charter)
-    admission = Admission(hall, replay, offer, gate)
+    comings = Comings(presence.is_here)
+    admission = Admission(hall, replay, offer, gate, comings)
     operators = Operators(hall, answering, keeper)
     dispatcher = Dispatcher(hall, admission, queries, operators)
     broadcaster = Broadcaster(inlet, dispatcher.turn)
@@ -96,4 +99,5 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
         counters,
         set(),
         presence.people,
+        comings,
     )

@@ -74,6 +74,10 @@ class Presence:
         """That of a member; None if it has gone."""
         return self._connections.get(who)
 
+    def is_here(self, who: int) -> bool:
+        """Whether it has not gone."""
+        return who in self._connections
+
     def follow(self) -> None:
         """Tell everybody when joins and leaves stop, or begin, to be announced."""
         if self._room.announced is not self._announced:

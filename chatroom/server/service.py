@@ -202,6 +202,7 @@ class Service:
             house.start_soon(measure_lag, parts.counters)
             house.start_soon(parts.gate.run)
             house.start_soon(parts.keeper.run)
+            house.start_soon(parts.comings.run, parts.dispatcher.announce)
             vigil = Vigil(parts.connections, parts.endings, self.settings.idle_seconds)
             house.start_soon(vigil.run)
             if doors.control is not None:

@@ -15,6 +15,7 @@ import pytest
 
 from chatroom.event import CloseReason, Event, encode_event
 from chatroom.room.commands import (
+    Announce,
     Close,
     Command,
     Impose,
@@ -91,7 +92,8 @@ def _command(
         account, role = ("olga", Role.OPERATOR) if rng.random() < 0.1 else ("", Role.MEMBER)
         address = rng.choice(["192.0.2.1", "2001:db8::1", ""])
         nick = rng.choice([None, name])
-        return Join(who, time, nick, f"token{who}", claim, account, role, address)
+        told = rng.random() < 0.8
+        return Join(who, time, nick, f"token{who}", claim, account, role, address, told)
     who = rng.choice(inside)
     if rng.random() < 0.1:
         return _ruling(rng, time, rng.choice([None, who]), name)
@@ -117,6 +119,7 @@ def _ruling(rng: random.Random, time: str, who: int | None, name: str) -> Comman
             Mute(who, time, name, until),
             Unmute(who, time, name),
             Redact(who, time, rng.randrange(3000)),
+            Announce(who or 0, time),
             Own(time, ((name, Role.MEMBER), ("olga", Role.OPERATOR))),
             LogIn(who or 0, time, "olga", Role.LISTENER) if who else Own(time, ()),
         ]
