@@ -198,13 +198,7 @@ class Service:
         shared = Shared(Bounds.of(self.settings), parts.congestion, budget)
         async with trio.open_nursery() as house:
             await house.start(parts.broadcaster.run)
-            house.start_soon(give_memory_back, budget)
-            house.start_soon(measure_lag, parts.counters)
-            house.start_soon(parts.gate.run)
-            house.start_soon(parts.keeper.run)
-            house.start_soon(parts.comings.run, parts.dispatcher.announce)
-            vigil = Vigil(parts.connections, parts.endings, self.settings.idle_seconds)
-            house.start_soon(vigil.run)
+            self._keep_house(house, parts)
             if doors.control is not None:
                 await house.start(self._control(doors.control, parts).run)
             if feed is not None:
@@ -236,6 +230,14 @@ class Service:
             await self._journal.aclose()
         ended = {str(reason): count for reason, count in self._ended.items()}
         self._log("ended", seq=self.room.seq, not_stored=self._journal.refused_events, **ended)
+
+    def _keep_house(self, house: trio.Nursery, parts: Parts) -> None:
+        """Start what is done now and then, beside the clients."""
+        vigil = Vigil(parts.connections, parts.endings, self.settings.idle_seconds)
+        for chore in (give_memory_back, parts.gate.run, parts.keeper.run, vigil.run):
+            house.start_soon(chore)
+        house.start_soon(measure_lag, parts.counters)
+        house.start_soon(parts.comings.run, parts.dispatcher.announce)
 
     def _assemble(self, feed: Feed | None) -> Parts:
         offer = Offer(answers.Limits(self._rules.longest_text_bytes), feed)

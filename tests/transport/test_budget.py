@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import socket
 
-import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import MockClock
 
 from chatroom.protocol.format import end_of_line
-from chatroom.server import housekeeping
 from chatroom.transport.budget import Budget
 from chatroom.transport.outbox import Bounds, Congestion, Shared
 from chatroom.transport.stream import SocketTransport
@@ -66,22 +63,6 @@ def test_little_that_is_kept_closes_nobody() -> None:
         holder.keep(100)
         holder.own_bytes = 0
     assert not holder.why
-
-
-async def test_memory_goes_back_after_a_large_fall_only(
-    monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
-    autojump_clock.autojump_threshold = 0.05  # the trimming has a thread of its own
-    trims: list[None] = []
-    monkeypatch.setattr(housekeeping, "_trim", lambda: trims.append(None))
-    budget = Budget(1 << 30)
-    holder = Holder(budget)
-    nursery.start_soon(housekeeping.give_memory_back, budget)
-    for size_bytes, trimmed in [(20 << 20, 0), (0, 0), (200 << 20, 0), (1 << 20, 1), (0, 1)]:
-        holder.own_bytes = 0
-        holder.keep(size_bytes)
-        await trio.sleep(2 * housekeeping.LOOK_SECONDS)
-        assert len(trims) == trimmed
 
 
 async def test_who_has_gone_is_forgotten_though_an_ack_comes_after_the_end() -> None:

@@ -1,0 +1,45 @@
+"""When a server gives memory back to the system."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from chatroom.server import housekeeping
+
+MIB = 1024 * 1024
+
+
+async def test_memory_is_given_back_when_much_lies_idle_and_only_then(
+    monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    autojump_clock.autojump_threshold = 0.05  # the looking has a thread of its own
+    idle_bytes, left_bytes, trims = 40 * MIB, 0, 0
+
+    def trim() -> None:
+        nonlocal idle_bytes, trims
+        idle_bytes, trims = left_bytes, trims + 1
+
+    monkeypatch.setattr(housekeeping, "_idle_bytes", lambda: idle_bytes)
+    monkeypatch.setattr(housekeeping, "_trim", trim)
+    nursery.start_soon(housekeeping.give_memory_back)
+    for idle, left, trimmed in [
+        (60, 0, 0),  # little
+        (200, 50, 1),  # of which some stays where it is
+        (70, 0, 1),  # which is no reason to try again
+        (20, 0, 1),
+        (45, 0, 1),
+        (53, 0, 2),  # more than has ever been left
+    ]:
+        await trio.sleep(2 * housekeeping.LOOK_SECONDS)
+        idle_bytes, left_bytes = idle * MIB, left * MIB
+        await trio.sleep(2 * housekeeping.LOOK_SECONDS)
+        assert trims == trimmed
+
+
+def test_what_is_used_is_not_idle() -> None:
+    before = housekeeping._idle_bytes()
+    kept = [bytes(100_000) for _ in range(500)]
+    assert abs(housekeeping._idle_bytes() - before) < 25_000_000
+    assert len(kept) == 500
