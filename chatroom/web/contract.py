@@ -40,6 +40,9 @@ class Site(Protocol):
     def respond(self, request: WebRequest) -> WebResponse:
         """The answer to a GET or a HEAD; of a HEAD the body is not sent."""
 
+    def refuse_name(self, request: WebRequest) -> WebResponse | None:
+        """The answer to a request of any method whose `Host` is not this server; None: it is."""
+
     def refuse_socket(self, request: WebRequest) -> WebResponse | None:
         """Why `request` may not become a WebSocket; None if it may."""
 

@@ -60,8 +60,8 @@ class RoomSite:
         figures = self._figures.get(request.path)
         if figures is not None and self._open_figures:
             return figures()  # to everybody: by whatever name they ask
-        if self._is_misdirected(request):
-            return _MISDIRECTED
+        if (misdirected := self.refuse_name(request)) is not None:
+            return misdirected
         if figures is not None:
             return figures() if _is_local(request) else _NOT_LOCAL
         file = self._page.get(request.path)
@@ -72,10 +72,17 @@ class RoomSite:
             return _NO_SOCKET
         return _NOT_FOUND
 
+    def refuse_name(self, request: WebRequest) -> WebResponse | None:
+        """What answers a request, whatever its method, that names another server; None: it names
+        this one, or none.
+        """
+        host = request.headers.get("host")
+        return None if host is None or self._names.is_own(host) else _MISDIRECTED
+
     def refuse_socket(self, request: WebRequest) -> WebResponse | None:
         """Why `request` may not become a WebSocket; None if it may."""
-        if self._is_misdirected(request):
-            return _MISDIRECTED
+        if (misdirected := self.refuse_name(request)) is not None:
+            return misdirected
         if not self._web:
             return _NOT_FOUND
         origin = request.headers.get("origin")
@@ -87,10 +94,6 @@ class RoomSite:
     def is_loading(self, peer: str) -> bool:
         """Whether a browser on the machine of `peer` is just loading the page."""
         return self._loading.is_loading(peer)
-
-    def _is_misdirected(self, request: WebRequest) -> bool:
-        host = request.headers.get("host")
-        return host is not None and not self._names.is_own(host)
 
 
 def _is_local(request: WebRequest) -> bool:

@@ -28,6 +28,9 @@ class PaperSite:
             return WebResponse(304, headers={"ETag": '"x"'})
         return WebResponse(200, f"body of {request.path}".encode())
 
+    def refuse_name(self, request: WebRequest) -> WebResponse | None:
+        return None
+
     def refuse_socket(self, request: WebRequest) -> WebResponse | None:
         self.asked.append(request)
         return self.refusal

@@ -133,7 +133,9 @@ async def test_names_and_origins_of_others_are_refused(open_room: OpenHouse) -> 
     house = await open_room(web=WebSettings(hosts=("chat.example.org",)))
     evil = b"GET / HTTP/1.1\r\nHost: evil.example:9009\r\n\r\n"
     own = b"GET /nowhere HTTP/1.1\r\nHost: chat.example.org\r\nConnection: close\r\n\r\n"
-    assert [answer.status for answer in await _answers(house, evil + own)] == [421, 404]
+    post = evil.replace(b"GET", b"POST")
+    answers = await _answers(house, evil + post + own, "GET", "POST", "GET")
+    assert [answer.status for answer in answers] == [421, 421, 404]
     origin = asks(
         "/ws", "Upgrade: websocket", "Connection: Upgrade, close", "Origin: http://evil.example"
     )

@@ -93,7 +93,8 @@ class HttpSession:
     def _respond(self, request: Parsed) -> WebResponse:
         web, site = request.web, self._visit.site
         if web.method not in ("GET", "HEAD"):
-            return _NOT_ALLOWED
+            misdirected = None if site is None else site.refuse_name(web)
+            return misdirected or _NOT_ALLOWED
         if request.has_body:
             return _NO_BODY
         if site is None:
