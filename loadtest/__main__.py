@@ -12,7 +12,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +22,7 @@ import typer
 from chatroom.errors import ChatroomError
 from loadtest.compare import Comparison, Plan, compare, empty
 from loadtest.peers import PEERS, chosen
-from loadtest.rows import Row, table
+from loadtest.rows import table
 from loadtest.table import markdown
 from loadtest.work import DEFAULT_WORK, timed, work_named
 
@@ -89,37 +89,34 @@ def compare_command(  # noqa: PLR0913, PLR0917 - Typer makes an option of each p
     raise typer.Exit(_run(plan, empty(plan, command, left_out, seconds), report))
 
 
-@app.command(name="feed")
-def feed_command(repeat: Repeat = 5, seconds: Seconds = 3.0) -> None:
-    """Measure the multicast feed: latency and cost beside TCP's, repairs on a lossy link.
+def _add_measuring(name: str, about: str, *, seconds: float) -> None:
+    """The command `name`, which prints what the module of that name measures."""
+    run_seconds = seconds
 
-    Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
-    """
-    from loadtest.feed import measure  # noqa: PLC0415 - of no use to the other commands
+    def command(repeat: Repeat = 5, seconds: Seconds = run_seconds) -> None:
+        measure = import_module(f"loadtest.{name}").measure  # of no use to the other commands
+        for line in table(measure(repeat, seconds)):
+            print(line, flush=True)
 
-    _print_table(measure(repeat, seconds))
-
-
-@app.command(name="journal")
-def journal_command(repeat: Repeat = 5, seconds: Seconds = 6.0) -> None:
-    """Measure the journal: its cost to the talk, acks, a restart, a page of history.
-
-    Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
-    """
-    from loadtest.journal import measure  # noqa: PLC0415 - of no use to the other commands
-
-    _print_table(measure(repeat, seconds))
+    endings = "Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage."
+    app.command(name=name, help=f"{about}\n\nPrints a Markdown table. {endings}")(command)
 
 
-@app.command(name="tls")
-def tls_command(repeat: Repeat = 5, seconds: Seconds = 3.0) -> None:
-    """Measure TLS beside plain TCP: a send, a connection, the fan-out, newcomers.
-
-    Prints a Markdown table. Exit codes: 0 done, whatever the figures are; 1 not possible; 2 usage.
-    """
-    from loadtest.tls import measure  # noqa: PLC0415 - of no use to the other commands
-
-    _print_table(measure(repeat, seconds))
+_add_measuring(
+    "feed",
+    "Measure the multicast feed: latency and cost beside TCP's, repairs on a lossy link.",
+    seconds=3.0,
+)
+_add_measuring(
+    "journal",
+    "Measure the journal: its cost to the talk, acks, a restart, a page of history.",
+    seconds=6.0,
+)
+_add_measuring(
+    "tls",
+    "Measure TLS beside plain TCP: a send, a connection, the fan-out, newcomers.",
+    seconds=3.0,
+)
 
 
 @app.command(name="sealing")
@@ -129,11 +126,6 @@ def sealing_command(repeat: Repeat = 5) -> None:
 
     for name, microseconds in sealing(repeat).items():
         print(f"{name:22} {microseconds:5.2f} µs a block")
-
-
-def _print_table(rows: Iterable[Row]) -> None:
-    for line in table(rows):
-        print(line, flush=True)
 
 
 def _run(plan: Plan, results: Comparison, report: Path | None) -> int:
