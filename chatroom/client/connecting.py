@@ -74,8 +74,11 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     Leaving waits for the acks of what was queued with `say_nowait`, `LEAVE_SECONDS` at most, and
     says goodbye. If the block raises or is cancelled, it says goodbye within `ABANDON_SECONDS`,
     and what is not acked by then may be heard or not. Both waits are shielded from cancellation.
-    What the block raises comes out as it is, not in an exception group.
+    What the block raises comes out as it is, not in an exception group. A `port` that is no number
+    is a `TypeError` at once.
     """
+    if not isinstance(port, int):
+        raise TypeError(f"the port is a number, not {port!r}; a name is given with nick=")
     options = ConnectOptions(
         host=host,
         port=port,

@@ -331,3 +331,9 @@ async def test_a_server_without_tls(nursery: trio.Nursery) -> None:
         async with chatroom.connect(port=port, tls=anonymous(ssl.PROTOCOL_TLS_CLIENT)):
             pass
     nursery.cancel_scope.cancel()
+
+
+async def test_a_nick_in_the_ports_place_is_a_mistake_that_is_named() -> None:
+    with pytest.raises(TypeError, match=r"not 'bob'.*nick="):
+        async with chatroom.connect("ws://127.0.0.1:9/ws", "bob"):  # type: ignore[arg-type]
+            pass  # nobody gets here
