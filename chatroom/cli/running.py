@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -18,22 +18,34 @@ if TYPE_CHECKING:
     from chatroom.journal import Journal
     from chatroom.server.service import Service
     from chatroom.server.supervision import Supervisor
-    from chatroom.settings import JournalSettings
+    from chatroom.settings import JournalSettings, ServerSettings
 
 log = logging.getLogger("chatroom.server")
 
 
 @asynccontextmanager
-async def open_history(settings: JournalSettings) -> AsyncIterator[Journal]:
-    """History where the operator wants it."""
+async def open_history(
+    settings: JournalSettings, server: ServerSettings | None = None
+) -> AsyncIterator[Journal]:
+    """History where the operator wants it. Raises `ChatroomError` if it can't be kept there; or, of
+    a `server` whose port is taken too, because of that: it is what a person knows who has started
+    the same server twice.
+    """
     if settings.path == IN_MEMORY:
         from chatroom.journal.memory import MemoryJournal
 
         yield MemoryJournal(settings.recent_events)
         return
     from chatroom.journal.sqlite import open_journal
+    from chatroom.transport.listening import check_port
 
-    async with open_journal(settings) as journal:
+    async with AsyncExitStack() as opened:
+        try:
+            journal = await opened.enter_async_context(open_journal(settings))
+        except ChatroomError:
+            if server is not None:
+                await check_port(server)  # noqa: ASYNC120 (cancelled: none asks)
+            raise
         yield journal
 
 

@@ -482,7 +482,8 @@ def serve(
     inherited = take_inherited(os.environ)
 
     async def run() -> int:
-        async with open_history(journal_settings) as opened:
+        server = None if inherited else settings
+        async with open_history(journal_settings, server) as opened:
             tune_collector()
             service = Service(settings, opened, inherited)
             return await serve_until_signal(service, supervisor)

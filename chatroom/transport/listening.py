@@ -32,6 +32,12 @@ async def open_listeners(settings: ServerSettings) -> list[socket.socket]:
     return opened
 
 
+async def check_port(settings: ServerSettings) -> None:
+    """Raise `ChatroomError`, with a line for the user, if nobody could listen there now."""
+    for listener in await _open_tcp(settings):
+        listener.close()
+
+
 async def _open_tcp(settings: ServerSettings) -> list[socket.socket]:
     host, port = settings.host, settings.port
     try:

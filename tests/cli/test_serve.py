@@ -189,6 +189,19 @@ def test_a_port_in_use() -> None:
     )
 
 
+def test_the_same_server_twice_is_told_of_the_port(tmp_path: Path) -> None:
+    journal = ("--journal", str(tmp_path / "room.db"))
+    with ServerProcess(*journal) as server:
+        again = run_chatroom("serve", "--no-multicast", *journal, "--port", str(server.port))
+        elsewhere = run_chatroom("serve", "--no-multicast", *journal, "--port", "0")
+        server.signal(signal.SIGTERM)
+        assert server.wait() == 0
+        server.rest_of_log()
+    assert (again.returncode, elsewhere.returncode) == (1, 1)
+    assert f"port {server.port} on 127.0.0.1 is in use" in again.stderr
+    assert "used by another chatroom server" in elsewhere.stderr
+
+
 def test_a_start_that_fails_leaves_the_log_unbroken(tmp_path: Path) -> None:
     journal = ("--journal", str(tmp_path / "room.db"))
     with ServerProcess(*journal) as server, server.enter("alice") as alice:
