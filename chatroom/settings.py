@@ -292,6 +292,54 @@ class AccessSettings:
     control_path: str | None = None  #: a Unix socket for the administrator; None: none
 
 
+#: Questions (`who`, `history`, a ping, what is refused) that one connection asks a second, and at
+#: once after a pause: a program that pages through everything is not held up by it, and one that
+#: does nothing else costs the room less than a talker.
+QUERIES_PER_SECOND = 50.0
+QUERY_BURST = 200
+
+#: Renames of one connection, and what else is told to all of who one is (IRC's JOIN, PART, AWAY):
+#: a person's slips, then one in ten seconds. Another's nick may take 134 microseconds to prepare.
+RENAMES_PER_SECOND = 0.1
+RENAME_BURST = 5
+
+#: The room's ceiling, where nothing else is said: with 1,000 lines a second the slowest readers
+#: (0.1 MB/s) keep up, and nobody can follow a tenth of that.
+ROOM_PER_SECOND = 500.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateSettings:
+    """How fast one may talk. At a limit nothing is refused or lost: the server reads no more of
+    that connection until there is room again, and TCP slows its client down.
+    """
+
+    #: Messages of one connection. 0: as many as it likes, and as many questions and renames: who
+    #: comes in is trusted. No person types and no person reads 50 a second.
+    talk_per_second: float = 50.0
+    talk_burst: int = 200  #: after a pause, at once: a paste of some screens
+    #: Who pushes without a break for longer is closed with `flood`. A paste of 3,000 lines is no
+    #: flood.
+    patience_seconds: float = 60.0
+    #: Of all connections together that are not exempt; 0: any number. None: `ROOM_PER_SECOND`, or
+    #: any number where a connection may say as many as it likes.
+    room_per_second: float | None = None
+    #: Nicks to which the room's ceiling does not apply, as it does not to operators: of an account
+    #: that is logged in, or of who comes from this machine.
+    exempt: tuple[str, ...] = ()
+
+    @property
+    def ceiling_per_second(self) -> float:
+        """The room's ceiling as it holds; 0: there is none."""
+        if self.room_per_second is not None:
+            return self.room_per_second
+        return ROOM_PER_SECOND if self.talk_per_second else 0.0
+
+
+#: Talkers are trusted: nothing is looked at.
+UNLIMITED = RateSettings(talk_per_second=0.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class AddressSettings:
     """What one address may have: an IPv4 address, or the /64 of an IPv6 address, which one host may
@@ -348,6 +396,7 @@ class ServerSettings:
     recent_events: int = 1000
     access: AccessSettings = AccessSettings()
     address: AddressSettings = AddressSettings()
+    rates: RateSettings = RateSettings()
     #: The multicast feed; None: there is none.
     feed: FeedSettings | None = None
     #: The web page and the WebSocket; None: neither, and only health and figures over HTTP.

@@ -47,6 +47,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 def _chatroom(mode: str, port: int, directory: Path) -> list[str]:
     command = [sys.executable, "-m", "chatroom", "serve", "--port", str(port), "--mode", mode]
+    command += ["--talk-rate", "0"]
     return [*command, "--journal", ":memory:", "--log-level", "warning", "--max-clients", "20000"]
 
 

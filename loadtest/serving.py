@@ -49,7 +49,8 @@ def serving(
     Raises:
         ChatroomError: it does not come to its ready line.
     """
-    command = [*prefix, *_CHATROOM, "serve", "--port", "0", "--journal", journal, *options]
+    command = [*prefix, *_CHATROOM, "serve", "--port", "0", "--journal", journal]
+    command += ["--talk-rate", "0", *options]  # it is to be loaded
     command += ["--log-level", "info", "--log-format", "json"]
     with started(command, directory) as program:
         ready = json.loads(program.wait_for('"ready"'))

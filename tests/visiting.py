@@ -13,7 +13,7 @@ import trio
 
 from chatroom.journal.memory import MemoryJournal
 from chatroom.server.service import Service
-from chatroom.settings import ServerSettings
+from chatroom.settings import UNLIMITED, ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,7 +153,10 @@ class House:
 async def open_house(
     nursery: trio.Nursery, mode: str, *, journal: Journal | None = None, **settings: Any
 ) -> House:
-    """Start a service on a free port in `nursery`; without a journal it remembers in memory."""
+    """Start a service on a free port in `nursery`; without a journal it remembers in memory, and
+    without `rates` one may talk as fast as one likes.
+    """
+    settings.setdefault("rates", UNLIMITED)
     if journal is None:
         journal = MemoryJournal(settings.get("recent_events", ServerSettings.recent_events))
     service = Service(ServerSettings(**{"port": 0, "mode": mode, **settings}), journal)

@@ -17,12 +17,14 @@ from chatroom.settings import (
     DEFAULT_PORT,
     IN_MEMORY,
     MAX_PAGE,
+    ROOM_PER_SECOND,
     Access,
     AccessSettings,
     AddressSettings,
     Durability,
     FeedSettings,
     JournalSettings,
+    RateSettings,
     ServerSettings,
     TlsSettings,
     WebSettings,
@@ -31,7 +33,7 @@ from chatroom.settings import (
 )
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Sequence
 
 
 #: A Unix socket's path has no more (`sun_path` in unix(7)); where the one beside the journal would,
@@ -321,6 +323,51 @@ def serve(
             help="New connections a minute of one address, loopback exempt; 0: any number.",
         ),
     ] = AddressSettings.new_per_minute,
+    talk_rate: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATROOM_TALK_RATE",
+            min=0,
+            metavar="N",
+            help="Messages a second that one connection may say: what comes faster waits. 0:"
+            " talkers are trusted, and nothing that they ask for is limited.",
+        ),
+    ] = RateSettings.talk_per_second,
+    talk_burst: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_TALK_BURST", min=1, metavar="N", help="So many at once after a pause."
+        ),
+    ] = RateSettings.talk_burst,
+    talk_patience: Annotated[
+        float,
+        typer.Option(
+            envvar="CHATROOM_TALK_PATIENCE",
+            min=1,
+            metavar="SECONDS",
+            help="Who pushes against these limits for longer, without a break, is closed (flood).",
+        ),
+    ] = RateSettings.patience_seconds,
+    room_rate: Annotated[
+        float | None,
+        typer.Option(
+            envvar="CHATROOM_ROOM_RATE",
+            min=0,
+            metavar="N",
+            show_default=f"{ROOM_PER_SECOND:g}; with --talk-rate 0: 0",
+            help="Messages a second of all together; who pushes has an equal share. 0: any number.",
+        ),
+    ] = None,
+    room_rate_exempt: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CHATROOM_ROOM_RATE_EXEMPT",
+            metavar="NICK",
+            show_default="operators only",
+            help="A nick that --room-rate does not hold: an account's, or of who comes from this"
+            " machine; several times.",
+        ),
+    ] = None,
     tls: Annotated[
         Tls,
         typer.Option(
@@ -456,6 +503,13 @@ def serve(
         ),
         access=_access(access, secret_file, accounts, control, journal),
         address=AddressSettings(connections=address_connections, new_per_minute=address_rate),
+        rates=RateSettings(
+            talk_per_second=talk_rate,
+            talk_burst=talk_burst,
+            patience_seconds=talk_patience,
+            room_per_second=room_rate,
+            exempt=_exempt(room_rate_exempt or ()),
+        ),
         unix_path=unix,
         tls=certificate,
         require_tls=require_tls,
@@ -510,6 +564,18 @@ def _access(
         accounts_file=accounts or (accounts_beside(journal) if on_disk else None),
         control_path=control,
     )
+
+
+def _exempt(nicks: Sequence[str]) -> tuple[str, ...]:
+    from chatroom.room.nick import parse_nick
+    from chatroom.room.refused import Refused
+
+    for nick in nicks:
+        try:
+            parse_nick(nick)
+        except Refused as refused:
+            raise typer.BadParameter(refused.text, param_hint="'--room-rate-exempt'") from None
+    return tuple(nicks)
 
 
 def _certificate(

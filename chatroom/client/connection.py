@@ -22,6 +22,7 @@ from chatroom.protocol.answers import (
     Members,
     Pong,
     Presence,
+    Slowed,
     Welcome,
 )
 from chatroom.protocol.framing import LineTooLong
@@ -151,7 +152,7 @@ class Connection:
                 self._miss(item.first, item.last)
             case Skipped():
                 state.resume.arrived(item.seq)
-            case Presence():
+            case Presence() | Slowed():
                 self._tell(item)
             case Bye():
                 self._ending = Ending(item.reason, item.text)

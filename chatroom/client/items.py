@@ -8,7 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from chatroom.event import Event, Gap
-from chatroom.protocol.answers import Error, Presence, Welcome
+from chatroom.protocol.answers import Error, Presence, Slowed, Welcome
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Disconnected(msgspec.Struct, frozen=True):
 
 
 #: What `Room.items` gives.
-Item = Event | Gap | Connected | Disconnected | Presence | Error
+Item = Event | Gap | Connected | Disconnected | Presence | Slowed | Error
 
 
 class Items:

@@ -276,8 +276,9 @@ class Room:
         """Iterate over everything, the state of the connection too.
 
         That is, besides events and gaps: `Connected` (the first item), `Disconnected`, the
-        protocol's `Presence` (whether joins and leaves are announced) and errors that answer no
-        request.
+        protocol's `Presence` (whether joins and leaves are announced), its `Slowed` (the server
+        takes what one says more slowly from here on; nothing is lost, acks come later) and errors
+        that answer no request.
         """
         return Items(self.next_item)
 

@@ -218,6 +218,21 @@ class Presence(Answer, frozen=True):
     member_count: int
 
 
+class Slowed(Answer, frozen=True, omit_defaults=True):
+    """The client is read more slowly from here on, because it says more than it may."""
+
+    rate: float = msgspec.field()  #: what it may, a second
+    of: str = "messages"  #: or queries, or renames
+
+    @property
+    def text(self) -> str:
+        """The same in words."""
+        every = f"{self.rate:g} {self.of} a second"
+        if 0 < self.rate < 1:
+            every = f"one of your {self.of} in {1 / self.rate:g} seconds"
+        return f"you are slowed down to {every}; nothing is lost"
+
+
 class Bye(Answer, frozen=True, omit_defaults=True):
     """The last line before the server closes."""
 
@@ -245,4 +260,5 @@ AnyAnswer = (
     | Done
     | Topic
     | Bans
+    | Slowed
 )

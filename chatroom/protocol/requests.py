@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 from chatroom.event import CloseReason
-from chatroom.protocol.answers import Lines
+from chatroom.protocol.answers import Lines, Slowed
 from chatroom.protocol.format import Format, Speaker
 from chatroom.protocol.people import Card
 from chatroom.room.refused import Refused
@@ -104,9 +104,11 @@ class Sign(msgspec.Struct, frozen=True, gc=False):
 
 
 class Answered(msgspec.Struct, frozen=True, gc=False):
-    """What the session answers by itself; it keeps its place among the room's answers."""
+    """What is answered before the room is asked, by the session itself or by the intake; it keeps
+    its place among the room's answers.
+    """
 
-    answer: Lines
+    answer: Lines | Slowed
 
 
 class BadHello(msgspec.Struct, frozen=True):
@@ -122,6 +124,7 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """
 
     data: bytes
+    count: int = 1  #: of what it answers
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):

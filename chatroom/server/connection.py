@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.format import Format, Speaker
     from chatroom.protocol.people import Card
     from chatroom.protocol.requests import Proven
+    from chatroom.server.pace import Pace
     from chatroom.transport.outbox import Outbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -40,12 +41,14 @@ class Connection:
         "card",
         "close_reason",
         "format",
+        "has_more",
         "id",
         "inside",
         "local",
         "needs_tls",
         "outbox",
         "own",
+        "pace",
         "peer",
         "place",
         "proven",
@@ -67,6 +70,7 @@ class Connection:
         self.local = True  #: it comes from this machine
         self.wanted_nick: str | None = None  #: said before it was let in
         self.received_bytes = 0  #: so far
+        self.pace: Pace | None = None  #: how much it has said lately, where that is limited
         #: How it is spoken to; plain text until its first bytes have said otherwise.
         self.format: Format = PLAIN
         self.speaker: Speaker | None = None  #: who renders its answers; None: the format
@@ -82,9 +86,10 @@ class Connection:
         self.replay_after: int | None = None
         #: Set once, by the broadcaster: the connection has ended and only its outbox lives on.
         self.close_reason: CloseReason | None = None
-        #: Both are given by the mode that serves it, which is made for it.
+        #: These are given by the mode that serves it, which is made for it.
         self.outbox: Outbox
         self.stop_reading: Callable[[], None]  #: ends the waiting for more of this client's bytes
+        self.has_more: Callable[[], bool]  #: bytes of this client are there to be read
 
     @property
     def private(self) -> bool:

@@ -116,6 +116,9 @@ class Intake:
         if more:
             await self._congestion.wait_eased()
 
+    def let_go(self, connection: Connection) -> None:
+        """It is made to end: nothing that it has said is to wait any longer."""
+
     async def _log_in(self, connection: Connection, hello: Hello) -> None:
         if self._gate.refusal(connection, hello) is None:
             proven = await self._gate.prove(connection, hello)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from chatroom.event import EVENT_KINDS
 from chatroom.server.shares import REASONS
 
+#: What one may say only so much of a second; see `chatroom.server.pace`.
+SLOWED = ("messages", "queries", "renames")
+
 
 class Histogram:
     """Counts of whole numbers by their length in bits, and their sum: so an observation is a tenth
@@ -42,8 +45,10 @@ class Counters:
         "deliveries",
         "ended_received_bytes",
         "events",
+        "held_back",
         "loop_lag_seconds",
         "turned_away",
+        "slowed",
         "turns",
     )
 
@@ -56,4 +61,6 @@ class Counters:
         self.ended_received_bytes = 0  #: from connections that have ended
         self.batches = Histogram()  #: drafts in a turn
         self.turns = Histogram()  #: microseconds that a turn took, to the last send
+        self.slowed = dict.fromkeys(SLOWED, 0)  #: times somebody was slowed down, by what it said
+        self.held_back = 0  #: connections that are not read from now, by their rate or the room's
         self.loop_lag_seconds = 0.0  #: how late the event loop woke a sleeper, the last time

@@ -58,6 +58,17 @@ def of_connections(parts: Parts, shared: Shared) -> Iterator[Metric]:
     yield _counter("chatroom_received_bytes", "Bytes from clients.", received_bytes)
     sent_bytes = parts.counters.audience_bytes + shared.pushed_bytes
     yield _counter("chatroom_sent_bytes", "Bytes handed to clients' outboxes.", sent_bytes)
+    yield _counters(
+        "chatroom_slowed",
+        "Times that a connection was slowed down, by what it said too much of.",
+        "of",
+        parts.counters.slowed,
+    )
+    yield _gauge(
+        "chatroom_held_back_connections",
+        "Connections that are not read from now, by their rate or the room's.",
+        parts.counters.held_back,
+    )
     waiting = [one.outbox.size_bytes for one in connections]
     yield _gauge("chatroom_outbox_bytes", "Bytes that wait for clients to read.", sum(waiting))
     yield _gauge(

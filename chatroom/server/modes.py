@@ -16,6 +16,7 @@ from chatroom.server.conversation import Intake, run_blocking
 from chatroom.server.doorstep import attend
 from chatroom.settings import LOBBY_CONNECTIONS, READ_BYTES, ServerSettings
 from chatroom.transport import epoll, threads
+from chatroom.transport.sockets import has_more
 from chatroom.transport.stream import SocketTransport
 from chatroom.transport.tls_handshake import Handshakes, ThreadHandshakes
 
@@ -67,13 +68,14 @@ class EpollMode:
     def attach(self, sock: socket.socket, connection: Connection) -> None:
         sock.setblocking(False)
         transport = SocketTransport(sock)
-        connection.outbox = epoll.EpollOutbox(
+        outbox = connection.outbox = epoll.EpollOutbox(
             transport,
             self._shared,
             self._nursery,
             reroute=connection.reroute,
             report_slow=lambda text: self._report_slow(connection, text),
         )
+        connection.has_more = lambda: has_more(outbox.transport.sock)
         reading = self._reading[connection] = trio.CancelScope()
         connection.stop_reading = reading.cancel
 
@@ -179,9 +181,11 @@ class ThreadMode:
 
         def stop_reading() -> None:
             stopped.set()
+            self._intake.let_go(connection)
             threads.shut(outbox.transport.sock, socket.SHUT_RD)  # wakes the reading thread
 
         connection.stop_reading = stop_reading
+        connection.has_more = lambda: has_more(outbox.transport.sock)
 
     async def serve(self, connection: Connection, visit: Visit) -> None:
         """When cancelled, both threads are woken by the shutdown of their socket and end: none is

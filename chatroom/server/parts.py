@@ -21,10 +21,11 @@ from chatroom.server.hall import Hall
 from chatroom.server.inlet import Inlet
 from chatroom.server.keeping import Keeper
 from chatroom.server.operators import Operators
+from chatroom.server.pacing import Exempt, PacedIntake, Tolls
 from chatroom.server.presence import Presence
 from chatroom.server.queries import Queries
 from chatroom.server.replay import Replay
-from chatroom.settings import Access
+from chatroom.settings import UNLIMITED, Access, RateSettings
 from chatroom.transport.outbox import Congestion
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     answer_limit_bytes: int,
     guard: Guard = _NOBODY_ASKS,
     file: AccessFile | None = None,
+    rates: RateSettings = UNLIMITED,
 ) -> Parts:
     """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer.
     `file`: where what outlives the room is kept.
@@ -88,6 +90,9 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
     intake = Intake(broadcaster, queries, gate, congestion)
+    if rates.talk_per_second or rates.ceiling_per_second:
+        tolls = Tolls(rates, Exempt(room, rates.exempt), endings, counters)
+        intake = PacedIntake(broadcaster, queries, gate, congestion, tolls, counters)
     return Parts(
         endings,
         dispatcher,

@@ -251,6 +251,7 @@ class Service:
             answer_limit_bytes=limit_bytes,
             guard=self._guard,
             file=self._entrance.file,
+            rates=self.settings.rates,
         )
         self._parts = parts
         self._ended = parts.endings.counts

@@ -60,3 +60,13 @@ def is_local(address: object) -> bool:
     host = ip_address(address[0].partition("%")[0])
     mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
     return (mapped or host).is_loopback
+
+
+def has_more(sock: socket.socket) -> bool:
+    """Whether bytes of the peer are there to be read. Never blocks."""
+    try:
+        # The descriptor's own, also of one under TLS: it is not to be decrypted now.
+        peeked = socket.socket.recv(sock, 1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:  # there is nothing, or the peer is gone
+        return False
+    return bool(peeked)

@@ -23,7 +23,8 @@ class ServerProcess:
 
     def __init__(self, *options: str, descriptors: int | None = None) -> None:
         command = [sys.executable, "-m", "chatroom", "serve", "--port", "0", "--no-multicast"]
-        command += ["--journal", ":memory:", "--log-format", "json", *options]
+        command += ["--journal", ":memory:", "--log-format", "json"]
+        command += ["--talk-rate", "0", *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=clean_environment())
         self.log: list[dict[str, Any]] = []
         self._records: queue.Queue[dict[str, Any] | None] = queue.Queue()

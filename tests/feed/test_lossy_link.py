@@ -28,6 +28,7 @@ def served(link: Cable, *options: str) -> Iterator[None]:
     """A room at the near end."""
     near = link.near
     serve = [sys.executable, "-m", "chatroom", "serve", "--journal", ":memory:", *options]
+    serve += ["--talk-rate", "0"]
     serve += ["--host", near.address, "--multicast-interface", near.interface]
     with started(near.command(serve)) as server:
         server.wait_for(" ready ")

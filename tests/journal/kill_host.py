@@ -15,13 +15,13 @@ import trio
 
 from chatroom.journal.sqlite import open_journal
 from chatroom.server.service import Service
-from chatroom.settings import JournalSettings, ServerSettings
+from chatroom.settings import UNLIMITED, JournalSettings, ServerSettings
 
 
 async def serve(path: str) -> None:
     settings = JournalSettings(path=path, recent_events=100)
     async with open_journal(settings) as journal, trio.open_nursery() as nursery:
-        service = Service(ServerSettings(port=0), journal)
+        service = Service(ServerSettings(port=0, rates=UNLIMITED), journal)
         await nursery.start(service.run)
         print(service.port, flush=True)
 

@@ -23,6 +23,7 @@ def _path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(name="port", scope="module")
 def _port(path: Path) -> Iterator[str]:
     command = [*CHATROOM, "serve", "--port", "0", "--journal", ":memory:", "--unix", str(path)]
+    command += ["--talk-rate", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         ready = next((line for line in server.stderr if " ready " in line), "")

@@ -19,6 +19,7 @@ from chatroom.client.terminal.printer import Printer
 from chatroom.client.terminal.streams import STDIN, STDOUT, lines_of, wait_reader_gone
 from chatroom.errors import ChatroomError
 from chatroom.event import Event, Gap
+from chatroom.protocol.answers import Slowed
 from chatroom.room.visible import visible
 
 #: Messages on their way at once: enough to keep a server busy that syncs its disk for each commit.
@@ -66,6 +67,9 @@ class Pipe:
         self._settings = settings
         self._printer = Printer(STDOUT, json=settings.json)
         self._status = 0
+        #: Messages on their way at once. One, from when the room takes them slowly: who waits for
+        #: each ack follows its pace, and does not push until it is closed for it.
+        self._window = WINDOW
         self._lost: ChatroomError | None = None
         self._only_listening = False
 
@@ -118,6 +122,9 @@ class Pipe:
                 for event in page.events:
                     printer.add(event)
                 await printer.flush()
+            elif isinstance(item, Slowed):
+                self._window = 1
+                print(f"chatroom: {visible(item.text)}", file=sys.stderr)
             elif isinstance(item, Disconnected):
                 if self._ends_with(item):
                     return
@@ -137,7 +144,7 @@ class Pipe:
                 number += 1
                 if not text.strip():
                     continue
-                while len(on_their_way) >= WINDOW:
+                while len(on_their_way) >= self._window:
                     await self._confirm(*on_their_way.popleft())
                 on_their_way.append((number, text, self._room.say_nowait(text)))
             while on_their_way:

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from chatroom.client.items import Connected, Disconnected, Item
 from chatroom.client.terminal.colours import Colours
 from chatroom.event import EVENT_KINDS, Event, Gap
-from chatroom.protocol.answers import Error, Presence
+from chatroom.protocol.answers import Error, Presence, Slowed
 from chatroom.protocol.plain.render import PLAIN, REMOVED
 from chatroom.room.visible import visible
 
@@ -68,6 +68,8 @@ class Renderer:
                 ]
             case Presence():
                 return [self.notice("who comes and goes is told again")]
+            case Slowed():
+                return [self.notice(visible(item.text))]
             case Error():
                 return [self.warning(f"{visible(item.code)}: {visible(item.text)}")]
             case _:

@@ -101,6 +101,8 @@ class Voice:
             return as_bytes([self._rendered(line) for line in answer.lines])
         if isinstance(answer, answers.Error):
             return as_bytes([self._rendered(cannot_say(self, "PRIVMSG", answer))])
+        if isinstance(answer, answers.Slowed):  # a notice, as every client shows it
+            return as_bytes([self._rendered(("NOTICE", self.nick, f"-- {answer.text}"))])
         return self.form.answer(answer)
 
     def _rendered(self, line: Parts | Rendered) -> Rendered:

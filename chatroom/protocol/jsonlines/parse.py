@@ -19,6 +19,7 @@ from chatroom.protocol.answers import (
     Members,
     Pong,
     Presence,
+    Slowed,
     Welcome,
 )
 
@@ -69,6 +70,7 @@ _Answer = (
     | Error
     | Help
     | Presence
+    | Slowed
     | Bye
     | Done
     | Bans
@@ -84,6 +86,7 @@ Answer = (
     | Error
     | Help
     | Presence
+    | Slowed
     | Bye
     | Done
     | Bans
@@ -93,7 +96,7 @@ Answer = (
 _decode_answer = msgspec.json.Decoder(_Answer).decode
 _decode_kind = msgspec.json.Decoder(_Kind).decode
 _ANSWER_KINDS = frozenset(
-    "welcome feed ack members pong error help presence bye done bans history gap".split()  # noqa: SIM905
+    "welcome feed ack members pong error help presence slowed bye done bans history gap".split()  # noqa: SIM905
 )
 
 

@@ -186,7 +186,7 @@ def _merged(group: list[Draft]) -> list[Draft]:
     merged: list[Draft] = []
     for draft in group:
         if type(draft) is Reply and merged and type(last := merged[-1]) is Reply:
-            merged[-1] = Reply(last.data + draft.data)
+            merged[-1] = Reply(last.data + draft.data, last.count + draft.count)
         else:
             merged.append(draft)
     return merged

@@ -46,6 +46,7 @@ export class Connection {
   #heardAt = 0;
   #pings = 0;
   #pingedAt = 0; // 0: no ping is on its way
+  #silence = SILENCE_MILLISECONDS;
   #timer = 0;
   #bye = { reason: "", text: "" };
 
@@ -114,6 +115,8 @@ export class Connection {
       if (!object) continue;
       if (object.kind === "bye") this.#bye = object;
       if (object.kind === "welcome") this.#welcomed();
+      // A pong comes behind what is taken so slowly.
+      if (object.kind === "slowed") this.#silence = SILENCE_MILLISECONDS + 1000 / object.rate;
       objects.push(object);
     }
     this.owner.received(objects);
@@ -125,6 +128,7 @@ export class Connection {
     this.#liveSince = performance.now();
     this.#change({ phase: "live" });
     this.#pings = 0;
+    this.#silence = SILENCE_MILLISECONDS;
     this.#ping();
   }
 
@@ -132,14 +136,14 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#pingedAt = performance.now();
     this.send({ kind: "ping", id: `p${(this.#pings += 1)}` });
-    this.#timer = setTimeout(() => this.#listen(), SILENCE_MILLISECONDS);
+    this.#timer = setTimeout(() => this.#listen(), this.#silence);
   }
 
   /** No pong yet. A busy room may have it queued behind much else, so whatever came counts. */
   #listen() {
     const silence = performance.now() - Math.max(this.#heardAt, this.#pingedAt);
-    if (silence > SILENCE_MILLISECONDS * 0.9) this.#drop();
-    else this.#timer = setTimeout(() => this.#listen(), SILENCE_MILLISECONDS - silence);
+    if (silence > this.#silence * 0.9) this.#drop();
+    else this.#timer = setTimeout(() => this.#listen(), this.#silence - silence);
   }
 
   /** @param {string | undefined} id */

@@ -198,6 +198,9 @@ export class Room {
       case "presence":
         this.#presence(object);
         break;
+      case "slowed":
+        this.#notice(slowedText(object));
+        break;
       case "gap":
         this.chronicle.gap(object);
         break;
@@ -286,4 +289,10 @@ export class Room {
     // Who came and went meanwhile is not known.
     if (presence.announced && !before) this.who(0).catch(() => {});
   }
+}
+
+/** @param {{rate: number, of?: string}} slowed */
+function slowedText({ rate, of = "messages" }) {
+  const pace = rate < 1 ? `one of your ${of} in ${1 / rate} seconds` : `${rate} ${of} a second`;
+  return `you are slowed down to ${pace}; nothing is lost`;
 }

@@ -16,7 +16,7 @@ CHATROOM = [sys.executable, "-m", "chatroom"]
 
 @pytest.fixture(name="port", scope="module")
 def _port() -> Iterator[str]:
-    command = [*CHATROOM, "serve", "--port", "0", "--journal", ":memory:"]
+    command = [*CHATROOM, "serve", "--port", "0", "--journal", ":memory:", "--talk-rate", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         ready = next((line for line in server.stderr if " ready " in line), "")
