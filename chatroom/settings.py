@@ -307,6 +307,9 @@ RENAME_BURST = 5
 #: (0.1 MB/s) keep up, and nobody can follow a tenth of that.
 ROOM_PER_SECOND = 500.0
 
+#: Who has been held back by the ceiling for so long, with more to say all the time, is told.
+CROWDED_SECONDS = 1.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class RateSettings:

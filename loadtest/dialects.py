@@ -50,6 +50,9 @@ class _Peer:
     websocket = False
     goodbye = b""  # their connections are just closed
 
+    def slowed(self, record: bytes | bytearray) -> str:
+        return ""
+
 
 class Redis(_Peer):
     """Pub/sub in RESP3, in which a connection that listens may publish too."""

@@ -20,9 +20,10 @@ altered, and one order for all readers. With --rate messages are due at a steady
 server does; with --in-flight the next one is due when the first listener has heard an earlier one.
 
 Exit codes: 0 pass; 1 the run was not possible; 2 usage; 3 the audit found faults; 4 the swarm
-itself was the bottleneck, so the figures are no measure of the server; 99 a --threshold was
-crossed; 130 stopped early with Ctrl-C, after a report of what ran. Where several apply, the first
-of 3, 4, 99, 130."""
+itself was the bottleneck, so the figures are no measure of the server; 5 the server slowed bots
+down because they said more than it lets one say (its --talk-rate and --room-rate), so they are
+none either; 99 a --threshold was crossed; 130 stopped early with Ctrl-C, after a report of what
+ran. Where several apply, the first of 3, 5, 4, 99, 130."""
 
 
 class SwarmMode(StrEnum):

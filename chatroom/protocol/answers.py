@@ -222,11 +222,13 @@ class Slowed(Answer, frozen=True, omit_defaults=True):
     """The client is read more slowly from here on, because it says more than it may."""
 
     rate: float = msgspec.field()  #: what it may, a second
-    of: str = "messages"  #: or queries, or renames
+    of: str = "messages"  #: or queries, or renames; or room: what all may say together
 
     @property
     def text(self) -> str:
         """The same in words."""
+        if self.of == "room":
+            return f"you are slowed down: the room takes {self.rate:g} messages a second of all"
         every = f"{self.rate:g} {self.of} a second"
         if 0 < self.rate < 1:
             every = f"one of your {self.of} in {1 / self.rate:g} seconds"

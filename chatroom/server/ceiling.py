@@ -17,6 +17,7 @@ class Ceiling:
 
     def __init__(self, per_second: float) -> None:
         """`per_second`: also what is there at once after a pause."""
+        self.per_second = per_second
         self._interval = 1 / per_second
         self._slack = max(0.0, 1 - self._interval)  # a second's worth, less the one that is taken
         self._full_at = -math.inf

@@ -5,8 +5,8 @@ from __future__ import annotations
 from chatroom.event import EVENT_KINDS
 from chatroom.server.shares import REASONS
 
-#: What one may say only so much of a second; see `chatroom.server.pace`.
-SLOWED = ("messages", "queries", "renames")
+#: What one may say only so much of a second, and what all may together: `chatroom.server.pace`.
+SLOWED = ("messages", "queries", "renames", "room")
 
 
 class Histogram:

@@ -79,17 +79,28 @@ class Rate:
 class Pace:
     """One connection's buckets, and since when it has been pushing."""
 
-    __slots__ = ("full_at", "let_go", "pushing_since", "told")
+    __slots__ = ("crowded_since", "full_at", "let_go", "pushing_since", "told")
 
     def __init__(self) -> None:
         #: When each bucket will be full again if nothing is taken: all there is to know of it.
         self.full_at = [-math.inf] * 3
         #: For which buckets it has been told that it is slowed, since they were full.
         self.told = [False] * 3
-        #: When the present spell of pushing began: something had to wait, and ever since there has
-        #: been more of it to be read. None: there is no such spell.
+        #: When the present spell of pushing began: something had to wait for a token, and ever
+        #: since there has been more of it to be read. None: there is no such spell.
         self.pushing_since: float | None = None
+        #: The same where it was the room's ceiling that it had to wait for.
+        self.crowded_since: float | None = None
         self.let_go = False  #: nothing of it is held back any more: it is made to end
+
+    @property
+    def spell(self) -> bool:
+        """Something had to wait, and ever since there has been more to be read."""
+        return self.pushing_since is not None or self.crowded_since is not None
+
+    def rest(self) -> None:
+        """All that it has said is let through, and nothing more is there: no spell goes on."""
+        self.pushing_since = self.crowded_since = None
 
 
 class Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,7 +16,7 @@ from chatroom.server.ceiling import Ceiling
 from chatroom.server.conversation import Intake
 from chatroom.server.counters import SLOWED
 from chatroom.server.pace import TALK, Limits, Pace, sort_of
-from chatroom.settings import SUBMIT_SECONDS, RateSettings
+from chatroom.settings import CROWDED_SECONDS, SUBMIT_SECONDS, RateSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,8 +90,10 @@ class Tolls:
         long is ended soon.
         """
         sort, now = sort_of(draft), trio.current_time()
-        if sort is None or self._limits.ready_at(pace, sort) <= now:
-            return None  # it waits for the others, which is not its fault
+        if sort is None:
+            return None
+        if self._limits.ready_at(pace, sort) <= now:
+            return self._crowded(pace, now)
         if pace.pushing_since is None:
             pace.pushing_since = now
         elif now - pace.pushing_since > self._patience_seconds:
@@ -100,9 +103,23 @@ class Tolls:
         if pace.told[sort]:
             return None
         pace.told[sort] = True
-        self._counters.slowed[SLOWED[sort]] += 1
-        rate = self._limits.rates[sort].per_second
-        return Slowed(int(rate) if rate.is_integer() else rate, SLOWED[sort])
+        return self._slowed(self._limits.rates[sort].per_second, SLOWED[sort])
+
+    def _crowded(self, pace: Pace, now: float) -> Slowed | None:
+        """It waits for the room's ceiling, which is not its fault: it is not ended for that, and
+        only told when it lasts.
+        """
+        if pace.crowded_since is None:
+            pace.crowded_since = now
+        if now - pace.crowded_since < CROWDED_SECONDS:
+            return None
+        pace.crowded_since = math.inf  # once a spell
+        assert self._ceiling is not None
+        return self._slowed(self._ceiling.per_second, "room")
+
+    def _slowed(self, per_second: float, of: str) -> Slowed:
+        self._counters.slowed[of] += 1
+        return Slowed(int(per_second) if per_second.is_integer() else per_second, of)
 
     async def wait(self, connection: Connection, pace: Pace, draft: Draft) -> None:
         """Wait until `draft` can go, and take its token. Cancelled, none of its own is taken."""
@@ -143,8 +160,8 @@ class PacedIntake(Intake):
             await super().take(connection, drafts, more=more)
         else:
             await self._take_slowly(connection, drafts, end, more=more)
-        if pace.pushing_since is not None and not more and not connection.has_more():
-            pace.pushing_since = None
+        if pace.spell and not more and not connection.has_more():
+            pace.rest()
 
     def let_go(self, connection: Connection) -> None:
         _pace_of(connection).let_go = True

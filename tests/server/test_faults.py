@@ -21,7 +21,7 @@ from chatroom.protocol.requests import Refusal, Request
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server.service import Service
-from chatroom.settings import NOTSENT_LOWAT_BYTES, ServerSettings
+from chatroom.settings import NOTSENT_LOWAT_BYTES, UNLIMITED, ServerSettings
 from chatroom.transport.listening import open_listeners
 from tests.conftest import OpenHouse
 from tests.protocol.fuzz import fuzzed_line
@@ -152,7 +152,7 @@ class _CancelAt(trio.abc.Instrument):
 async def test_cancelled_at_any_step_the_server_ends_whole(mode: str, steps: int) -> None:
     """No exception, no socket left open, no number without its event, no visitor left waiting."""
     journal = MemoryJournal(1000)
-    service = Service(ServerSettings(port=0, mode=mode), journal)
+    service = Service(ServerSettings(port=0, mode=mode, rates=UNLIMITED), journal)
     house = House(service, journal)
     instrument = _CancelAt(trio.CancelScope(), steps)
     with trio.fail_after(PATIENCE_SECONDS):

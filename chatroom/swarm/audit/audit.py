@@ -108,7 +108,7 @@ class Audit(Positions):
         while stop := self._dialect.record_end(data, start):
             mark = script.read(data[start:stop])
             if mark is None:
-                reader.last_notice = data[start:stop].strip()
+                self.note(reader, data[start:stop])
             elif (index := script.find(key_of(mark), 0)) is not None:
                 self.start(reader, index)
                 return start
@@ -158,7 +158,7 @@ class Audit(Positions):
     def _judge_unreadable(self, reader: Follower, record: bytes) -> None:
         script = self.transcript
         if not self._payload.left_traces_in(record):
-            reader.last_notice = record.strip()
+            self.note(reader, record)
             return
         reader.altered += 1
         # Of the same length as what was due: taken for it, so that one fault counts once.

@@ -19,6 +19,7 @@ class Positions(ABC):
         self.deliveries = 0  #: messages of this run received in their turn, by all readers, so far
         self.readers: list[Follower] = []
         self.witness = Follower("witness")
+        self.slowed: dict[str, str] = {}  #: readers whose talk the server slows down, and how far
         self._dialect = dialect
         self._payload = payload
         self._timeline = timeline
@@ -30,6 +31,12 @@ class Positions(ABC):
     @abstractmethod
     def receive(self, reader: Follower, at_us: int, chunk: memoryview | bytes, /) -> None:
         """What a reader hears and cannot follow by itself. Never raises."""
+
+    def note(self, reader: Follower, record: bytes) -> None:
+        """A line that is no message, for this reader alone."""
+        reader.last_notice = record.strip()
+        if limit := self._dialect.slowed(record):
+            self.slowed[reader.name] = limit
 
     def enrol(self, reader: Follower) -> None:
         """Add a reader. Its audit starts with the first message that it receives."""

@@ -6,7 +6,7 @@ new keys may come at any time. Times are in the unit that the key names.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -34,6 +34,7 @@ class RunOutcome(StrEnum):
 
     PASS = "pass"
     FAULTS = "faults"  #: the audit found something
+    SLOWED = "slowed"  #: the figures are a limit that the server keeps its talkers to
     GENERATOR_BOUND = "generator_bound"  #: the figures are the swarm's own limit
     THRESHOLD = "threshold"  #: a limit was crossed
     INTERRUPTED = "interrupted"
@@ -43,6 +44,7 @@ class RunOutcome(StrEnum):
 EXIT_CODES = {
     RunOutcome.PASS: 0,
     RunOutcome.FAULTS: 3,
+    RunOutcome.SLOWED: 5,
     RunOutcome.GENERATOR_BOUND: 4,
     RunOutcome.THRESHOLD: 99,
     RunOutcome.INTERRUPTED: 130,
@@ -106,6 +108,8 @@ class RunResult(msgspec.Struct, kw_only=True):
     thresholds: list[ThresholdResult] = []
     #: The schema calls it `storm`, and a schema does not change for a name.
     newcomers: NewcomerFigures | None = msgspec.field(default=None, name="storm")
+    #: Bots that the server slowed down because of how much they said, by its limit in words.
+    slowed: dict[str, int] = {}
     feed: FeedFigures | None = None  #: what the listeners counted, with mode multicast
     same_order: bool = True  #: did all processes of the swarm see the messages in one order?
 
@@ -188,10 +192,13 @@ def conclude(result: RunResult, *, interrupted: bool) -> None:
         if not threshold.kept
     ]
     findings += [(RunOutcome.GENERATOR_BOUND, reason) for reason in bound_by(result)]
+    if result.slowed:
+        findings.append((RunOutcome.SLOWED, _slowed_text(result.slowed)))
     findings += [(RunOutcome.FAULTS, fault) for fault in _audit_findings(result)]
     rank: Sequence[RunOutcome] = list(EXIT_CODES)
     order = (
         RunOutcome.FAULTS,
+        RunOutcome.SLOWED,
         RunOutcome.GENERATOR_BOUND,
         RunOutcome.THRESHOLD,
         RunOutcome.INTERRUPTED,
@@ -202,6 +209,15 @@ def conclude(result: RunResult, *, interrupted: bool) -> None:
     )
     findings.sort(key=lambda finding: rank.index(finding[0]))
     result.reasons = [reason for _, reason in findings]
+
+
+def _slowed_text(slowed: Mapping[str, int]) -> str:
+    count = sum(slowed.values())
+    bots = "bot" if count == 1 else "bots"
+    return (
+        f"the server slowed {count:,} {bots} down ({'; '.join(slowed)}): start it with"
+        " --talk-rate 0 to load it"
+    )
 
 
 def _audit_findings(result: RunResult) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 from chatroom.errors import ChatroomError
 from chatroom.swarm.audit.audit import Audit
 from chatroom.swarm.audit.follower import Follower
+from chatroom.swarm.audit.half_ear import HalfEar
 from chatroom.swarm.bots.bot import Bot
 from chatroom.swarm.bots.multicast import Alarm, MulticastBot, feed_figures, group_of
 from chatroom.swarm.bots.poller import Poller
@@ -100,6 +101,8 @@ class Fleet:
         elif listens:
             bot.ear = reader
             self._audit.enrol(reader)
+        else:
+            bot.ear = HalfEar(reader, self._audit)
         self.bots.append(bot)
 
     def invite(self, rank: int, sign: bytes, at_us: int) -> None:

@@ -60,6 +60,7 @@ class ProcessResult(msgspec.Struct):
     given_up: int
     newcomers: NewcomerFigures | None
     feed: FeedFigures | None
+    slowed: dict[str, int] = {}  #: talkers that the server has slowed down, by its limit
 
 
 def result_of(runner: Runner) -> ProcessResult:
@@ -95,6 +96,7 @@ def result_of(runner: Runner) -> ProcessResult:
         given_up=runner.load.given_up if runner.load else 0,
         newcomers=newcomers.figures() if newcomers else None,
         feed=runner.fleet.feed(),
+        slowed=dict(Counter(runner.audit.slowed.values())),
     )
 
 
@@ -125,6 +127,7 @@ def merge(
         send_lag=latency_of(lag),
         audit=_verdict(shares),
         errors=dict(sum((Counter(share.errors) for share in shares), Counter())),
+        slowed=dict(sum((Counter(share.slowed) for share in shares), Counter())),
         series=series,
         given_up=sum(share.given_up for share in shares),
         newcomers=_newcomers(shares),

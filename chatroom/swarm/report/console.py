@@ -13,6 +13,7 @@ from chatroom.swarm.figures.result import Latency, RunOutcome, RunResult
 _WORDS = {
     RunOutcome.PASS: ("PASS", "bold green"),
     RunOutcome.FAULTS: ("FAULTS", "bold red"),
+    RunOutcome.SLOWED: ("SLOWED BY THE SERVER", "bold yellow"),
     RunOutcome.GENERATOR_BOUND: ("GENERATOR-BOUND", "bold yellow"),
     RunOutcome.THRESHOLD: ("THRESHOLD CROSSED", "bold red"),
     RunOutcome.INTERRUPTED: ("INTERRUPTED", "bold yellow"),

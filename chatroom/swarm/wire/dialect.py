@@ -6,9 +6,12 @@ The two dialects of this project's own server are below; `loadtest` adds those o
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple, Protocol
 
 import msgspec
+
+from chatroom.protocol.answers import Slowed
 
 
 class Said(NamedTuple):
@@ -45,6 +48,11 @@ class Dialect(Protocol):
     def said(self, record: bytes | bytearray) -> Said | None:
         """The message in a record; None if it is something else. Must not raise, whatever it is."""
 
+    def slowed(self, record: bytes | bytearray) -> str:
+        """The limit by which a record says that its talker is slowed down, in words; empty if it
+        says no such thing. Must not raise.
+        """
+
 
 class Lines:
     """Records that end in LF: what both of the room's formats have in common."""
@@ -57,6 +65,9 @@ class Lines:
 
     def record_end(self, stream: bytes | bytearray, start: int) -> int:
         return stream.find(b"\n", start) + 1
+
+    def slowed(self, record: bytes | bytearray) -> str:
+        return ""
 
 
 class PlainDialect(Lines):
@@ -78,6 +89,18 @@ class PlainDialect(Lines):
             return None
         return Said(sender, text.rstrip(b"\r\n"))
 
+    def slowed(self, record: bytes | bytearray) -> str:
+        return _limit_in(bytes(record[3:]).decode(errors="replace")) if record[:3] == b"-- " else ""
+
+
+_SLOWED = re.compile(r"you are slowed down(?: to|:) ([ -~]+?)(?:; nothing is lost)?\s*")
+
+
+def _limit_in(text: str) -> str:
+    """See `chatroom.protocol.answers.Slowed.text`."""
+    found = _SLOWED.fullmatch(text)
+    return found[1] if found else ""
+
 
 class _Message(msgspec.Struct):
     kind: str = ""
@@ -86,6 +109,7 @@ class _Message(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Message).decode
+_decode_slowed = msgspec.json.Decoder(Slowed).decode
 
 
 class JsonDialect(Lines):
@@ -112,6 +136,12 @@ class JsonDialect(Lines):
         if message.kind != "message":
             return None
         return Said(message.nick.encode(), message.text.encode())
+
+    def slowed(self, record: bytes | bytearray) -> str:
+        try:
+            return _limit_in(_decode_slowed(record).text)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            return ""
 
 
 class WebSocketDialect(JsonDialect):

@@ -293,6 +293,7 @@ export class Room {
 
 /** @param {{rate: number, of?: string}} slowed */
 function slowedText({ rate, of = "messages" }) {
+  if (of === "room") return `you are slowed down: the room takes ${rate} messages a second of all`;
   const pace = rate < 1 ? `one of your ${of} in ${1 / rate} seconds` : `${rate} ${of} a second`;
   return `you are slowed down to ${pace}; nothing is lost`;
 }
