@@ -1,6 +1,7 @@
 """`python -m loadtest compare`: this server beside its peers, with one and the same generator.
 
 `python -m loadtest feed`: the multicast feed beside TCP, and on a link that loses.
+`python -m loadtest flood`: what two people who talk notice of a flooder.
 `python -m loadtest journal`: the journal on disk beside `:memory:`.
 `python -m loadtest sealing`: the feed's blocks sealed and in the clear.
 `python -m loadtest tls`: TLS beside plain TCP.
@@ -106,6 +107,11 @@ _add_measuring(
     "feed",
     "Measure the multicast feed: latency and cost beside TCP's, repairs on a lossy link.",
     seconds=3.0,
+)
+_add_measuring(
+    "flood",
+    "Measure what two people who talk notice of one who floods the room.",
+    seconds=11.0,
 )
 _add_measuring(
     "journal",
