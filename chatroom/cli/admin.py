@@ -192,6 +192,9 @@ def _status_lines(status: Mapping[str, Any]) -> Iterator[str]:
     )
     if status["not_stored"]:
         yield f"{status['not_stored']} events could not be stored"
+    slowed = ", ".join(f"{of} {count}" for of, count in sorted(status["slowed"].items()) if count)
+    if slowed:
+        yield f"held back now: {status['held_back']}; times that one was slowed down: {slowed}"
     ended = ", ".join(f"{count} {reason}" for reason, count in sorted(status["ended"].items()))
     yield f"connections that have ended: {ended or 'none'}"
     if status["turned_away"]:

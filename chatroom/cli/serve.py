@@ -567,14 +567,13 @@ def _access(
 
 
 def _exempt(nicks: Sequence[str]) -> tuple[str, ...]:
-    from chatroom.room.nick import parse_nick
-    from chatroom.room.refused import Refused
+    from chatroom.room.nick import NickInvalid, parse_nick
 
     for nick in nicks:
         try:
             parse_nick(nick)
-        except Refused as refused:
-            raise typer.BadParameter(refused.text, param_hint="'--room-rate-exempt'") from None
+        except NickInvalid as error:
+            raise typer.BadParameter(f"{error}.", param_hint="'--room-rate-exempt'") from None
     return tuple(nicks)
 
 

@@ -47,8 +47,8 @@ class Counters:
         "events",
         "held_back",
         "loop_lag_seconds",
-        "turned_away",
         "slowed",
+        "turned_away",
         "turns",
     )
 

@@ -114,7 +114,8 @@ class Limits:
             Rate(RENAMES_PER_SECOND if limited else math.inf, RENAME_BURST),
         )
         self._intervals = [rate.interval for rate in self.rates]
-        self._slack = [(rate.burst - 1) * rate.interval for rate in self.rates]
+        # Less the one that is taken; and a thousandth more, as sums of intervals are not exact.
+        self._slack = [(rate.burst - 0.999) * rate.interval for rate in self.rates]
 
     def ready_at(self, pace: Pace, sort: int) -> float:
         """When there is a token for one of this sort; in the past: there is."""

@@ -24,6 +24,7 @@ from chatroom.server.acceptor import Acceptor, Take
 from chatroom.server.administration import Administration, Reach
 from chatroom.server.clients import Clients
 from chatroom.server.control import Control
+from chatroom.server.counters import Counters
 from chatroom.server.doors import open_doors
 from chatroom.server.entrance import Entrance
 from chatroom.server.figures import Figures, Source
@@ -70,6 +71,8 @@ class Statistics:
     not_stored: int  #: events that the journal could not keep
     ended: Mapping[CloseReason, int]  #: connections that have ended, by reason
     turned_away: Mapping[str, int]  #: newcomers that were not let in, by reason
+    held_back: int  #: connections that say more than they may now, and are not read from
+    slowed: Mapping[str, int]  #: how often that has begun, by what was said too much of
 
 
 class Service:
@@ -112,7 +115,7 @@ class Service:
             charter=self._entrance.charter(journal.recent.last_seq),
         )
         self._ended: Counter[CloseReason] = Counter()
-        self._turned_away: Mapping[str, int] = {}
+        self._counters = Counters()
         self._journal = journal
         self._clock = Clock()
         self._tls = None if settings.tls is None else ServerTls(settings.tls)
@@ -152,7 +155,9 @@ class Service:
             seq=self.room.seq,
             not_stored=self._journal.refused_events,
             ended=dict(self._ended),
-            turned_away={why: count for why, count in self._turned_away.items() if count},
+            turned_away={why: n for why, n in self._counters.turned_away.items() if n},
+            held_back=self._counters.held_back,
+            slowed=dict(self._counters.slowed),
         )
 
     def _health(self) -> Mapping[str, object]:
@@ -255,7 +260,7 @@ class Service:
         )
         self._parts = parts
         self._ended = parts.endings.counts
-        self._turned_away = parts.counters.turned_away
+        self._counters = parts.counters
         self._connections = parts.connections
         return parts
 
