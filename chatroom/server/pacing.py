@@ -119,7 +119,7 @@ class Tolls:
 
     def _slowed(self, per_second: float, of: str) -> Slowed:
         self._counters.slowed[of] += 1
-        return Slowed(int(per_second) if per_second.is_integer() else per_second, of)
+        return Slowed(int(per_second) if per_second == int(per_second) else per_second, of)
 
     async def wait(self, connection: Connection, pace: Pace, draft: Draft) -> None:
         """Wait until `draft` can go, and take its token. Cancelled, none of its own is taken."""
