@@ -19,7 +19,7 @@ class Ceiling:
         """`per_second`: also what is there at once after a pause."""
         self.per_second = per_second
         self._interval = 1 / per_second
-        # A second's worth, less the one that is taken; and a thousandth more, as sums are not exact.
+        # A second's worth, less the one that is taken; a thousandth more, as sums are not exact.
         self._slack = max(0.0, 1 - 0.999 * self._interval)
         self._full_at = -math.inf
         self._turn = trio.Lock()  # Trio hands it over in the order in which it was asked for

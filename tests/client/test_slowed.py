@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
@@ -35,25 +34,27 @@ async def test_a_program_is_told_and_its_lines_are_acked_in_order(open_room: Ope
 async def test_a_pipe_follows_the_room_s_pace_and_is_not_closed_for_pushing(
     open_room: OpenHouse,
 ) -> None:
-    """100 lines take twice the patience of the server."""
-    house = await open_room(rates=RATES)
+    """All of them take twice the patience of the server; what is on its way at once does not."""
+    house = await open_room(
+        rates=RateSettings(talk_per_second=400, talk_burst=50, patience_seconds=0.5)
+    )
     reader = await house.enter("reader")
-    text = "".join(f"{number}\n" for number in range(160)).encode()
+    text = "".join(f"{number}\n" for number in range(450)).encode()
     command = [sys.executable, "-m", "chatroom", "client", "--port", str(house.service.port)]
     with trio.fail_after(30):
         done = await trio.run_process(
             [*command, "--nick", "pipe"],
             stdin=text,
             capture_stdout=True,
-            stderr=subprocess.PIPE,
+            capture_stderr=True,
             check=False,
         )
     assert done.returncode == 0, done.stderr
     assert (
-        done.stderr == b"chatroom: you are slowed down to 100 messages a second; nothing is lost\n"
+        done.stderr == b"chatroom: you are slowed down to 400 messages a second; nothing is lost\n"
     )
-    heard = [line for line in await reader.lines(162) if line.startswith("pipe: ")]
-    assert heard == [f"pipe: {number}" for number in range(160)]
+    heard = [line for line in await reader.lines(452) if line.startswith("pipe: ")]
+    assert heard == [f"pipe: {number}" for number in range(450)]
 
 
 @pytest.mark.parametrize(

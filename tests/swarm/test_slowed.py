@@ -1,4 +1,4 @@
-"""A swarm against a server that keeps its talkers to a rate says so, and does not call it a pass."""
+"""A swarm against a server that keeps its talkers to a rate says so, and calls it no pass."""
 
 from __future__ import annotations
 
