@@ -3,74 +3,30 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from chatroom.cli.choices import FeedEncryption, Figures, LogFormat, LogLevel, ServerMode, Tls
 from chatroom.cli.config import config_of, read_config
 from chatroom.cli.groups import parse_group
+from chatroom.cli.places import access_of, certificate_of, exempt_of
 from chatroom.settings import (
     DEFAULT_GROUP,
     DEFAULT_HOST,
     DEFAULT_JOURNAL,
     DEFAULT_PORT,
-    IN_MEMORY,
     MAX_PAGE,
     ROOM_PER_SECOND,
     Access,
-    AccessSettings,
     AddressSettings,
     Durability,
     FeedSettings,
     JournalSettings,
     RateSettings,
     ServerSettings,
-    TlsSettings,
     WebSettings,
-    accounts_beside,
-    control_beside,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-#: A Unix socket's path has no more (`sun_path` in unix(7)); where the one beside the journal would,
-#: there is none unless --control names another.
-_UNIX_PATH_BYTES = 107
-
-
-class ServerMode(StrEnum):
-    epoll = "epoll"
-    thread = "thread"
-
-
-class LogLevel(StrEnum):
-    debug = "debug"
-    info = "info"
-    warning = "warning"
-    error = "error"
-
-
-class Figures(StrEnum):
-    local = "local"
-    everybody = "everybody"
-
-
-class FeedEncryption(StrEnum):
-    on = "on"
-    off = "off"
-
-
-class Tls(StrEnum):
-    off = "off"
-    auto = "auto"
-
-
-class LogFormat(StrEnum):
-    text = "text"
-    json = "json"
 
 
 def serve(
@@ -472,7 +428,7 @@ def serve(
     from chatroom.transport.inherited import take_inherited
 
     group, feed_port = parse_group(multicast, "--multicast")
-    certificate = _certificate(tls, tls_cert, tls_key, journal)
+    certificate = certificate_of(tls, tls_cert, tls_key, journal)
     if require_tls and certificate is None:
         raise typer.BadParameter("give --tls-cert, or --tls auto.", param_hint="'--require-tls'")
     set_up_log(log_level, json=log_format is LogFormat.json)
@@ -501,14 +457,14 @@ def serve(
             keep=feed_keep,
             sealed=None if feed_encryption is None else feed_encryption is FeedEncryption.on,
         ),
-        access=_access(access, secret_file, accounts, control, journal),
+        access=access_of(access, secret_file, accounts, control, journal),
         address=AddressSettings(connections=address_connections, new_per_minute=address_rate),
         rates=RateSettings(
             talk_per_second=talk_rate,
             talk_burst=talk_burst,
             patience_seconds=talk_patience,
             room_per_second=room_rate,
-            exempt=_exempt(room_rate_exempt or ()),
+            exempt=exempt_of(room_rate_exempt or ()),
         ),
         unix_path=unix,
         tls=certificate,
@@ -545,55 +501,3 @@ def serve(
     status = trio.run(run)
     if status:
         raise typer.Exit(status)
-
-
-def _access(
-    access: Access, secret_file: str | None, accounts: str | None, control: str | None, journal: str
-) -> AccessSettings:
-    """What is kept, and the control socket, stand beside the journal unless they are elsewhere; a
-    journal in memory has no place beside it.
-    """
-    if secret_file is not None and access is not Access.SECRET:
-        raise typer.BadParameter("give --access secret too.", param_hint="'--secret-file'")
-    on_disk = journal != IN_MEMORY
-    if control is None and on_disk and len(control_beside(journal).encode()) <= _UNIX_PATH_BYTES:
-        control = control_beside(journal)
-    return AccessSettings(
-        access=access,
-        secret_file=secret_file,
-        accounts_file=accounts or (accounts_beside(journal) if on_disk else None),
-        control_path=control,
-    )
-
-
-def _exempt(nicks: Sequence[str]) -> tuple[str, ...]:
-    from chatroom.room.nick import NickInvalid, parse_nick
-
-    for nick in nicks:
-        try:
-            parse_nick(nick)
-        except NickInvalid as error:
-            raise typer.BadParameter(f"{error}.", param_hint="'--room-rate-exempt'") from None
-    return tuple(nicks)
-
-
-def _certificate(
-    tls: Tls, certificate: str | None, key: str | None, journal: str
-) -> TlsSettings | None:
-    """The files for TLS, made if need be. Raises `typer.BadParameter`, or `ChatroomError`."""
-    if certificate is not None and tls is Tls.auto:
-        raise typer.BadParameter("give one of them.", param_hint="'--tls' '--tls-cert'")
-    if certificate is not None:
-        return TlsSettings(certificate=certificate, key=key or certificate)
-    if key is not None:
-        raise typer.BadParameter("give --tls-cert too.", param_hint="'--tls-key'")
-    if tls is Tls.off:
-        return None
-    from chatroom.errors import ChatroomError
-
-    try:
-        from chatroom.transport.tls_auto import own_certificate
-    except ModuleNotFoundError as error:
-        text = "--tls auto needs an extra: pip install 'chatroom[tls]'; or give --tls-cert"
-        raise ChatroomError(text) from error
-    return own_certificate(journal)
