@@ -13,15 +13,10 @@ from random import Random
 from typing import NamedTuple
 
 from chatroom.feed.seal import Keyring
+from chatroom.feed.source import SESSION_SILENCE_SECONDS, Source
 from chatroom.feed.statistics import ListenerStatistics
 from chatroom.feed.stream import Delivered, Lost, Stream
 from chatroom.protocol import moldudp64 as mold
-
-#: A server sends something at least once a second. When the session that is followed has been
-#: silent for longer than this and another one speaks, its server was restarted; while both speak,
-#: the other is a stranger in this group.
-SESSION_SILENCE_SECONDS = 2.5
-
 
 _LEFT_KEPT = 16
 
@@ -103,17 +98,18 @@ class Reassembly:
         self._ended_at: int | None = None  # the one last reported, when all before it was settled
         self._tentative = False  # only heartbeats said where this session stands
         self._newcomer: _Newcomer | None = None
-        self._source: object = None  # of the session followed
-        self._source_heard_at = -inf
+        self._source = Source()
         self._ended: _Ended | None = None
         self._outcomes: list[Outcome] = []
 
     def receive(self, datagram: bytes, now: float, source: object = None) -> bool:
-        """Take a datagram of the group. Returns whether it belongs to the session followed.
+        """Take a datagram of the group. Returns whether it was taken, and its source is the one to
+        ask.
 
         `source` is where it came from. A session comes from one source, which is another only after
         the first has been silent for `SESSION_SILENCE_SECONDS`: what anybody else sends under its
-        name is not believed. Never raises, whatever the bytes.
+        name is not believed. What is sealed is believed wherever it comes from. Never raises,
+        whatever the bytes.
         """
         self.statistics.datagrams += 1
         packet = self._read(datagram, now)
@@ -127,23 +123,25 @@ class Reassembly:
             self._heard_at = now
         if self._tentative:
             self._settle(packet)
+        duplicates = self.statistics.duplicates
         self._stream.take_group(packet.sequence, packet.messages, now)
+        if self._keyring is not None:
+            new = self.statistics.duplicates - duplicates < len(packet.messages)
+            self._source.hear_sealed(source, now, new=new)
         if self._end_at is not None:
             self._collect()
-        return True
+        return source == self._source.address
 
     def _belongs(self, packet: mold.Packet, now: float, source: object) -> bool:
         """Whether the packet is to be taken: of the session followed, by its source."""
         if packet.session != self._session:
             if not self._comes_back(packet, source) and not self._changes_session(packet, now):
                 return False
-        elif source != self._source and self._heard_within(SESSION_SILENCE_SECONDS, now):
+        elif self._keyring is None and self._source.is_another(source, now):
             return False
-        self._source, self._source_heard_at = source, now
+        if self._keyring is None:
+            self._source.hear(source, now)
         return True
-
-    def _heard_within(self, seconds: float, now: float) -> bool:
-        return now - self._source_heard_at < seconds
 
     def _comes_back(self, packet: mold.Packet, source: object) -> bool:
         """Whether a session goes on that was said to have ended: its source sends what is beyond
@@ -269,8 +267,10 @@ class Reassembly:
 
     def _follow(self, newcomer: _Newcomer, now: float) -> None:
         self.finish()
-        if self._stream is not None and self._ended_at is not None:
-            self._ended = _Ended(self._session, self._source, self._ended_at, self._stream)
+        # A sealed end is the server's word, and not taken back.
+        if self._stream is not None and self._ended_at is not None and self._keyring is None:
+            source = self._source.address
+            self._ended = _Ended(self._session, source, self._ended_at, self._stream)
         unsure = self._stream is None and self._start is None
         self._tentative = unsure and self._keyring is None
         self._left.append(self._session)

@@ -153,6 +153,9 @@ class Table:
             self.listener.receive(data, self.now)
         return self.listener.take_outcomes()
 
+    def hear(self, source: str, data: bytes) -> bool:
+        return self.listener.receive(data, self.now, source)
+
     def wait(self, seconds: float, *datagrams: bytes) -> list[Outcome]:
         """Time passes, and requests get no answer."""
         outcomes = []
@@ -212,6 +215,64 @@ def test_a_forged_end_and_a_session_of_the_attackers_own_are_not_believed() -> N
     assert table.wait(5.0, *attack) == []
     assert table.listener.puzzled
     assert table.deal(datagram(table.sealer, 2, b"b")) == [Delivered(2, b"b")]
+
+
+def test_a_stranger_that_beats_first_keeps_no_sealed_message_out() -> None:
+    table = Table()
+    for number in range(1, 20):
+        table.now += 0.5
+        table.hear("stranger", mold.heartbeat(SESSION, number))
+        assert table.hear("server", datagram(table.sealer, number, b"true"))
+    delivered = [one for one in table.listener.take_outcomes() if isinstance(one, Delivered)]
+    assert delivered == [Delivered(number, b"true") for number in range(1, 20)]
+
+
+def test_neither_heartbeats_nor_replays_of_a_stranger_change_whom_to_ask() -> None:
+    table = Table()
+    once = datagram(table.sealer, 1, b"a")
+    assert table.hear("server", once)
+    for _ in range(10):
+        table.now += 0.5
+        assert not table.hear("stranger", mold.heartbeat(SESSION, 9))
+        assert not table.hear("stranger", once)
+        assert table.hear("server", mold.heartbeat(SESSION, 2))
+
+
+def test_while_nobody_is_vouched_for_whoever_beats_is_asked() -> None:
+    table = Table()
+    assert table.hear("stranger", mold.heartbeat(SESSION, 3))
+    assert table.hear("server", mold.heartbeat(SESSION, 3))
+
+
+def test_a_message_that_waits_for_others_says_whom_to_ask_for_them() -> None:
+    table = Table()
+    table.hear("stranger", mold.heartbeat(SESSION, 1))
+    beyond = datagram(table.sealer, 3, b"c")
+    assert table.hear("server", beyond)
+    assert not table.hear("stranger", mold.heartbeat(SESSION, 1))
+    assert not table.hear("stranger", beyond)
+
+
+def test_a_server_with_another_address_is_asked_there() -> None:
+    table = Table()
+    assert table.hear("server", datagram(table.sealer, 1, b"a"))
+    assert table.hear("moved", datagram(table.sealer, 2, b"b"))
+    table.now += 3.0
+    assert table.hear("moved again", mold.heartbeat(SESSION, 3))
+
+
+def test_no_heartbeat_brings_a_session_back_whose_end_was_sealed() -> None:
+    table = Table()
+    table.hear("server", datagram(table.sealer, 1, b"a"))
+    (last,) = mold.packets(SESSION, 1, [table.sealer.last_block(1, b"a")], 1452)
+    table.hear("server", last)
+    assert table.deal()[-1] == SessionEnded("ABCDEFGHIJ", 2)
+    sealer = Sealer(OTHER)
+    table.keyring.take([sealer.key], 0.0)
+    table.introduce(first=1, seq=0, session=OTHER)
+    assert table.deal() == [SessionBegan("0123456789", 1)]
+    assert not table.hear("server", mold.heartbeat(SESSION, 99))
+    assert table.deal(datagram(sealer, 1, b"b", session=OTHER)) == [Delivered(1, b"b")]
 
 
 def test_the_end_is_believed_of_a_sealed_block() -> None:
