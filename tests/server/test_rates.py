@@ -143,7 +143,9 @@ async def test_who_waits_for_each_ack_is_slowed_down_but_never_closed(
         while (answer := await program.object())["kind"] == "slowed":
             slowed += 1
         assert answer == {"kind": "ack", "id": str(number), "seq": 2 + number}
-    assert slowed == 1
+    # Once a spell; on a busy machine the bucket may be full again in between.
+    assert slowed >= 1
+    assert not house.service.statistics().ended
 
 
 async def test_questions_and_renames_have_limits_of_their_own(open_room: OpenHouse) -> None:

@@ -96,8 +96,9 @@ async def test_resuming_without_presence_replays_only_talk(house: House) -> None
 
 
 async def test_resuming_in_the_middle_of_fast_talk_misses_and_doubles_nothing(
-    house: House,
+    open_room: OpenHouse,
 ) -> None:
+    house = await open_room(recent_events=3000)  # however late a reader is
     talker, _ = await house.welcome("talker", presence=False)
     texts = [f"m{n}" for n in range(2000)]
 

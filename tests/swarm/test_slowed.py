@@ -21,7 +21,7 @@ def _swarm(server: ServerProcess, *options: str) -> subprocess.CompletedProcess[
 
 @pytest.mark.parametrize("way", ["plain", "json", "ws"])
 def test_it_says_which_limit_held_it(way: str) -> None:
-    with ServerProcess("--talk-rate", "100", "--talk-burst", "20") as server:
+    with ServerProcess("--talk-rate", "100", "--talk-burst", "20", "--room-rate", "0") as server:
         done = _swarm(server, "--format", way, "--talkers", "2", "--json")
     result = json.loads(done.stdout)
     assert (done.returncode, result["outcome"]) == (5, "slowed"), result["reasons"]

@@ -83,7 +83,7 @@ async def test_a_server_that_lets_nobody_go_is_left_all_the_same(
     room = FakeRoom(lets_go=False)
     began = trio.current_time()
     result = await load(room)
-    assert trio.current_time() - began < 2
+    assert trio.current_time() - began < 10
     assert room.quits == 6
     assert result.audit.disconnected == 0
 
