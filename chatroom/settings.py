@@ -411,6 +411,10 @@ class ServerSettings:
     #: Lines of what was said before that an IRC client gets when it joins, unless it can ask for
     #: history itself. A person reads so many at a glance.
     irc_replay: int = 20
+    #: For so long IRC clients are to come under TLS only, once they have been told so (IRCv3, sts);
+    #: 0: they are not told. Off unless asked for: a client that cannot verify the certificate (one
+    #: that the server has made itself) would not come in at all, and would not forget it.
+    irc_sts_seconds: int = 0
     #: Whether health and figures are answered to other machines too.
     open_figures: bool = False
 

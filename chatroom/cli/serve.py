@@ -388,6 +388,17 @@ def serve(
             help="Lines said before that an IRC client gets when it joins.",
         ),
     ] = ServerSettings.irc_replay,
+    irc_sts: Annotated[
+        int,
+        typer.Option(
+            envvar="CHATROOM_IRC_STS",
+            metavar="SECONDS",
+            min=0,
+            show_default="never",
+            help="Have IRC clients come under TLS only, for so long: needs a certificate that they"
+            " can verify.",
+        ),
+    ] = ServerSettings.irc_sts_seconds,
     metrics: Annotated[
         Figures,
         typer.Option(
@@ -476,6 +487,7 @@ def serve(
             origins=tuple(web_origin or ()),
         ),
         irc_replay=irc_replay,
+        irc_sts_seconds=irc_sts,
         open_figures=metrics is Figures.everybody,
     )
     journal_settings = JournalSettings(

@@ -65,6 +65,9 @@ class Welcome(Answer, frozen=True):
     #: if that counts in a log that this server does not have.
     after: int | msgspec.UnsetType = msgspec.UNSET
     id: str | msgspec.UnsetType = msgspec.UNSET
+    #: Who set the topic, and when. Only where an id is: for formats that tell of it on entering.
+    topic_by: str | msgspec.UnsetType = msgspec.UNSET
+    topic_time: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Feed(Answer, frozen=True):
@@ -145,6 +148,24 @@ class Tagged(Answer, frozen=True):
     id: str | None = None
 
 
+class Invited(Answer, frozen=True):
+    """Who has a name and is outside is asked in. Told to whom it is about, to whoever did it, and
+    to all whose formats have it; has no number, is not kept.
+    """
+
+    nick: str
+    by: str
+    id: str | None = None
+
+
+class Marked(Answer, frozen=True):
+    """How far somebody has read; told to it, and to its account's other connections."""
+
+    target: str
+    stamp: str  #: empty: that has not been said
+    id: str | None = None
+
+
 class Lines(Answer, frozen=True):
     """What a session answers by itself: only its own speaker knows how it reads."""
 
@@ -163,6 +184,9 @@ class Topic(Answer, frozen=True):
     """What the room is about, to a person who asked."""
 
     text: str
+    by: str = ""  #: who set it, and when; empty where that is not known
+    time: str = ""
+    member_count: int = 0
     id: str | None = None
 
 
@@ -244,7 +268,9 @@ class Bye(Answer, frozen=True, omit_defaults=True):
 
 
 #: What only a session's own speaker renders, or a format that knows of it.
-Special = Registered | LoggedIn | Parted | Said | Found | Changed | Tagged | Lines
+Special = (
+    Registered | LoggedIn | Parted | Said | Found | Changed | Tagged | Invited | Marked | Lines
+)
 
 AnyAnswer = (
     Special

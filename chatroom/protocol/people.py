@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import msgspec
 
 from chatroom.room.role import Role
+
+
+class Activity:
+    """When somebody came, and when it said something last: Unix times. It changes while the card
+    stays the same, so that nobody is told of every word.
+    """
+
+    __slots__ = ("since", "spoke")
+
+    def __init__(self, now: float) -> None:
+        self.since = self.spoke = now
+
+    def __eq__(self, other: object) -> bool:
+        """Always: cards are the same that say the same, whenever that was."""
+        return isinstance(other, Activity)
+
+    __hash__ = None  # type: ignore[assignment]  # it is no value
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -16,6 +35,7 @@ class Card(msgspec.Struct, frozen=True):
     bot: bool = False
     account: str = ""  #: the key of the account that it has logged in to: the room says so
     role: Role = Role.MEMBER  #: this too
+    activity: Activity | None = None  #: of those whose format keeps account of it
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -26,6 +46,17 @@ class Person(msgspec.Struct, frozen=True):
     inside: bool = True  #: a member, not only a name that is reserved
 
 
+class Departed(msgspec.Struct, frozen=True):
+    """Somebody who has gone, or has another name now."""
+
+    nick: str
+    card: Card
+    time: str
+
+
+#: So many that have gone are remembered, whoever they were.
+MOST_DEPARTED = 500
+
 #: Of those who say nothing of themselves.
 NO_CARD = Card()
 
@@ -35,6 +66,7 @@ class People:
 
     def __init__(self) -> None:
         self._cards: dict[str, Card] = {}
+        self.departed: deque[Departed] = deque(maxlen=MOST_DEPARTED)  #: the latest last
 
     def card(self, nick: str) -> Card:
         """That of `nick`, or an empty one."""
@@ -44,6 +76,8 @@ class People:
         """`nick` is present, and says this of itself."""
         self._cards[nick] = card
 
-    def drop(self, nick: str) -> Card | None:
-        """`nick` has gone, or has another name now: what it said of itself."""
-        return self._cards.pop(nick, None)
+    def drop(self, nick: str, time: str) -> None:
+        """`nick` has gone, or has another name now."""
+        card = self._cards.pop(nick, None)
+        if card is not None:
+            self.departed.append(Departed(nick, card, time))

@@ -130,7 +130,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One request, with the fields that its kind needs; the rest is left at the default."""
 
-    #: message, action, rename, topic, ping, quit, the `QUERY_KINDS` and the `OPERATOR_KINDS`
+    #: message, action, rename, topic, ping, quit, invite, mark, the
+    #: `QUERY_KINDS` and the `OPERATOR_KINDS`
     kind: str
     text: str = ""
     to: str = ""

@@ -24,7 +24,11 @@ class Venue:
     room: str = "lobby"
     since: float = 0.0  #: it is open: Unix time, seconds
     replay: int = 0  #: lines that a newcomer by IRC is given of what was said before
-    accounts: bool = False  #: one may log in
+    accounts: bool = False  #: one may log in, and the topic is the operators'
+    secret: bool = False  #: one has to know the room's secret, unless one logs in
+    #: For so long who can come under TLS is to come no other way; 0: that is not asked for.
+    sts_seconds: int = 0
+    port: Callable[[], int] = lambda: 0  #: the TCP port, with TLS where there is any
     people: People = field(default_factory=People)
     #: The session of the log in which a number was given out.
     session_of: Callable[[int], str] = lambda _: ""

@@ -16,3 +16,5 @@ class Charter(msgspec.Struct, frozen=True):
     bans: tuple[Ban, ...] = ()
     topic: str = ""
     topic_seq: int = 0  #: the number of the event that set it
+    topic_by: str = ""  #: who did
+    topic_time: str = ""

@@ -68,6 +68,7 @@ class Operators:
             nick = member.nick
         event = state.event(topic.time, "topic", nick, topic.text)
         state.topic, state.topic_seq = topic.text, event.seq
+        state.topic_by, state.topic_time = nick, topic.time
         return Outcome(event)
 
     def _kick(self, kick: Kick) -> Outcome:
@@ -148,15 +149,17 @@ class Operators:
         roles = {key: role for nick, role in own.accounts for key in keys_of([nick])}
         state.owned = Owned(roles)
         gone = []
+        changed = []
         for member in state.members:
             if member.account and member.account not in roles:
                 gone.append(member)
-            elif member.account:
+            elif member.account and member.role is not roles[member.account]:
                 member.role = roles[member.account]
                 state.look_whether_silenced(member)
+                changed.append(member.who)
         text = "the account was removed"
         leaving = Leaving(own.time, CloseReason.KICKED, ADMINISTRATOR, text)
-        return Outcome(removed=self._show_out(gone, leaving))
+        return Outcome(removed=self._show_out(gone, leaving), concerns=tuple(changed))
 
     def _is_banned(self, member: Member, now: str) -> bool:
         return self._state.bans.of(_newcomer(member), now) is not None

@@ -121,6 +121,11 @@ class Room:
         """What the room is about; empty: it has no topic."""
         return self._state.topic
 
+    @property
+    def topic_set(self) -> tuple[str, str]:
+        """Who said so, and when; empty where that is not known."""
+        return self._state.topic_by, self._state.topic_time
+
     def nick(self, who: int) -> str:
         """The name of a member, or the one that is reserved. Raises `KeyError`."""
         return self._anybody(who).nick
@@ -175,7 +180,15 @@ class Room:
         """What outlives this room, but for the accounts' nicks."""
         state = self._state
         bans = tuple(state.bans.all(now))
-        return Charter(state.governed, (), bans, state.topic, state.topic_seq)
+        return Charter(
+            state.governed,
+            (),
+            bans,
+            state.topic,
+            state.topic_seq,
+            state.topic_by,
+            state.topic_time,
+        )
 
     def is_banned(self, account: str, address: str, now: str) -> bool:
         """Whether an account, by its key, or who comes from an address is not to be here."""

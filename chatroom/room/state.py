@@ -27,6 +27,7 @@ class State:
         self.bans = Bans(charter.bans)
         self.topic = charter.topic
         self.topic_seq = charter.topic_seq
+        self.topic_by, self.topic_time = charter.topic_by, charter.topic_time
         self.mutes: dict[str, str] = {}  #: the keys of nicks that may not talk, and until when
         self.owned = Owned(keys_of(charter.owned))
 

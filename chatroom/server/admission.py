@@ -186,7 +186,10 @@ class Admission:
             self._announcer.tell(connection, error)
             return
         self._fanout.enter(connection)
-        welcome = msgspec.structs.replace(self._welcome(connection), id=enter.id)
+        by, since = self._room.topic_set
+        welcome = msgspec.structs.replace(
+            self._welcome(connection), id=enter.id, topic_by=by, topic_time=since
+        )
         self._announcer.tell(connection, welcome)
         self._presence.tell_newcomer(connection)
 
@@ -237,10 +240,12 @@ class Admission:
         """The hello of who is in already: it may name somebody, or have logged in."""
         who, time, hello = connection.id, self._announcer.time, proven.hello
         if proven.account:
+            was = self._presence.card(connection)
             outcome = self._room.apply(LogIn(who, time, proven.account, proven.role))
             if outcome.refused is not None:
                 return outcome
             self._announce(connection, outcome)
+            self._presence.tell_identity(connection, was)
             if hello.nick is None:
                 return outcome
         outcome = self._room.apply(Rename(who, time, hello.nick, hello.token))

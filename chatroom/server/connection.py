@@ -45,6 +45,7 @@ class Connection:
         "id",
         "inside",
         "local",
+        "marks",
         "needs_tls",
         "outbox",
         "own",
@@ -78,6 +79,7 @@ class Connection:
         self.needs_tls = False  #: it is not let in as it is, whatever its hello says
         self.proven: Proven | None = None  #: that it has logged in before it had a name
         self.card: Card | None = None  #: what it says of itself
+        self.marks: dict[str, str] | None = None  #: see `chatroom.server.marks`
         self.inside = False  #: the room knows it: a member, or a name that is reserved
         #: Set by the fan-out while this connection hears the room.
         self.audience: Hearing | None = None

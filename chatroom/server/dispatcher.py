@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from chatroom.event import CloseReason
 from chatroom.protocol import answers
 from chatroom.protocol.plain.render import HELP, OPERATOR_HELP
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
     from chatroom.server.inlet import Said
+    from chatroom.server.marks import Marks
     from chatroom.server.operators import Operators
     from chatroom.server.queries import Queries
 
@@ -46,7 +49,12 @@ class Dispatcher:
     """Deals with batches of drafts: the room decides, the announcer tells."""
 
     def __init__(
-        self, hall: Hall, admission: Admission, queries: Queries, operators: Operators
+        self,
+        hall: Hall,
+        admission: Admission,
+        queries: Queries,
+        operators: Operators,
+        marks: Marks,
     ) -> None:
         self._counters = hall.counters
         self._room = hall.room
@@ -79,8 +87,10 @@ class Dispatcher:
             "people": queries.people,
             "ping": self._ping,
             "help": self._help,
+            "invite": self._invite,
             "quit": self._quit,
             **operators.requests,
+            **marks.requests,
             # Answered outside the turn: they may wait for the disk.
             "history": _answered_later,
             "search": _answered_later,
@@ -140,7 +150,13 @@ class Dispatcher:
     def own(self, accounts: tuple[tuple[str, Role], ...]) -> None:
         """These accounts there are from now on. Between turns; this is one."""
         with self._extra_turn():
-            self._endings.remove(self._room.apply(Own(self.now, accounts)).removed)
+            outcome = self._room.apply(Own(self.now, accounts))
+            self._endings.remove(outcome.removed)
+            for who in outcome.concerns:
+                connection = self._presence.connection(who)
+                was = self._presence.card(connection)
+                self._presence.follow_name(connection)
+                self._presence.tell_identity(connection, was)
             self._fanout.revoke_feed_keys()
 
     @contextmanager
@@ -201,6 +217,20 @@ class Dispatcher:
         self._announcer.tell(connection, answers.Help(HELP))
         if self._room.role(connection.id) is Role.OPERATOR:
             self._announcer.tell(connection, answers.Help(OPERATOR_HELP))
+
+    def _invite(self, connection: Connection, request: Request) -> None:
+        """Only who is outside can be asked in: whoever has another way in is inside."""
+        found = self._room.find(request.nick)
+        if found is None or found[1]:
+            code = "unknown_nick" if found is None else "nick_inside"
+            self._announcer.tell(connection, answers.Error(code, request.nick, request.id))
+            return
+        member = found[0]
+        invited = answers.Invited(member.nick, self._room.nick(connection.id), request.id)
+        self._announcer.tell(connection, invited)
+        told = msgspec.structs.replace(invited, id=None)
+        self._announcer.tell(self._presence.connection(member.who), told)
+        self._fanout.tell_all(told, connection)
 
     def _quit(self, connection: Connection, request: Request) -> None:
         self._endings.end(connection, CloseReason.QUIT, said=request.text)

@@ -94,7 +94,10 @@ class Operators:
             self._announcer.tell(connection, answers.Done(done_text(request, outcome), request.id))
 
     def _tell_topic(self, connection: Connection, request: Request) -> None:
-        self._announcer.tell(connection, answers.Topic(self._room.topic, request.id))
+        room = self._room
+        by, since = room.topic_set
+        topic = answers.Topic(room.topic, by, since, len(room), request.id)
+        self._announcer.tell(connection, topic)
 
     def _tell_bans(self, connection: Connection, request: Request) -> None:
         try:

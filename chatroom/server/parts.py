@@ -20,6 +20,7 @@ from chatroom.server.gate import Gate
 from chatroom.server.hall import Hall
 from chatroom.server.inlet import Inlet
 from chatroom.server.keeping import Keeper
+from chatroom.server.marks import Marks
 from chatroom.server.operators import Operators
 from chatroom.server.pacing import Exempt, PacedIntake, Tolls
 from chatroom.server.presence import Presence
@@ -86,7 +87,7 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     comings = Comings(presence.is_here)
     admission = Admission(hall, replay, offer, gate, comings)
     operators = Operators(hall, answering, keeper)
-    dispatcher = Dispatcher(hall, admission, queries, operators)
+    dispatcher = Dispatcher(hall, admission, queries, operators, Marks(hall))
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
     intake = Intake(broadcaster, queries, gate, congestion)

@@ -40,7 +40,7 @@ class Presence:
         del self._connections[connection.id]
         nick = self._nicks.pop(connection.id, None)
         if nick is not None:
-            self.people.drop(nick)
+            self.people.drop(nick, self._announcer.time)
 
     def follow_name(self, connection: Connection) -> None:
         """The room may have given `connection` another name, or another role."""
@@ -52,19 +52,35 @@ class Presence:
             card = msgspec.structs.replace(card, account=account, role=role)
         nick = self._room.nick(connection.id)
         was = self._nicks.get(connection.id)
-        if was is not None:
-            self.people.drop(was)
+        if was is not None and was != nick:
+            self.people.drop(was, self._announcer.time)
         self._nicks[connection.id] = nick
         self.people.put(nick, card)
 
     def introduce(self, connection: Connection, card: Card) -> None:
         """`connection` says something else of itself; those who hear it are told."""
-        was, connection.card = connection.card or NO_CARD, card
+        was = self.card(connection)
+        connection.card = card
         if connection.inside:
             self.follow_name(connection)
             if connection.audience is not None:
                 nick = self._room.nick(connection.id)
-                self._fanout.tell_all(answers.Changed(nick, was, card), connection)
+                now = self.people.card(nick)
+                self._fanout.tell_all(answers.Changed(nick, was, now), connection)
+
+    def card(self, connection: Connection) -> Card:
+        """What is said of it."""
+        nick = self._nicks.get(connection.id)
+        return NO_CARD if nick is None else self.people.card(nick)
+
+    def tell_identity(self, connection: Connection, was: Card) -> None:
+        """The room may have given a member another account or role: its name has been followed, and
+        `was` is its card before. All are told whose formats have it, itself too.
+        """
+        now = self.card(connection)
+        if (now.account, now.role) != (was.account, was.role):
+            nick = self._room.nick(connection.id)
+            self._fanout.tell_all(answers.Changed(nick, was, now))
 
     def connection(self, who: int) -> Connection:
         """That of a member."""

@@ -323,6 +323,9 @@ class Service:
             since=self._since,
             replay=self.settings.irc_replay,
             accounts=self.settings.access.access is not Access.OPEN,
+            secret=self.settings.access.access is Access.SECRET,
+            sts_seconds=0 if self._tls is None else self.settings.irc_sts_seconds,
+            port=lambda: self.port,
             people=parts.people,
             knows=self._journal.knows,
         )

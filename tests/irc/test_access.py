@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from chatroom.protocol.irc.operating import room_mask
+from chatroom.settings import AccessSettings
 from tests.access.conftest import PASSWORD
 from tests.irc.speaking import IrcVisitor, commands, connect, join, register
 
 if TYPE_CHECKING:
-    from chatroom.settings import AccessSettings
     from tests.conftest import OpenHouse
     from tests.visiting import House
 
@@ -69,13 +70,18 @@ async def test_the_topic_is_told_on_entering_and_when_it_changes(house: House) -
     alice, bob = await join(house, "alice"), await house.enter_json("bob")
     await alice.all()
     lines = await alice.answer("TOPIC #lobby :\x02new\x02 things", "TOPIC #lobby")
-    assert [line.raw for line in lines] == [
+    assert [line.raw for line in lines[:2]] == [
         ":alice!~alice@chatroom.local TOPIC #lobby :new things",
         ":chatroom.local 332 alice #lobby :new things",
     ]
     assert (await bob.object())["text"] == "new things"
     carol = await register(house, "carol")
-    assert commands(await carol.answer("JOIN #lobby"))[:3] == ["JOIN", "332", "353"]
+    _, topic, whose, *_ = await carol.answer("JOIN #lobby")
+    assert topic.params[1:] == ["#lobby", "new things"]
+    assert whose.command == "333"
+    assert whose.params[1:3] == ["#lobby", "alice"]
+    assert abs(int(whose.text) - time.time()) < 60
+    assert commands(await alice.answer("TOPIC #lobby"))[-2:] == ["332", "333"]
     await bob.say({"kind": "topic", "text": ""})
     await alice.until("TOPIC")
     assert commands(await alice.answer("TOPIC #lobby")) == ["331"]
@@ -109,8 +115,9 @@ async def test_bans(open_room: OpenHouse, mixed_room: AccessSettings) -> None:
     bad = await register(house, "bad")
     lines = await olga.answer("MODE #lobby +b bad!*@*", "MODE #lobby b", "MODE #lobby +b !")
     assert commands(lines) == ["MODE", "367", "368", "696"]
-    assert lines[0].params == ["#lobby", "+b", "bad"]
-    assert lines[1].params[2:4] == ["bad", "olga"]
+    assert lines[0].params == ["#lobby", "+b", "bad!*@*"]
+    assert lines[1].params[2:4] == ["bad!*@*", "olga"]
+    assert abs(int(lines[1].text) - time.time()) < 60
     assert commands(await bad.answer("JOIN #lobby", "PRIVMSG #lobby :x", "PART #lobby")) == [
         "474",
         "404",
@@ -124,6 +131,60 @@ async def test_bans(open_room: OpenHouse, mixed_room: AccessSettings) -> None:
     assert commands(await olga.answer("MODE #lobby -b bad")) == ["MODE"]
     again = await join(house, "bad")
     assert commands(await again.answer("MODE #lobby b", "MODE #lobby +b x")) == ["368", "482"]
+
+
+async def test_who_is_to_be_silent_is_told_and_can_talk_again(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    olga, bob = await operator(house), await join(house, "bob")
+    await olga.all()
+    for sign, cannot in (("+", "not talk"), ("-", "talk again")):
+        (mode,) = await olga.answer(f"MODE #lobby {sign}b m:bob!*@*")
+        assert mode.params == ["#lobby", f"{sign}b", "m:bob!*@*"]
+        (told,) = await bob.all()
+        assert (told.command, told.text) == ("NOTICE", f"-- you may {cannot}, says olga")
+        answer = await bob.answer("PRIVMSG #lobby :hi")
+        assert commands(answer) == (["404"] if sign == "+" else [])
+    assert commands(await bob.answer("MODE #lobby +b m:olga!*@*")) == ["482"]
+    assert commands(await olga.answer("MODE #lobby -b m:bob!*@*", "MODE #lobby +b m:!")) == [
+        "PRIVMSG",
+        "696",
+        "696",
+    ]
+
+
+async def test_modes_are_those_that_hold(
+    open_room: OpenHouse, mixed_room: AccessSettings, secret_room: AccessSettings
+) -> None:
+    for access, listed, modes in (
+        (AccessSettings(), "bno bo", ["+n"]),
+        (mixed_room, "bnot bo", ["+nt"]),
+        (secret_room, "bknot bko", ["+ntk", "*"]),
+    ):
+        house = await open_room(access=access)
+        bob = await connect(house)
+        await bob.say("PASS :open sesame" if access is secret_room else "CAP END")
+        await bob.say("NICK bob", "USER a 0 * :A")
+        assert (await bob.until("004")).raw.endswith(f" B {listed}")
+        (told, _) = (await bob.answer("MODE #lobby"))[-2:]
+        assert told.params[2:] == modes
+
+
+async def test_a_password_opens_what_is_open(house: House) -> None:
+    for number, password in enumerate(("secret", "alice:secret")):
+        client = await connect(house)
+        await client.say(f"PASS :{password}", f"NICK alice{number}", "USER a 0 * :A")
+        assert (await client.told()).command == "001"
+
+
+async def test_a_channel_without_anybody_is_none(house: House) -> None:
+    alice, bob = await register(house, "alice"), await register(house, "bob")
+    lines = await alice.answer("TOPIC #lobby", "TOPIC #lobby :x", "KICK #lobby bob")
+    assert commands(lines) == ["403"] * 3
+    await bob.answer("JOIN #lobby")
+    lines = await alice.answer("TOPIC #lobby", "TOPIC #lobby :x", "KICK #lobby bob")
+    assert commands(lines) == ["331", "442", "442"]
 
 
 async def test_what_is_taken_back_is_not_given_out_any_more(

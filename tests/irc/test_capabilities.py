@@ -20,6 +20,7 @@ async def test_negotiation(house: House) -> None:
         "CAP LIST",
         "CAP REQ :-server-time",
         "CAP LIST",
+        "CAP REQ :-cap-notify",
         "CAP FOO",
     )
     assert [line.params for line in lines] == [
@@ -29,6 +30,7 @@ async def test_negotiation(house: House) -> None:
         ["*", "LIST", "cap-notify multi-prefix server-time"],
         ["*", "ACK", "-server-time"],
         ["*", "LIST", "cap-notify multi-prefix"],
+        ["*", "NAK", "-cap-notify"],
         ["*", "FOO", "Invalid CAP command"],
     ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from tests.irc.speaking import commands, connect, join, register
 from tests.visiting import House
 
@@ -58,8 +60,11 @@ async def test_whois(house: House) -> None:
     alice = await join(house, "alice")
     bot = await register(house, "bot")
     await bot.answer("AWAY :lunch", "MODE bot +B")
-    assert commands(await alice.answer("WHOIS alice")) == ["311", "319", "312", "318"]
-    assert commands(await alice.answer("WHOIS x BOT")) == ["311", "312", "301", "335", "318"]
+    assert commands(await alice.answer("WHOIS alice")) == ["311", "319", "312", "317", "318"]
+    told = await alice.answer("WHOIS x BOT")
+    assert commands(told) == ["311", "312", "301", "335", "317", "318"]
+    _, nick, idle, since, _ = told[-2].params
+    assert (nick, int(idle) < 60, abs(int(since) - time.time()) < 60) == ("bot", True, True)
     for unknown in ("WHOIS nobody", "WHOIS *"):
         assert commands(await alice.answer(unknown)) == ["401", "318"]
     assert commands(await alice.answer("WHOIS", "WHOWAS", "WHOWAS x")) == [
@@ -67,6 +72,35 @@ async def test_whois(house: House) -> None:
         "431",
         "406",
         "369",
+    ]
+
+
+async def test_whowas_tells_of_those_who_have_gone_the_latest_first(house: House) -> None:
+    alice = await join(house, "alice")
+    for user in ("first", "second"):
+        gone = await connect(house)
+        await gone.say("NICK gone", f"USER {user} 0 * :Real Name", "QUIT")
+        await gone.rest()
+    renamed = await register(house, "before")
+    await renamed.answer("NICK after")
+    second, first = (
+        f":chatroom.local 314 alice gone ~{user} chatroom.local * :Real Name"
+        for user in ("second", "first")
+    )
+    for line, told in (
+        ("gone", [second, first]),
+        ("GONE 1", [second]),
+        ("gone -1", [second, first]),
+        ("gone 0", [second, first]),
+        ("g?n*", [second, first]),
+    ):
+        *lines, end = await alice.answer(f"WHOWAS {line}")
+        assert [line.raw for line in lines[::2]] == told
+        assert {line.command for line in lines[1::2]} == {"312"}
+        assert (end.command, end.params[1]) == ("369", line.split()[0])
+    assert commands(await alice.answer("WHOWAS before", "WHOWAS after")) == [
+        *["314", "312", "369"],
+        *["406", "369"],
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
@@ -75,12 +76,15 @@ class Registering(Naming):
 
 
 class Joining(Asked):
-    """JOIN: the welcome, and then the names, page by page, unless they are not wanted."""
+    """JOIN: the welcome, how far the client has read, and then the names, page by page; the last
+    two only where they are wanted.
+    """
 
-    __slots__ = ("_names", "failed", "seq")
+    __slots__ = ("_mark", "_names", "failed", "seq")
 
-    def __init__(self, *, names: bool) -> None:
+    def __init__(self, *, mark: bool, names: bool) -> None:
         super().__init__()
+        self._mark = mark
         self._names = names
         self.seq = 0  #: the last event before it hears the room
         self.failed = False  #: it is not let in
@@ -89,13 +93,16 @@ class Joining(Asked):
         if isinstance(answer, answers.Found):
             self.over = not answer.more
             return names(voice, answer)
+        if isinstance(answer, answers.Marked):
+            self.over = not self._names
+            return [voice.mark(answer)]
         assert isinstance(answer, answers.Welcome)
         self.seq = answer.seq
-        self.over = not self._names
+        self.over = not (self._names or self._mark)
         lines: list[Parts | Rendered] = []
         lines += (Rendered((), text) for text in voice.form.join(voice.nick))
         if answer.topic:
-            lines.append(("332", voice.form.channel, answer.topic))
+            lines += topic(voice, answer.topic, answer.topic_by or "", answer.topic_time or "")
         return lines
 
     def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
@@ -112,6 +119,29 @@ class Parting(Asked):
         self.over = True
         assert isinstance(answer, answers.Parted)
         return [Rendered((), voice.form.part(voice.nick, answer.text))]
+
+
+class Inviting(Asked):
+    """INVITE."""
+
+    __slots__ = ("_nick",)
+
+    def __init__(self, nick: str) -> None:
+        super().__init__()
+        self._nick = nick.partition(" ")[0] or "*"
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        self.over = True
+        assert isinstance(answer, answers.Invited)
+        return [("341", answer.nick, voice.form.channel)]
+
+    def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
+        match error.code:
+            case "unknown_nick":
+                return [("401", self._nick, "No such nick")]
+            case "nick_inside":
+                return [("443", self._nick, voice.form.channel, "is already on channel")]
+        return super().refused(voice, error)
 
 
 class Talking(Asked):
@@ -155,6 +185,19 @@ class Signing(Asked):
             return ()
         text = f"{voice.form.source(answer.nick)} TAGMSG {voice.form.channel}"
         return [Rendered((answer.tags,), text)]
+
+
+def topic(voice: Voice, text: str, by: str, time: str) -> Iterator[Parts]:
+    """332, and 333 where it is known whose it is."""
+    channel = voice.form.channel
+    yield "332", channel, text
+    if by and time:
+        yield "333", channel, by, str(unix(time))
+
+
+def unix(time: str) -> int:
+    """Seconds, of an event's time."""
+    return int(datetime.fromisoformat(time).timestamp())
 
 
 def names(voice: Voice, found: answers.Found) -> Iterator[Parts]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatroom.protocol.irc.names import is_channel
-from chatroom.protocol.irc.people import ison_query, userhost_query, who_query, whois_query
+from chatroom.protocol.irc.people import (
+    ison_query,
+    userhost_query,
+    who_query,
+    whois_query,
+    whowas_query,
+)
 from chatroom.room.nick import NickInvalid, parse_nick
 
 if TYPE_CHECKING:
@@ -44,7 +50,12 @@ def whowas(client: Client, line: Line) -> None:
     if not nick:
         client.say(("431", "No nickname given"))
     else:
-        client.say(("406", nick, "There was no such nickname"), ("369", nick, "End of WHOWAS"))
+        client.find(whowas_query(nick, _count(line.params[1:])), nick)
+
+
+def _count(params: list[str]) -> int:
+    word = params[0] if params else ""
+    return int(word) if word.isascii() and word.isdigit() and len(word) < 10 else 0
 
 
 def ison(client: Client, line: Line) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MULTILINE_LINES = 16
 MULTILINE_BYTES = MAX_LINE_BYTES
 
+READ_MARKER = "draft/read-marker"
+
 #: All capabilities, with the values that version 302 of the negotiation knows.
 OFFERED: Mapping[str, str] = {
     "account-notify": "",
@@ -30,6 +32,7 @@ OFFERED: Mapping[str, str] = {
     "draft/multiline": f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}",
     "draft/no-implicit-names": "",
     "draft/pre-away": "",
+    READ_MARKER: "",
     "echo-message": "",
     "extended-join": "",
     "invite-notify": "",
@@ -45,11 +48,13 @@ OFFERED: Mapping[str, str] = {
 #: Those that change what all are told: clients that have the same of them are one audience.
 EFFECTIVE = frozenset(
     {
+        "account-notify",
         "account-tag",
         "away-notify",
         "draft/message-redaction",
         "draft/multiline",
         "extended-join",
+        "invite-notify",
         "message-tags",
         "server-time",
         "setname",
@@ -65,6 +70,15 @@ def offered(client: Client) -> Mapping[str, str]:
     return {**OFFERED, "sasl": "PLAIN"} if client.venue.accounts else OFFERED
 
 
+def _policy(client: Client) -> Mapping[str, str]:
+    """What is listed, and cannot be asked for: to come under TLS (IRCv3, sts)."""
+    venue = client.venue
+    if not venue.sts_seconds:
+        return {}
+    where = "" if client.encrypted else f"port={venue.port()},"
+    return {"sts": f"{where}duration={venue.sts_seconds}"}
+
+
 def negotiate(client: Client, line: Line) -> None:
     """CAP."""
     word = line.params[0].upper()
@@ -76,7 +90,9 @@ def negotiate(client: Client, line: Line) -> None:
             if with_values:
                 client.cap_version = 302
                 client.caps |= {"cap-notify"}
-            _list(client, "LS", _listed(offered(client), with_values=with_values))
+            policy = _policy(client) if with_values else {}
+            listed = _listed({**offered(client), **policy}, with_values=with_values)
+            _list(client, "LS", listed)
         case "LIST":
             _list(client, "LIST", sorted(client.caps))
         case "REQ":
@@ -117,7 +133,9 @@ def _in_lines(caps: list[str]) -> Iterator[str]:
 def _request(client: Client, argument: str) -> None:
     wanted = argument.split()
     names = {name.removeprefix("-") for name in wanted}
-    if not names <= offered(client).keys():
+    # Who knows version 302 has cap-notify for good (IRCv3, capability negotiation).
+    forbidden = "-cap-notify" in wanted and client.cap_version >= 302
+    if forbidden or not names <= offered(client).keys():
         client.say(("CAP", "NAK", argument))
         return
     caps = set(client.caps)

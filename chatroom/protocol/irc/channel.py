@@ -1,18 +1,17 @@
-"""The channel: JOIN, PART, NAMES, LIST, TOPIC, MODE."""
+"""The channel: JOIN, PART, NAMES, LIST, INVITE."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatroom.protocol.irc.asked import Joining, Parting
+from chatroom.protocol.irc.asked import Inviting, Joining, Parting
+from chatroom.protocol.irc.caps import READ_MARKER
 from chatroom.protocol.irc.client import pages
 from chatroom.protocol.irc.history import replay
-from chatroom.protocol.irc.isupport import CHANNEL_MODES, USER_MODES
 from chatroom.protocol.irc.login import part_text
-from chatroom.protocol.irc.names import is_channel, matches, same_nick
-from chatroom.protocol.irc.operating import ban, bans
-from chatroom.protocol.irc.people import Counting, invite_query, names_query
-from chatroom.protocol.requests import Enter, Part
+from chatroom.protocol.irc.names import is_channel, matches
+from chatroom.protocol.irc.people import Counting, names_query
+from chatroom.protocol.requests import Enter, Part, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,8 +41,8 @@ def join(client: Client, line: Line) -> None:
 
 def _come_in(client: Client) -> None:
     client.joined = True
-    wants_names = "draft/no-implicit-names" not in client.caps
-    joining = Joining(names=wants_names)
+    mark = READ_MARKER in client.caps
+    joining = Joining(mark=mark, names="draft/no-implicit-names" not in client.caps)
     number = client.ask(joining)
     client.drafts += (Enter(number), _look_around(client, joining, number))
 
@@ -53,6 +52,8 @@ def _look_around(client: Client, joining: Joining, number: str) -> Iterator[Draf
     if joining.failed:
         client.joined = False
         return
+    if READ_MARKER in client.caps:
+        yield Request("mark", to=client.channel, id=number)
     yield from pages(joining, number)
     if client.venue.replay and "draft/chathistory" not in client.caps:
         yield from replay(client, joining)
@@ -111,62 +112,6 @@ def _number(word: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
-def not_operator(client: Client) -> Parts:
-    return "482", client.channel, "You're not channel operator"
-
-
-def mode(client: Client, line: Line) -> None:
-    target, *changes = line.params
-    if target.startswith("#"):
-        _channel_mode(client, target, changes)
-    elif not _is_self(client, target):
-        client.say(("502", "Can't change mode for other users"))
-    elif not changes:
-        client.say(("221", "+B" if client.card.bot else "+"))
-    else:
-        _own_mode(client, changes[0])
-
-
-def _is_self(client: Client, target: str) -> bool:
-    try:
-        return same_nick(target, client.standing.nick)
-    except ValueError:
-        return False
-
-
-def _channel_mode(client: Client, target: str, changes: list[str]) -> None:
-    if not is_channel(target, client.venue):
-        client.say(no_channel(target))
-    elif not changes:
-        since = str(int(client.venue.since))
-        client.say(("324", client.channel, "+n"), ("329", client.channel, since))
-    elif changes[0] in ("b", "+b") and len(changes) == 1:
-        bans(client)
-    elif changes[0] in ("b", "+b", "-b"):
-        ban(client, "-" if changes[0] == "-b" else "+", changes[1])
-    elif not set(changes[0]) <= set(f"+-bklmov{CHANNEL_MODES}"):
-        unknown = next(mode for mode in changes[0] if mode not in f"+-bklmov{CHANNEL_MODES}")
-        client.say(("472", unknown, "is unknown mode char to me"))
-    else:
-        client.say(not_operator(client))
-
-
-def _own_mode(client: Client, change: str) -> None:
-    adding, unknown, bot = True, False, client.card.bot
-    for letter in change:
-        if letter in "+-":
-            adding = letter == "+"
-        elif letter == "B":
-            bot = adding
-        elif letter not in USER_MODES:
-            unknown = True
-    if unknown:
-        client.say(("501", "Unknown MODE flag"))
-    if bot != client.card.bot:
-        client.change_card(bot=bot)
-        client.say((":", "MODE", client.standing.nick, "+B" if bot else "-B"))
-
-
 def invite(client: Client, line: Line) -> None:
     nick, name = line.params[:2]
     if not is_channel(name, client.venue):
@@ -174,4 +119,4 @@ def invite(client: Client, line: Line) -> None:
     elif not client.joined:
         client.say(("442", client.channel, "You're not on that channel"))
     else:
-        client.find(invite_query(nick), nick)
+        client.drafts.append(Request("invite", nick=nick, id=client.ask(Inviting(nick))))

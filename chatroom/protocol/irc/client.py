@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,7 +15,7 @@ from chatroom.protocol.irc.asked import Registering
 from chatroom.protocol.irc.caps import EFFECTIVE
 from chatroom.protocol.irc.names import channel_of
 from chatroom.protocol.irc.voice import Asked, Standing, Voice
-from chatroom.protocol.people import Card
+from chatroom.protocol.people import Activity, Card
 from chatroom.protocol.requests import (
     Answered,
     Credentials,
@@ -41,6 +42,7 @@ class Client:
     def __init__(self, visit: Visit, form: Irc) -> None:
         self.venue = visit.venue
         self.rules = visit.rules
+        self.encrypted = visit.encrypted
         self.channel = channel_of(visit.venue.room)
         self.standing = Standing()
         self.caps: frozenset[str] = frozenset()
@@ -48,7 +50,8 @@ class Client:
         self.negotiating = False  #: registration waits for CAP END
         self.wanted = ""  #: the nick that it asks for
         self.registering = False  #: it has asked the room for it
-        self.card = Card()
+        self.activity = Activity(time.time())
+        self.card = Card(activity=self.activity)
         self.credentials: Credentials | None = None  #: what it has said to prove itself
         self.sasl: str | None = (
             None  #: what it has said of itself so far, of a log-in that is begun

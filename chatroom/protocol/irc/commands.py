@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from chatroom.protocol.irc import asking, channel, login, multiline, operating, server, talk
+from chatroom.protocol.irc import (
+    asking,
+    channel,
+    login,
+    marking,
+    mode,
+    multiline,
+    operating,
+    server,
+    talk,
+)
 from chatroom.protocol.irc.caps import negotiate
 from chatroom.protocol.irc.history import chathistory
 from chatroom.protocol.irc.sasl import authenticate
@@ -33,7 +43,8 @@ COMMANDS: Mapping[str, Handler] = {
     "LINKS": server.links,
     "LIST": channel.list_,
     "LUSERS": server.lusers,
-    "MODE": channel.mode,
+    "MARKREAD": marking.markread,
+    "MODE": mode.mode,
     "MOTD": server.motd,
     "NAMES": channel.names,
     "NICK": login.nick,

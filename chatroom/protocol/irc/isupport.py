@@ -20,11 +20,19 @@ REALNAME_CHARS = 128
 #: Targets that one message may name.
 MAX_TARGETS = 4
 
-#: The modes of persons and of the channel that are known.
-USER_MODES = "Biws"
-CHANNEL_MODES = "nt"
+#: The modes of persons that have an effect; the others are taken quietly, as clients ask for them
+#: unasked.
+USER_MODES = "B"
+QUIET_USER_MODES = "iswx"
 
-_TOKENS_A_LINE = 12
+_TOKENS_A_LINE = 13
+
+
+def channel_modes(venue: Venue) -> str:
+    """Those that the channel has: nobody talks from outside, operators alone set the topic, and
+    there is a key.
+    """
+    return "n" + "t" * venue.accounts + "k" * venue.secret
 
 
 def isupport(venue: Venue) -> Iterator[Parts]:
@@ -35,12 +43,13 @@ def isupport(venue: Venue) -> Iterator[Parts]:
         "BOT=B",
         "CASEMAPPING=ascii",
         "CHANLIMIT=#:1",
-        f"CHANMODES=b,k,l,{CHANNEL_MODES}",
+        f"CHANMODES=b,{'k' * venue.secret},,{channel_modes(venue).rstrip('k')}",
         f"CHANNELLEN={len(channel_of(venue.room).encode())}",
         "CHANTYPES=#",
         f"CHATHISTORY={IRC_HISTORY}",
         "CLIENTTAGDENY=*,-typing",
         "ELIST=MNU",
+        "EXTBAN=,m",
         "HOSTLEN=64",
         f"LINELEN={IRC_LINE_BYTES}",
         "MODES=1",
@@ -67,7 +76,9 @@ def welcome(venue: Venue, source: str, names_held: int) -> Iterator[Parts]:
     yield "001", f"Welcome to the {NETWORK} network, {source}"
     yield "002", f"Your host is {SERVER}, running version {VERSION}"
     yield "003", f"This server was created {since:%Y-%m-%d %H:%M:%S} UTC"
-    yield "004", SERVER, VERSION, USER_MODES, f"bklmnotv{CHANNEL_MODES}"[:8], "bklov"
+    with_parameter = "b" + "k" * venue.secret + "o"
+    modes = "".join(sorted(set(with_parameter + channel_modes(venue))))
+    yield "004", SERVER, VERSION, USER_MODES, modes, with_parameter
     yield from isupport(venue)
     yield from lusers(names_held)
     yield from motd(venue)

@@ -43,10 +43,12 @@ def user(client: Client, line: Line) -> None:
 
 
 def pass_(client: Client, line: Line) -> None:
-    """The room's secret, or `account:password`. Looked at when the client registers."""
+    """The room's secret, or `account:password`. Looked at when the client registers; an open room
+    asks for none, and takes any.
+    """
     if client.registered or client.registering:
         client.say(("462", "You may not reregister"))
-    else:
+    elif client.venue.accounts:
         account, colon, password = line.params[0].partition(":")
         known = (account, password) if colon else ("", "")
         client.credentials = Credentials(line.params[0], *known)

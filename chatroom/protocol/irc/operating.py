@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
+from chatroom.protocol.irc.asked import topic as topic_lines
+from chatroom.protocol.irc.asked import unix
 from chatroom.protocol.irc.line import spoken
 from chatroom.protocol.irc.names import is_channel
+from chatroom.protocol.irc.people import Counting
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked
 from chatroom.protocol.requests import Request
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
 
 #: Characters of the reason of a kick.
 _REASON_CHARS = 200
+
+#: What goes before the mask of whom one only wants to be silent (005, EXTBAN).
+MUTE = "m:"
 
 #: How IRC writes masks of which only one part says anything.
 _ANY = "*"
@@ -62,8 +69,10 @@ class Telling(Asked):
     def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
         self.over = True
         assert isinstance(answer, answers.Topic)
+        if not answer.member_count:
+            return [absent(voice.form.channel, 0)]
         if answer.text:
-            return [("332", voice.form.channel, answer.text)]
+            return topic_lines(voice, answer.text, answer.by, answer.time)
         return [("331", voice.form.channel, "No topic is set")]
 
 
@@ -76,7 +85,7 @@ class Listing(Asked):
         self.over = True
         assert isinstance(answer, answers.Bans)
         for ban in answer.bans:
-            yield "367", voice.form.channel, ban.mask, ban.by, ban.time
+            yield "367", voice.form.channel, irc_mask(ban.mask), ban.by, str(unix(ban.time))
         yield self._end(voice)
 
     def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
@@ -126,23 +135,39 @@ def ban(client: Client, sign: str, wanted: str) -> None:
     """MODE +b and -b, with a mask."""
     if _is_in(client):
         mask = room_mask(wanted)
-        changes = ":", "MODE", client.channel, f"{sign}b", mask
+        changes = ":", "MODE", client.channel, f"{sign}b", irc_mask(mask)
         ruling = Ruling(
             lambda error: ("696", client.channel, "b", mask, error.text), lambda: [changes]
         )
-        kind = "ban" if sign == "+" else "unban"
-        client.drafts.append(Request(kind, mask=mask, id=client.ask(ruling)))
+        number = client.ask(ruling)
+        if mask.startswith(MUTE):
+            nick = mask.removeprefix(MUTE)
+            client.drafts.append(Request("mute" if sign == "+" else "unmute", nick=nick, id=number))
+        else:
+            kind = "ban" if sign == "+" else "unban"
+            client.drafts.append(Request(kind, mask=mask, id=number))
 
 
 def room_mask(wanted: str) -> str:
     """The room's mask for one of IRC: `nick!*@*` is of a nick, `*!*@192.0.2.7` of an address; what
-    has neither is left as it is.
+    has neither is left as it is. Behind `m:` it is of a mute, which only a nick can have.
     """
     nick, bang, rest = wanted.partition("!")
     host = (rest if bang else wanted).rpartition("@")[2]
-    if bang and nick != _ANY:
+    if bang and nick.removeprefix(MUTE) != _ANY:
         return nick
     return host if "@" in wanted else wanted
+
+
+def irc_mask(mask: str) -> str:
+    """As IRC writes a mask of the room; one of an account stays as it is."""
+    if mask.startswith("account:") or not mask.strip("!*@"):
+        return mask
+    try:
+        ip_network(mask)
+    except ValueError:
+        return f"{mask}!*@*"
+    return f"*!*@{mask}"
 
 
 def redact(client: Client, line: Line) -> None:
@@ -181,5 +206,14 @@ class Redacting(Ruling):
 
 def _is_in(client: Client) -> bool:
     if not client.joined:
-        client.say(("442", client.channel, "You're not on that channel"))
+        client.count(Counting(lambda found: [absent(client.channel, found.member_count)]))
     return client.joined
+
+
+def absent(channel: str, member_count: int) -> Parts:
+    """What is answered to who is not in the channel: it is not there before somebody is in it (RFC
+    1459, 1.3), and LIST does not show it either.
+    """
+    if member_count:
+        return "442", channel, "You're not on that channel"
+    return "403", channel, "No such channel"

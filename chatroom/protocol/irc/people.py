@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
@@ -15,6 +17,10 @@ from chatroom.room.role import Role
 if TYPE_CHECKING:
     from chatroom.protocol.irc.voice import Parts, Voice
     from chatroom.protocol.people import Person
+
+
+#: So many who have gone are told of at most.
+_MOST_GONE = 20
 
 
 class Finding(Asked):
@@ -134,6 +140,30 @@ def _whois(voice: Voice, person: Person) -> Iterator[Parts]:
         yield "301", nick, card.away
     if card.bot:
         yield "335", nick, "is a bot"
+    if card.activity is not None:
+        idle = max(int(time.time() - card.activity.spoke), 0)
+        since = str(int(card.activity.since))
+        yield "317", nick, str(idle), since, "seconds idle, signon time"
+
+
+def whowas_query(wanted: str, most: int) -> Finding:
+    """WHOWAS: those who have gone and had a name like it, the latest first. `most`: 0 or less means
+    all.
+    """
+
+    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
+        departed = voice.form.venue.people.departed
+        gone = [one for one in reversed(departed) if matches(one.nick, wanted)]
+        for one in gone[:most] if most > 0 else gone[:_MOST_GONE]:
+            nick, card = one.nick, one.card
+            yield "314", nick, card.user or MEMBER, HOST, "*", card.realname or nick
+            at = datetime.fromisoformat(one.time)
+            yield "312", nick, SERVER, f"{at:%a %b %d %H:%M:%S %Y}"
+        if not gone:
+            yield "406", wanted, "There was no such nickname"
+        yield "369", wanted, "End of WHOWAS"
+
+    return Finding(found)
 
 
 def ison_query() -> Finding:
@@ -166,19 +196,5 @@ def private_query(command: str, nick: str) -> Finding:
             yield "301", person.nick, person.card.away
         text = f"{command} reaches the room only: there are no private messages"
         yield "531", person.nick, text
-
-    return Finding(found)
-
-
-def invite_query(nick: str) -> Finding:
-    """INVITE: everybody may come in, and nobody needs it."""
-
-    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
-        if not answer.people:
-            yield "401", nick, "No such nick"
-        elif answer.people[0].inside:
-            yield "443", nick, voice.form.channel, "is already on channel"
-        else:
-            yield "482", voice.form.channel, "Everybody may come in: nobody is invited"
 
     return Finding(found)

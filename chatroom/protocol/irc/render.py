@@ -169,8 +169,7 @@ class Irc:
         account = card.account or "*"
         extended = f"{joins} {account} :{card.realname or nick}"
         yield extended if "extended-join" in self.caps else joins
-        if card.role is Role.OPERATOR:
-            yield f":{SERVER} MODE {self.channel} +o {nick}"
+        yield from self._roles(nick, Role.MEMBER, card.role)
         if card.away is not None and "away-notify" in self.caps:
             yield f"{self.source(nick)} AWAY :{card.away}"
 
@@ -189,8 +188,24 @@ class Irc:
                     yield f"{source} AWAY" if card.away is None else f"{source} AWAY :{card.away}"
                 if card.realname != was.realname and "setname" in self.caps:
                     yield f"{source} SETNAME :{card.realname}"
+                if card.account != was.account and "account-notify" in self.caps:
+                    yield f"{source} ACCOUNT {card.account or '*'}"
+                yield from self._roles(nick, was.role, card.role)
             case answers.Tagged(nick=nick, tags=tags) if "message-tags" in self.caps:
                 yield f"@{tags} {self.source(nick)} TAGMSG {self.channel}"
+            case answers.Invited() if "invite-notify" in self.caps:
+                yield self.invite(answer)
+
+    def _roles(self, nick: str, was: Role, role: Role) -> Iterator[str]:
+        if Role.OPERATOR in (was, role) and was is not role:
+            sign = "+" if role is Role.OPERATOR else "-"
+            yield f":{SERVER} MODE {self.channel} {sign}o {nick}"
+
+    def invite(self, invited: answers.Invited) -> str:
+        """How one is told that somebody is asked in."""
+        account = self.venue.people.card(invited.by).account
+        tags = f"@{tag('account', account)} " if account and "account-tag" in self.caps else ""
+        return f"{tags}{self.source(invited.by)} INVITE {invited.nick} {self.channel}"
 
 
 def as_bytes(lines: Iterator[Rendered] | list[Rendered]) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -113,10 +114,13 @@ class IrcSession(LineSession):
             return None
         try:
             text = data[len(self._talks) :].decode()
-            # Formatting and all that is to be taken out is not printable.
-            return Request("message", self.rules.check(text)) if text.isprintable() else None
+            if not text.isprintable():  # as formatting and all that is to be taken out
+                return None
+            talk = Request("message", self.rules.check(text))
         except (UnicodeDecodeError, Refused):
             return None
+        client.activity.spoke = time.time()
+        return talk
 
     def _give_up_on_too_long(self) -> None:
         self._too_long = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from chatroom.protocol.irc.asked import Signing, Talking
@@ -81,6 +82,7 @@ def say(client: Client, command: str, text: str) -> None:
             number = "412" if refused.code == "text_empty" else "417"
             client.say((number, refused.text[0].upper() + refused.text[1:]))
         return
+    client.activity.spoke = time.time()
     wanted = TOLD & client.caps
     echo = client.ask(Talking(command)) if wanted or client.label else None
     notice = command == "NOTICE" and kind == "message"

@@ -101,9 +101,17 @@ class Voice:
             return as_bytes([self._rendered(line) for line in answer.lines])
         if isinstance(answer, answers.Error):
             return as_bytes([self._rendered(cannot_say(self, "PRIVMSG", answer))])
-        if isinstance(answer, answers.Slowed):  # a notice, as every client shows it
+        if isinstance(answer, answers.Invited) and answer.nick == self.nick:
+            return f"{self.form.invite(answer)}\r\n".encode()
+        if isinstance(answer, answers.Done | answers.Slowed):  # a notice, as every client shows it
             return as_bytes([self._rendered(("NOTICE", self.nick, f"-- {answer.text}"))])
+        if isinstance(answer, answers.Marked):
+            return as_bytes([self._rendered(self.mark(answer))])
         return self.form.answer(answer)
+
+    def mark(self, marked: answers.Marked) -> Parts:
+        """How far the client has read."""
+        return "MARKREAD", marked.target, f"timestamp={marked.stamp}" if marked.stamp else "*"
 
     def _rendered(self, line: Parts | Rendered) -> Rendered:
         if isinstance(line, Rendered):
