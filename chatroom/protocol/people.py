@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 
 import msgspec
 
+from chatroom.protocol.roster import Roster
 from chatroom.room.role import Role
 
 
@@ -61,11 +63,17 @@ MOST_DEPARTED = 500
 NO_CARD = Card()
 
 
+#: How somebody is written in a list of names.
+Written = Callable[[Person], str]
+
+
 class People:
-    """The cards by nick, of those who have one."""
+    """The cards by nick, of those who have one; and the lists of names, of all members."""
 
     def __init__(self) -> None:
         self._cards: dict[str, Card] = {}
+        self._rosters: dict[Written, Roster] = {}
+        self.members: Callable[[], Iterable[Person]] = tuple  #: all who are in the room now
         self.departed: deque[Departed] = deque(maxlen=MOST_DEPARTED)  #: the latest last
 
     def card(self, nick: str) -> Card:
@@ -81,3 +89,28 @@ class People:
         card = self._cards.pop(nick, None)
         if card is not None:
             self.departed.append(Departed(nick, card, time))
+
+    @property
+    def are_listed(self) -> bool:
+        """Somebody wants lists of names: `come_in` and `go_out` are to be called."""
+        return bool(self._rosters)
+
+    def roster(self, written: Written, limit_bytes: int) -> Roster:
+        """The list of all members, kept from its first being asked for on. In the room's turn."""
+        roster = self._rosters.get(written)
+        if roster is None:
+            roster = self._rosters[written] = Roster(written, limit_bytes)
+            for person in self.members():
+                roster.put(person)
+        return roster
+
+    def come_in(self, nick: str) -> None:
+        """A member has this name from now on, or another card."""
+        person = Person(nick, self.card(nick))
+        for roster in self._rosters.values():
+            roster.put(person)
+
+    def go_out(self, nick: str) -> None:
+        """No member has it any more."""
+        for roster in self._rosters.values():
+            roster.drop(nick)

@@ -130,6 +130,10 @@ class Room:
         """The name of a member, or the one that is reserved. Raises `KeyError`."""
         return self._anybody(who).nick
 
+    def is_member(self, who: int) -> bool:
+        """Whether somebody is inside, and has not only a name."""
+        return who in self._by_who
+
     def token(self, who: int) -> str:
         """The token of a member. Raises `KeyError`."""
         return self._members.by_who[who].token

@@ -200,6 +200,7 @@ class Admission:
             connection.id, self._announcer.time, CloseReason.QUIT, text=part.text, part=True
         )
         self._announcer.publish(self._room.apply(leave).event)
+        self._presence.leave_room(connection)
         self._presence.follow()
         self._announcer.tell(connection, answers.Parted(part.text, part.id))
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from chatroom.protocol import answers
-from chatroom.protocol.people import NO_CARD, Card, People
+from chatroom.protocol.people import NO_CARD, Card, People, Person
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chatroom.room.room import Room
     from chatroom.server.announcer import Announcer
     from chatroom.server.connection import Connection
@@ -27,6 +29,8 @@ class Presence:
         self._connections: dict[int, Connection] = {}
         self.people = People()  #: what those say of themselves who do
         self._nicks: dict[int, str] = {}  # under which they do
+        self._listed: dict[int, str] = {}  # who stands in the lists of names, and how
+        self.people.members = self._all_members
 
     def enter(self, connection: Connection) -> None:
         """The room has taken `connection` in, or has given it a name."""
@@ -38,12 +42,37 @@ class Presence:
         """The room has let `connection` go."""
         connection.inside = False
         del self._connections[connection.id]
+        self.leave_room(connection)
         nick = self._nicks.pop(connection.id, None)
         if nick is not None:
             self.people.drop(nick, self._announcer.time)
 
     def follow_name(self, connection: Connection) -> None:
         """The room may have given `connection` another name, or another role."""
+        self._follow_card(connection)
+        if self.people.are_listed and self._room.is_member(connection.id):
+            self._list(connection.id, self._room.nick(connection.id))
+
+    def _list(self, who: int, nick: str) -> None:
+        was = self._listed.get(who, nick)
+        if was != nick:
+            self.people.go_out(was)
+        self._listed[who] = nick
+        self.people.come_in(nick)
+
+    def _all_members(self) -> Iterable[Person]:
+        self._listed = {
+            member.who: member.nick for member in self._room.members(0, len(self._room))
+        }
+        return [Person(nick, self.people.card(nick)) for nick in self._listed.values()]
+
+    def leave_room(self, connection: Connection) -> None:
+        """It is no member any more; it may have its name still."""
+        nick = self._listed.pop(connection.id, None)
+        if nick is not None:
+            self.people.go_out(nick)
+
+    def _follow_card(self, connection: Connection) -> None:
         account, role = self._room.account(connection.id), self._room.role(connection.id)
         if connection.card is None and account is None:
             return  # nothing is said of it

@@ -7,17 +7,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
-from chatroom.protocol.irc.isupport import welcome
-from chatroom.protocol.irc.line import pieces
+from chatroom.protocol.irc.isupport import welcome, welcome_text
 from chatroom.protocol.irc.names import SERVER, mask
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked, cannot_say
+from chatroom.room.nick import MAX_NICK_CHARS
 from chatroom.room.role import Role
 from chatroom.settings import IRC_LINE_BYTES
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.voice import Parts, Voice
+    from chatroom.protocol.people import Person
+    from chatroom.protocol.roster import Roster
     from chatroom.protocol.session import Venue
+
+#: Pieces of the list of names that one turn gives: some 25 KB.
+_PAGE_PIECES = 64
 
 #: What a nick cannot be had for.
 _NICK_NUMERICS = {"nick_taken": "433", "nick_invalid": "432", "banned": "437"}
@@ -66,7 +71,10 @@ class Registering(Naming):
         voice.standing.nick = answer.nick
         voice.standing.registered = True
         source = mask(answer.nick, self.venue.people.card(answer.nick))
-        return welcome(self.venue, source, answer.names_held)
+        if self.label:
+            return welcome(self.venue, source, answer.names_held)
+        text = welcome_text(self.venue, answer.nick, source, answer.names_held)
+        return [Rendered((), text)]
 
     def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
         number = _ENTRY_NUMERICS.get(error.code)
@@ -75,7 +83,53 @@ class Registering(Naming):
         return [(number, error.text[0].upper() + error.text[1:])]
 
 
-class Joining(Asked):
+class Names(Asked):
+    """NAMES, page by page."""
+
+    __slots__ = ("_start",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._start = ""
+
+    def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
+        """353 for a page of members, and 366 behind the last. What the answer says is not looked
+        at: it gives the turn in which the list is read.
+        """
+        channel = voice.form.channel
+        head = f":{SERVER} 353 {voice.nick} = {channel} :"
+        texts, self._start = _roster(voice, channel).page(self._start, _PAGE_PIECES)
+        self.over = not self._start
+        lines: list[Parts | Rendered] = [Rendered((), head + text) for text in texts]
+        if lines and not self.label:  # no tag goes before any of them
+            lines = [Rendered((), head + f"\r\n{head}".join(texts))]
+        if self.over:
+            lines.append(("366", channel, "End of /NAMES list"))
+        return lines
+
+
+def _roster(voice: Voice, channel: str) -> Roster:
+    beside = len(f":{SERVER} 353  = {channel} :\r\n".encode()) + 4 * MAX_NICK_CHARS
+    written = full_name if "userhost-in-names" in voice.caps else name
+    return voice.form.venue.people.roster(written, IRC_LINE_BYTES - beside)
+
+
+def prefix(person: Person) -> str:
+    """What stands before its name in the channel."""
+    return "@" if person.inside and person.card.role is Role.OPERATOR else ""
+
+
+def name(person: Person) -> str:
+    """As lists of names have it."""
+    return prefix(person) + person.nick
+
+
+def full_name(person: Person) -> str:
+    """As they have it with userhost-in-names."""
+    return prefix(person) + mask(person.nick, person.card)
+
+
+class Joining(Names):
     """JOIN: the welcome, how far the client has read, and then the names, page by page; the last
     two only where they are wanted.
     """
@@ -91,8 +145,7 @@ class Joining(Asked):
 
     def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
         if isinstance(answer, answers.Found):
-            self.over = not answer.more
-            return names(voice, answer)
+            return super().lines(voice, answer)
         if isinstance(answer, answers.Marked):
             self.over = not self._names
             return [voice.mark(answer)]
@@ -198,20 +251,3 @@ def topic(voice: Voice, text: str, by: str, time: str) -> Iterator[Parts]:
 def unix(time: str) -> int:
     """Seconds, of an event's time."""
     return int(datetime.fromisoformat(time).timestamp())
-
-
-def names(voice: Voice, found: answers.Found) -> Iterator[Parts]:
-    """353 for a page of members, and 366 behind the last."""
-    channel = voice.form.channel
-    full = "userhost-in-names" in voice.caps
-    all_names = " ".join(
-        ("@" if person.card.role is Role.OPERATOR else "")
-        + (mask(person.nick, person.card) if full else person.nick)
-        for person in found.people
-    )
-    around = len(f":{SERVER} 353 {voice.nick} = {channel} :\r\n".encode())
-    for line in pieces(all_names, IRC_LINE_BYTES - around):
-        if line:
-            yield "353", "=", channel, line.rstrip(" ")
-    if not found.more:
-        yield "366", channel, "End of /NAMES list"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatroom.protocol.irc.asked import Inviting, Joining, Parting
+from chatroom.protocol.irc.asked import Inviting, Joining, Names, Parting
 from chatroom.protocol.irc.caps import READ_MARKER
-from chatroom.protocol.irc.client import pages
+from chatroom.protocol.irc.client import looks
 from chatroom.protocol.irc.history import replay
 from chatroom.protocol.irc.login import part_text
 from chatroom.protocol.irc.names import is_channel, matches
-from chatroom.protocol.irc.people import Counting, names_query
+from chatroom.protocol.irc.people import Counting
 from chatroom.protocol.requests import Enter, Part, Request
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _look_around(client: Client, joining: Joining, number: str) -> Iterator[Draf
         return
     if READ_MARKER in client.caps:
         yield Request("mark", to=client.channel, id=number)
-    yield from pages(joining, number)
+    yield from looks(joining, number)
     if client.venue.replay and "draft/chathistory" not in client.caps:
         yield from replay(client, joining)
 
@@ -76,7 +76,7 @@ def _go_out(client: Client, text: str) -> None:
 
 def names(client: Client, line: Line) -> None:
     if not line.params or is_channel(line.params[0].split(",")[0], client.venue):
-        client.find(names_query())
+        client.list_names(Names())
     else:
         client.say(("366", line.params[0].split(",")[0], "End of /NAMES list"))
 

@@ -96,6 +96,10 @@ class Client:
         """Ask about people: those who are named, or all members, page by page."""
         self.drafts.append(pages(finding, self.ask(finding), nicks))
 
+    def list_names(self, names: Asked) -> None:
+        """Ask for the names of all members."""
+        self.drafts.append(looks(names, self.ask(names)))
+
     def count(self, finding: Asked) -> None:
         """Ask how many members there are."""
         self.drafts.append(Request("people", id=self.ask(finding), limit=0))
@@ -150,6 +154,12 @@ class Client:
     def change_card(self, **changes: object) -> None:
         """As `introduce`, with some of it changed."""
         self.introduce(msgspec.structs.replace(self.card, **changes))
+
+
+def looks(asked: Asked, number: str) -> Iterator[Draft]:
+    """Requests that `asked` has a look at the room, until it has seen all."""
+    while not asked.over:
+        yield Request("people", id=number, limit=0)
 
 
 def pages(asked: Asked, number: str, nicks: str = "") -> Iterator[Draft]:

@@ -23,6 +23,7 @@ MEMBER = "member"
 VERSION = "chatroom-1"
 
 MAX_USER_CHARS = 16
+MAX_CHANNEL_CHARS = 50
 
 _NOT_IN_CHANNEL = re.compile(r"[\x00-\x20,:\x7f]")
 _NOT_IN_USER = re.compile(r"[^A-Za-z0-9._-]")
@@ -30,8 +31,10 @@ _NOT_IN_USER = re.compile(r"[^A-Za-z0-9._-]")
 
 @lru_cache
 def channel_of(room: str) -> str:
-    """The room's channel; what a channel's name cannot have is an underscore there."""
-    return "#" + _NOT_IN_CHANNEL.sub("_", room)
+    """The room's channel; what a channel's name cannot have is an underscore there, and of a very
+    long one it is the beginning.
+    """
+    return "#" + _NOT_IN_CHANNEL.sub("_", room)[:MAX_CHANNEL_CHARS]
 
 
 def is_channel(name: str, venue: Venue) -> bool:

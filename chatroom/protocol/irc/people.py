@@ -8,11 +8,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
-from chatroom.protocol.irc.asked import names
+from chatroom.protocol.irc.asked import prefix
 from chatroom.protocol.irc.names import HOST, MEMBER, SERVER, matches
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked
-from chatroom.room.role import Role
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.voice import Parts, Voice
@@ -57,11 +56,6 @@ def user(person: Person) -> str:
     return person.card.user or MEMBER
 
 
-def names_query() -> Finding:
-    """NAMES of the channel."""
-    return Finding(names)
-
-
 def who_query(mask: str, fields: str) -> Finding:
     """WHO: those whose nicks match, all of the channel for its name or `*`. `fields`: of WHOX."""
 
@@ -88,11 +82,6 @@ def flags(person: Person) -> str:
     card = person.card
     here, bot = "H" if card.away is None else "G", "B" if card.bot else ""
     return here + prefix(person) + bot
-
-
-def prefix(person: Person) -> str:
-    """What stands before its name in the channel."""
-    return "@" if person.inside and person.card.role is Role.OPERATOR else ""
 
 
 def _whox(voice: Voice, person: Person, fields: str) -> Parts:
