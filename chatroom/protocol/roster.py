@@ -81,8 +81,8 @@ class Roster:
         key = parse_nick(nick)[1]
         at = self._at(key)
         self._pieces[at].drop(key)
-        if at + 1 < len(self._pieces):
-            self._unite(at)
+        self._unite(at)
+        self._unite(at - 1)
 
     def page(self, start: str, most: int) -> tuple[Sequence[str], str]:
         """At most so many pieces, and where the next page begins: empty, if this is the last.
@@ -97,7 +97,9 @@ class Roster:
         return bisect_right(self._firsts, key) - 1
 
     def _unite(self, at: int) -> None:
-        """Two pieces that have become short are one."""
+        """A piece and the next are one, if both have become short."""
+        if not 0 <= at < len(self._pieces) - 1:
+            return
         piece, following = self._pieces[at : at + 2]
         if piece.size_bytes + following.size_bytes <= self._limit_bytes // 2:
             keys, texts = piece.keys + following.keys, piece.texts + following.texts
