@@ -147,6 +147,27 @@ def _ngircd(port: int, directory: Path, _format: str) -> list[str]:
     return ["ngircd", "--nodaemon", "--config", str(path)]
 
 
+def _inspircd(port: int, directory: Path, _format: str) -> list[str]:
+    # It joins its clients to the channel by itself: what comes in one packet with USER would wait
+    # for the next one.
+    text = f"""
+<module name="conn_join">
+<server name="irc.localhost.test" id="001" network="load" description="load test">
+<admin name="load" nick="load" email="load@localhost.test">
+<bind address="{HOST}" port="{port}" type="clients">
+<autojoin channel="#room">
+<connect allow="*" timeout="60" pingfreq="3600" hardsendq="1G" softsendq="1G" recvq="64K"
+    fakelag="no" commandrate="1000000000" threshold="100000000" localmax="20000" globalmax="20000"
+    maxconnwarn="no" resolvehostnames="no" useident="no">
+<performance softlimit="20000" somaxconn="4096" netbuffersize="65536" clonesonconnect="no">
+<log method="file" type="*" level="default" target="{directory / "log"}">
+<pid file="{directory / "pid"}">
+"""
+    path = directory / "settings"
+    path.write_text(text, encoding="ascii")
+    return ["inspircd", "--nofork", "--runasroot", "--config", str(path)]
+
+
 def _write(directory: Path, settings: dict[str, object], line: str) -> Path:
     path = directory / "settings"
     lines = [line.format(name, value) for name, value in settings.items()]
@@ -165,6 +186,7 @@ COMMANDS = {
     "nats": _nats,
     "mosquitto": _mosquitto,
     "ngircd": _ngircd,
+    "inspircd": _inspircd,
 }
 
 _OURS = {"plain": "plain", "json": "json", "ws": "ws"}
@@ -190,6 +212,7 @@ PEERS: dict[str, Peer] = {
             most_clients=1_001,
             ramp=300.0,
         ),
+        Peer("inspircd", "InspIRCd", "inspircd", "inspircd", {"plain": "irc"}, most_clients=1_001),
     )
 }
 

@@ -25,6 +25,7 @@ COLORS = {
     "nats": "#2a9d6f",
     "mosquitto": "#7b5ea7",
     "ngircd": "#8a8d3b",
+    "inspircd": "#5b5f97",
 }
 OTHER_FORMATS = {"json": "#4a90c4", "ws": "#5fb3b3"}
 
