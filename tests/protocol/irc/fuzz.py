@@ -13,6 +13,7 @@ _PARAMS = [
     b"LS", b"302", b"REQ", b":batch labeled-response", b":-batch echo-message message-tags",
     b"+1", b"-1", b"draft/multiline", b"%tcuihsnfdlaor,1", b"+B", b"-o+B-", b"\xff\xfe", b"\xc3",
     b":\x01ACTION x\x01", b":\x01", b":\x02\x0304", b"\r", b"\x00", "\u00e9\u4e2d".encode(),
+    b":draft/read-marker account-notify", b"m:bob!*@*", b"wild", b"-cap-notify",
     b"x" * 300, b"x" * 510, b":" + b"y " * 200,
 ]  # fmt: skip
 _TAGS = [b"label=1", b"batch=1", b"+typing=active", b"draft/multiline-concat", b"a" * 2100, b"=;;="]
