@@ -68,9 +68,9 @@ class Operating:
         """Let it talk again."""
         await self.ask("unmute", {"nick": nick})
 
-    async def redact(self, seq: int) -> None:
-        """Have what was said in an event given out no more."""
-        await self.ask("redact", {"of": seq})
+    async def redact(self, seq: int, text: str = "") -> None:
+        """Have what was said in an event given out no more; `text` is the reason."""
+        await self.ask("redact", {"of": seq, "text": text} if text else {"of": seq})
 
 
 def _for(nick: str, seconds: int) -> Fields:

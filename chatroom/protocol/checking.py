@@ -76,5 +76,5 @@ _CHECKS: dict[str, _Check] = {
     "bans": _nothing,
     "mute": _needs("nick", "whose"),
     "unmute": _needs("nick", "whose"),
-    "redact": _needs("of", "the number of an event"),
+    "redact": _needs("of", "the number of an event", _note),
 }

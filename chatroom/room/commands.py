@@ -152,6 +152,7 @@ class Redact(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     who: int | None
     time: str
     of: int
+    text: str = ""  #: the reason
 
 
 class Own(msgspec.Struct, frozen=True, tag=str.lower):

@@ -142,7 +142,7 @@ class Operators:
         if redact.of == state.topic_seq:
             state.topic = ""
         state.seq += 1
-        return Outcome(Event(state.seq, redact.time, "redaction", by, of=redact.of))
+        return Outcome(Event(state.seq, redact.time, "redaction", by, redact.text, of=redact.of))
 
     def _own(self, own: Own) -> Outcome:
         state = self._state

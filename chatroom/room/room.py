@@ -99,6 +99,12 @@ class Room:
         event = Event(seq, time, kind, member.nick, text)
         return msgspec.structs.replace(event, notice=True) if notice else event
 
+    def check_may_talk(self, who: int, time: str) -> None:
+        """Raise `Refused` if a member is to be silent."""
+        member = self._by_who[who]
+        if member.silenced:
+            self._state.check_may_talk(member, time)
+
     # Looking
 
     @property

@@ -220,6 +220,12 @@ class Dispatcher:
 
     def _invite(self, connection: Connection, request: Request) -> None:
         """Only who is outside can be asked in: whoever has another way in is inside."""
+        try:
+            self._room.check_may_talk(connection.id, self._announcer.time)
+        except Refused as refused:
+            error = answers.Error(refused.code, refused.text, request.id)
+            self._announcer.tell(connection, error)
+            return
         found = self._room.find(request.nick)
         if found is None or found[1]:
             code = "unknown_nick" if found is None else "nick_inside"

@@ -48,7 +48,7 @@ class Operators:
             "unban": lambda who, asked: Lift(who, self._now, asked.mask),
             "mute": lambda who, asked: Mute(who, self._now, asked.nick, self._until(asked)),
             "unmute": lambda who, asked: Unmute(who, self._now, asked.nick),
-            "redact": lambda who, asked: Redact(who, self._now, asked.of),
+            "redact": lambda who, asked: Redact(who, self._now, asked.of, asked.text),
         }
         self.requests: dict[str, Callable[[Connection, Request], None]] = {
             **dict.fromkeys(self._commands, self._do),

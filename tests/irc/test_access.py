@@ -201,7 +201,7 @@ async def test_what_is_taken_back_is_not_given_out_any_more(
     (forbidden,) = await bob.answer(f"REDACT #lobby {said}")
     assert forbidden.params[:2] == ["REDACT", "REDACT_FORBIDDEN"]
     (echo,) = await olga.answer(f"REDACT #lobby {said} :spam")
-    assert (echo.command, echo.params) == ("REDACT", ["#lobby", said])
+    assert (echo.command, echo.params) == ("REDACT", ["#lobby", said, "spam"])
     assert [(line.command, line.params[1]) for line in await bob.all()] == [("REDACT", said)]
     assert await carol.all() == []
     assert commands(await bob.answer("CHATHISTORY LATEST #lobby * 10")) == ["BATCH", "BATCH"]

@@ -47,3 +47,8 @@ async def test_it_is_said_who_asks(open_room: OpenHouse, mixed_room: AccessSetti
     await olga.answer("INVITE bob #lobby")
     (invited,) = await bob.all()
     assert (invited.command, invited.tags) == ("INVITE", {"account": "olga"})
+    lily = await connect(house)
+    await lily.say(f"PASS :lily:{PASSWORD}", "NICK lily", "USER l 0 * :L", "JOIN #lobby")
+    await lily.until("366")
+    assert commands(await lily.answer("INVITE bob #lobby")) == ["482"]  # she may only listen
+    assert await bob.all() == []

@@ -174,7 +174,7 @@ async def test_what_plain_operators_type(house: House) -> None:
         "-- say /kick NICK [REASON] (bad_request)",
         "-- say /ban NICK|ADDRESS[/BITS]|account:NAME [TIME] [REASON] (bad_request)",
         "-- say /mute NICK [TIME], a time as 10m, 2h or 7d (bad_request)",
-        "-- say /delete SEQ, SEQ the number of a message (bad_request)",
+        "-- say /delete SEQ [REASON], SEQ the number of a message (bad_request)",
         "-- say /unban MASK, as /bans shows it (bad_request)",
         "-- that is for operators (not_operator)",
         "-- that is for operators (not_operator)",

@@ -194,6 +194,8 @@ class Inviting(Asked):
                 return [("401", self._nick, "No such nick")]
             case "nick_inside":
                 return [("443", self._nick, voice.form.channel, "is already on channel")]
+            case "muted":
+                return [("482", voice.form.channel, f"You may not invite: {error.text}")]
         return super().refused(voice, error)
 
 

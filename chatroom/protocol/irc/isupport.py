@@ -49,7 +49,7 @@ def isupport(venue: Venue) -> Iterator[Parts]:
         f"CHANNELLEN={len(channel_of(venue.room).encode())}",
         "CHANTYPES=#",
         f"CHATHISTORY={IRC_HISTORY}",
-        "CLIENTTAGDENY=*,-typing",
+        "CLIENTTAGDENY=*,-typing,-draft/typing",
         "ELIST=MNU",
         "EXTBAN=,m",
         "HOSTLEN=64",

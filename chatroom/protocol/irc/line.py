@@ -101,11 +101,13 @@ def compose(*parts: str) -> str:
     return " ".join((*middle, last))
 
 
-def fitting(text: str) -> str:
-    """`text`, or as much of it as one line has room for: what a client is answered may quote it."""
-    if len(text) * 4 <= IRC_LINE_BYTES - 2:
+def fitting(text: str, limit_bytes: int = IRC_LINE_BYTES - 2) -> str:
+    """`text`, or as much of it as there is room for, in one line if it is not said where: what a
+    client is answered may quote it.
+    """
+    if len(text) * 4 <= limit_bytes:
         return text
-    return text.encode()[: IRC_LINE_BYTES - 2].decode("utf-8", "ignore")
+    return text.encode()[:limit_bytes].decode("utf-8", "ignore")
 
 
 def without_formatting(text: str) -> str:

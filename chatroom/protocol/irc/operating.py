@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING
 from chatroom.protocol import answers
 from chatroom.protocol.irc.asked import topic as topic_lines
 from chatroom.protocol.irc.asked import unix
-from chatroom.protocol.irc.line import spoken
+from chatroom.protocol.irc.line import fitting, spoken
 from chatroom.protocol.irc.names import is_channel
 from chatroom.protocol.irc.people import Counting
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked
 from chatroom.protocol.requests import Request
 from chatroom.room.refused import Refused
+from chatroom.room.text import TextRules
 from chatroom.settings import MAX_PAGE
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
     from chatroom.protocol.irc.line import Line
     from chatroom.protocol.irc.voice import Parts, Voice
-
-#: Characters of the reason of a kick.
-_REASON_CHARS = 200
 
 #: What goes before the mask of whom one only wants to be silent (005, EXTBAN).
 MUTE = "m:"
@@ -118,11 +116,15 @@ def kick(client: Client, line: Line) -> None:
         client.say(("403", name.partition(" ")[0] or "*", "No such channel"))
     elif _is_in(client):
         nick = nicks.split(",")[0].partition(" ")[0]
-        text = spoken(reason[0])[:_REASON_CHARS] if reason else ""
+        text = _reason(reason)
         ruling = Ruling(
             lambda _: ("441", nick or "*", client.channel, "They aren't on that channel")
         )
         client.drafts.append(Request("kick", text, nick=nick, id=client.ask(ruling)))
+
+
+def _reason(params: list[str]) -> str:
+    return fitting(spoken(params[0]), TextRules.NOTE_BYTES) if params else ""
 
 
 def bans(client: Client) -> None:
@@ -171,7 +173,7 @@ def irc_mask(mask: str) -> str:
 
 
 def redact(client: Client, line: Line) -> None:
-    name, message, *_ = line.params
+    name, message, *reason = line.params
     session, _, number = message.partition(".")[0].rpartition("-")
     known = (
         number.isascii() and number.isdigit() and len(number) < 19 and client.venue.knows(session)
@@ -185,7 +187,8 @@ def redact(client: Client, line: Line) -> None:
         client.fail("REDACT", "UNKNOWN_MSGID", client.channel, shown, "No such message")
     else:
         ruling = Redacting(shown)
-        client.drafts.append(Request("redact", of=int(number), id=client.ask(ruling)))
+        text = _reason(reason)
+        client.drafts.append(Request("redact", text, of=int(number), id=client.ask(ruling)))
 
 
 class Redacting(Ruling):

@@ -160,7 +160,8 @@ class Irc:
             case "topic":
                 yield f"{source} TOPIC {self.channel} :{event.text}"
             case "redaction" if "draft/message-redaction" in self.caps:
-                yield f"{source} REDACT {self.channel} {self.message_id(event.of)}"
+                reason = f" :{event.text}" if event.text else ""
+                yield f"{source} REDACT {self.channel} {self.message_id(event.of)}{reason}"
 
     def join(self, nick: str) -> Iterator[str]:
         """How one is told that `nick` comes in."""

@@ -47,10 +47,11 @@ def _mute(argument: str, rules: TextRules) -> Request:
 
 
 def _delete(argument: str, rules: TextRules) -> Request:
-    number = argument.removeprefix("#")
+    word, _, text = argument.partition(" ")
+    number = word.removeprefix("#")
     if not (number.isascii() and number.isdigit() and len(number) <= 18 and int(number)):
-        raise Refused("bad_request", "say /delete SEQ, SEQ the number of a message")
-    return Request("redact", of=int(number))
+        raise Refused("bad_request", "say /delete SEQ [REASON], SEQ the number of a message")
+    return checked(Request("redact", text.strip(), of=int(number)), rules)
 
 
 def _unban(argument: str, rules: TextRules) -> Request:

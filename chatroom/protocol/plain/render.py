@@ -22,7 +22,7 @@ HELP = (
 #: What operators are told besides.
 OPERATOR_HELP = (
     "for operators: /kick NICK [REASON], /ban NICK|ADDRESS[/BITS]|account:NAME [10m|2h|7d]"
-    " [REASON], /unban MASK, /bans, /mute NICK [TIME], /unmute NICK, /delete SEQ"
+    " [REASON], /unban MASK, /bans, /mute NICK [TIME], /unmute NICK, /delete SEQ [REASON]"
 )
 
 #: Stands where a text was redacted.
@@ -80,7 +80,10 @@ _EVENTS: dict[str, Callable[[Event], str]] = {
         if event.text
         else f"-- {event.nick} removed the topic"
     ),
-    "redaction": lambda event: f"-- {event.nick} removed what was said in #{event.of}",
+    "redaction": lambda event: (
+        f"-- {event.nick} removed what was said in #{event.of}"
+        + (f": {event.text}" if event.text else "")
+    ),
 }
 
 
