@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from chatroom.room.lookalikes import Lookalikes
@@ -23,6 +24,9 @@ class Anteroom:
 
     def __contains__(self, who: int) -> bool:
         return who in self._by_who
+
+    def __iter__(self) -> Iterator[Member]:
+        return iter(self._by_who.values())
 
     def enter(self, member: Member) -> None:
         """`member` has its name reserved; nobody else may have it."""

@@ -150,13 +150,14 @@ class Operators:
         state.owned = Owned(roles)
         gone = []
         changed = []
-        for member in state.members:
+        for member in [*state.members, *state.anteroom]:
             if member.account and member.account not in roles:
                 gone.append(member)
             elif member.account and member.role is not roles[member.account]:
                 member.role = roles[member.account]
-                state.look_whether_silenced(member)
-                changed.append(member.who)
+                if member.who not in state.anteroom:  # whoever is there is looked at as it comes in
+                    state.look_whether_silenced(member)
+                    changed.append(member.who)
         text = "the account was removed"
         leaving = Leaving(own.time, CloseReason.KICKED, ADMINISTRATOR, text)
         return Outcome(removed=self._show_out(gone, leaving), concerns=tuple(changed))
@@ -168,11 +169,15 @@ class Operators:
         text = f"by {leaving.by}" + (f": {leaving.text}" if leaving.text else "")
         removed = Removed(0, leaving.reason, text=text)
         return tuple(
-            msgspec.structs.replace(
-                removed, who=member.who, event=self._state.remove(member, leaving)
-            )
+            msgspec.structs.replace(removed, who=member.who, event=self._take_out(member, leaving))
             for member in members
         )
+
+    def _take_out(self, member: Member, leaving: Leaving) -> Event | None:
+        if member.who in self._state.anteroom:
+            self._state.anteroom.leave(member.who)
+            return None
+        return self._state.remove(member, leaving)
 
 
 def _newcomer(member: Member) -> Newcomer:

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from chatroom.event import CloseReason, Event
-from chatroom.room.anteroom import Anteroom
 from chatroom.room.bans import Ban, Newcomer
 from chatroom.room.charter import Charter
 from chatroom.room.commands import (
@@ -56,7 +55,7 @@ class Room:
         self._members = self._state.members
         self._by_who, self._has_spoken = self._members.by_who, self._members.has_spoken
         self._guests = 0
-        self._anteroom = Anteroom()
+        self._anteroom = self._state.anteroom
         self._operators = Operators(self._state)
         self._apply: dict[type, Callable[[Any], Outcome]] = {
             Join: self._join,

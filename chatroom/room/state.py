@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from chatroom.event import CloseReason, Event
+from chatroom.room.anteroom import Anteroom
 from chatroom.room.bans import Bans
 from chatroom.room.charter import Charter
 from chatroom.room.members import Member, Members
@@ -22,6 +23,7 @@ class State:
         self.announced = True  #: joins and leaves are events
         self.closing = False
         self.members = Members()
+        self.anteroom = Anteroom()
         self.presence_limit = presence_limit
         self.governed = charter.governed
         self.bans = Bans(charter.bans)

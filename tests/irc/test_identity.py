@@ -56,3 +56,29 @@ async def test_a_new_role_is_a_mode(
         assert [line.raw for line in await bob.all()] == [mode]
     assert (await Administrator(control).ask(kind="reload"))["kind"] == "done"
     assert await bob.all() == []  # nothing has changed
+
+
+async def test_who_is_outside_has_the_new_role_when_it_comes_in_or_no_name_any_more(
+    open_room: OpenHouse, tmp_path: Path, accounts: AccessFile
+) -> None:
+    control = str(tmp_path / "control")
+    access = AccessSettings(access=Access.MIXED, accounts_file=accounts.path, control_path=control)
+    house = await open_room(access=access)
+    bob = await join(house, "bob")
+    olga, alice = await connect(house), await connect(house)
+    for client, nick in ((olga, "olga"), (alice, "alice")):
+        await client.say(f"PASS :{nick}:{PASSWORD}", f"NICK {nick}", f"USER {nick} 0 * :X")
+        await client.until("376")
+    account = accounts.account("olga")
+    assert account is not None
+    accounts.put(type(account)("olga", "olga", Role.MEMBER, account.password_hash))
+    accounts.remove("alice")
+    assert (await Administrator(control).ask(kind="reload"))["kind"] == "done"
+    gone = "ERROR :Closing link: (kicked) by server: the account was removed"
+    assert [line.raw for line in await alice.rest()] == [gone]
+    assert await bob.all() == []
+    names = [line.text for line in await olga.answer("JOIN #lobby") if line.command == "353"]
+    assert names == ["bob olga"]
+    (refused,) = await olga.answer("KICK #lobby bob")
+    assert refused.command == "482"
+    await join(house, "alice")
