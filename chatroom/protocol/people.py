@@ -99,9 +99,7 @@ class People:
         """The list of all members, kept from its first being asked for on. In the room's turn."""
         roster = self._rosters.get(written)
         if roster is None:
-            roster = self._rosters[written] = Roster(written, limit_bytes)
-            for person in self.members():
-                roster.put(person)
+            roster = self._rosters[written] = Roster(written, limit_bytes, self.members())
         return roster
 
     def come_in(self, nick: str) -> None:

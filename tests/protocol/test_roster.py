@@ -27,12 +27,12 @@ def _pages(roster: Roster, most: int) -> list[str]:
     return texts
 
 
-@given(_changes, st.integers(1, 5))
+@given(_changes, st.integers(1, 5), st.sets(st.integers(0, 30)))
 def test_it_has_those_who_are_there_in_order_and_every_piece_fits(
-    changes: list[tuple[bool, int]], most: int
+    changes: list[tuple[bool, int]], most: int, at_first: set[int]
 ) -> None:
-    roster = Roster(_written, LIMIT_BYTES)
-    there: dict[str, str] = {}
+    there = {f"Nick{number:02}": f"Nick{number:02}" for number in at_first}
+    roster = Roster(_written, LIMIT_BYTES, [Person(nick, Card()) for nick in there])
     for comes, number in changes:
         nick = f"Nick{number:02}"
         if comes:
