@@ -68,6 +68,14 @@ class Operating:
         """Let it talk again."""
         await self.ask("unmute", {"nick": nick})
 
+    async def moderate(self, *, on: bool = True) -> None:
+        """Let nobody talk but operators and who has voice; or everybody again."""
+        await self.ask("moderate" if on else "unmoderate", {})
+
+    async def voice(self, nick: str, *, on: bool = True) -> None:
+        """Let somebody talk though the room is moderated; or no more."""
+        await self.ask("voice" if on else "unvoice", {"nick": nick})
+
     async def redact(self, seq: int, text: str = "") -> None:
         """Have what was said in an event given out no more; `text` is the reason."""
         await self.ask("redact", {"of": seq, "text": text} if text else {"of": seq})

@@ -16,7 +16,12 @@ from chatroom.room.text import make_safe
 STATEMENTS = frozenset({"message", "action", "rename"})
 
 #: Requests of operators, and the topic: asked again if the connection breaks before the answer.
-OPERATIONS = frozenset({"topic", "kick", "ban", "unban", "mute", "unmute", "redact"})
+OPERATIONS = frozenset(
+    {
+        *("topic", "kick", "ban", "unban", "mute", "unmute", "redact"),
+        *("moderate", "unmoderate", "voice", "unvoice"),
+    }
+)
 
 #: Of these the answer is an ack where they become events.
 ACKED = STATEMENTS | {"topic", "redact"}

@@ -158,6 +158,13 @@ class Invited(Answer, frozen=True):
     id: str | None = None
 
 
+class Moderated(Answer, frozen=True):
+    """Only operators and who has voice may talk from here on, or everybody. Told to all."""
+
+    on: bool
+    by: str
+
+
 class Marked(Answer, frozen=True):
     """How far somebody has read; told to it, and to its account's other connections."""
 
@@ -269,7 +276,17 @@ class Bye(Answer, frozen=True, omit_defaults=True):
 
 #: What only a session's own speaker renders, or a format that knows of it.
 Special = (
-    Registered | LoggedIn | Parted | Said | Found | Changed | Tagged | Invited | Marked | Lines
+    Registered
+    | LoggedIn
+    | Parted
+    | Said
+    | Found
+    | Changed
+    | Tagged
+    | Invited
+    | Marked
+    | Moderated
+    | Lines
 )
 
 AnyAnswer = (

@@ -76,5 +76,9 @@ _CHECKS: dict[str, _Check] = {
     "bans": _nothing,
     "mute": _needs("nick", "whose"),
     "unmute": _needs("nick", "whose"),
+    "moderate": _nothing,
+    "unmoderate": _nothing,
+    "voice": _needs("nick", "whose"),
+    "unvoice": _needs("nick", "whose"),
     "redact": _needs("of", "the number of an event", _note),
 }

@@ -37,6 +37,7 @@ class Card(msgspec.Struct, frozen=True):
     bot: bool = False
     account: str = ""  #: the key of the account that it has logged in to: the room says so
     role: Role = Role.MEMBER  #: this too
+    voiced: bool = False  #: it may talk though the room is moderated; this too
     activity: Activity | None = None  #: of those whose format keeps account of it
 
 
@@ -73,6 +74,7 @@ class People:
     def __init__(self) -> None:
         self._cards: dict[str, Card] = {}
         self._rosters: dict[Written, Roster] = {}
+        self.moderated = False  #: only operators and who has voice may talk
         self.members: Callable[[], Iterable[Person]] = tuple  #: all who are in the room now
         self.departed: deque[Departed] = deque(maxlen=MOST_DEPARTED)  #: the latest last
 

@@ -140,7 +140,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     before: Number | None = None  #: of a history: events below it
     limit: Number | None = None  #: of a history: how many events; of a who: how many names
     offset: Number = 0  #: of a who, of people or of bans: how many to pass over
-    nick: str = ""  #: of a kick, a mute or an unmute: whose
+    nick: str = ""  #: of a kick, a mute, a voice and their opposites: whose
     mask: str = ""  #: of a ban or an unban: see `chatroom.room.bans`
     seconds: Seconds | None = None  #: of a ban or a mute: for how long; None: for ever
     of: Number = 0  #: of a redact: the number of the event
@@ -183,7 +183,12 @@ Draft = (
 QUERY_KINDS = frozenset({"who", "people", "history", "search", "help", "bans"})
 
 #: Requests that only operators may make, beside `bans`.
-OPERATOR_KINDS = frozenset({"kick", "ban", "unban", "mute", "unmute", "redact"})
+OPERATOR_KINDS = frozenset(
+    {
+        *("kick", "ban", "unban", "mute", "unmute", "redact"),
+        *("moderate", "unmoderate", "voice", "unvoice"),
+    }
+)
 
 
 def is_query(draft: Draft) -> bool:

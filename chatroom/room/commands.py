@@ -146,6 +146,23 @@ class Unmute(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     nick: str
 
 
+class Moderate(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """From now on only operators and who has voice may talk; or that is over."""
+
+    who: int | None
+    time: str
+    on: bool
+
+
+class Voice(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
+    """A member may talk while the room is moderated, or may not any more."""
+
+    who: int | None
+    time: str
+    nick: str
+    on: bool
+
+
 class Redact(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     """What an event said is not to be given out any more."""
 
@@ -179,6 +196,8 @@ Command = (
     | Lift
     | Mute
     | Unmute
+    | Moderate
+    | Voice
     | Redact
     | Own
 )

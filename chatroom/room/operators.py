@@ -13,6 +13,7 @@ from chatroom.room.commands import (
     Impose,
     Kick,
     Lift,
+    Moderate,
     Mute,
     Outcome,
     Own,
@@ -20,6 +21,7 @@ from chatroom.room.commands import (
     Removed,
     Topic,
     Unmute,
+    Voice,
 )
 from chatroom.room.members import Member
 from chatroom.room.nick import NickInvalid, parse_nick
@@ -44,6 +46,8 @@ class Operators:
             Lift: self._unban,
             Mute: self._mute,
             Unmute: self._unmute,
+            Moderate: self._moderate,
+            Voice: self._voice,
             Redact: self._redact,
             Own: self._own,
         }
@@ -126,6 +130,29 @@ class Operators:
         if self._state.mutes.pop(key, None) is None:
             raise Refused("bad_request", f"{unmute.nick} is not muted")
         return self._silence(key)
+
+    def _moderate(self, moderate: Moderate) -> Outcome:
+        self.check(moderate.who)
+        state = self._state
+        if state.moderated is moderate.on:
+            raise Refused("bad_request", f"the room is{'' if moderate.on else ' not'} moderated")
+        state.moderated = moderate.on
+        for member in state.members:
+            state.look_whether_silenced(member)
+        return Outcome()
+
+    def _voice(self, voice: Voice) -> Outcome:
+        self.check(voice.who)
+        state = self._state
+        member = state.members.of_key(_key(voice.nick))
+        if member is None:
+            raise Refused("bad_request", f"nobody here is {voice.nick}")
+        if voice.on:
+            state.voices.add(member.key)
+        else:
+            state.voices.discard(member.key)
+        state.look_whether_silenced(member)
+        return Outcome(concerns=(member.who,))
 
     def _silence(self, key: str) -> Outcome:
         member = self._state.members.of_key(key)

@@ -98,11 +98,14 @@ class Room:
         event = Event(seq, time, kind, member.nick, text)
         return msgspec.structs.replace(event, notice=True) if notice else event
 
+    def has_voice(self, who: int) -> bool:
+        """Whether a member was given voice."""
+        member = self._by_who.get(who)
+        return member is not None and member.key in self._state.voices
+
     def check_may_talk(self, who: int, time: str) -> None:
         """Raise `Refused` if a member is to be silent."""
-        member = self._by_who[who]
-        if member.silenced:
-            self._state.check_may_talk(member, time)
+        self._state.check_not_silent(self._by_who[who], time)
 
     # Looking
 
@@ -310,6 +313,9 @@ class Room:
         was, (nick, key) = member.nick, name
         if muted_until is not None:  # a mute goes with whoever takes another name
             self._state.mutes[key] = muted_until
+        if member.key in self._state.voices:  # as a voice does
+            self._state.voices.remove(member.key)
+            self._state.voices.add(key)
         self._members.rename(member, nick, key)
         member.told = True
         self._state.look_whether_silenced(member)

@@ -30,6 +30,8 @@ class State:
         self.topic = charter.topic
         self.topic_seq = charter.topic_seq
         self.topic_by, self.topic_time = charter.topic_by, charter.topic_time
+        self.moderated = False  #: only operators and who has voice may talk
+        self.voices: set[str] = set()  #: the keys of members
         self.mutes: dict[str, str] = {}  #: the keys of nicks that may not talk, and until when
         self.owned = Owned(keys_of(charter.owned))
 
@@ -54,17 +56,28 @@ class State:
                 part=leave.part,
             )
         self.members.remove(member)
+        self.voices.discard(member.key)
         if not self.closing and len(self.members) * 2 < self.presence_limit:
             self.announced = True
         return event
 
     def look_whether_silenced(self, member: Member) -> None:
-        """After its name, its role or the mutes have changed."""
+        """After its name, its role, the mutes, or who may talk at all has changed."""
         may_not = member.role is Role.LISTENER or member.key in self.mutes
-        member.silenced = may_not or not member.told
+        unheard = self.moderated and not self._has_a_say(member)
+        member.silenced = may_not or unheard or not member.told
+
+    def _has_a_say(self, member: Member) -> bool:
+        return member.role is Role.OPERATOR or member.key in self.voices
 
     def check_may_talk(self, member: Member, now: str) -> None:
-        """Raise `Refused` if a silenced member is to be silent still: a mute may be over."""
+        """Raise `Refused` if a silenced member is to be silent still; else it says something."""
+        self.check_not_silent(member, now)
+        member.silenced = False
+        member.told = True  # by what it says
+
+    def check_not_silent(self, member: Member, now: str) -> None:
+        """Raise `Refused` if a member is to be silent: a mute may be over."""
         if member.role is Role.LISTENER:
             raise Refused("muted", "you may listen, and not talk")
         until = self.mutes.get(member.key)
@@ -72,8 +85,8 @@ class State:
             if not until or now < until:
                 raise Refused("muted", "you may not talk" + (f" until {until}" if until else ""))
             del self.mutes[member.key]
-        member.silenced = False
-        member.told = True  # by what it says
+        if self.moderated and not self._has_a_say(member):
+            raise Refused("muted", "the room is moderated: only who has voice may talk")
 
 
 class Leaving:

@@ -153,10 +153,7 @@ class Dispatcher:
             outcome = self._room.apply(Own(self.now, accounts))
             self._endings.remove(outcome.removed)
             for who in outcome.concerns:
-                connection = self._presence.connection(who)
-                was = self._presence.card(connection)
-                self._presence.follow_name(connection)
-                self._presence.tell_identity(connection, was)
+                self._presence.follow_identity(self._presence.connection(who))
             self._fanout.revoke_feed_keys()
 
     @contextmanager

@@ -8,7 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
-from chatroom.room.commands import Impose, Kick, Lift, Mute, Outcome, Redact, Topic, Unmute
+from chatroom.room.commands import (
+    Impose,
+    Kick,
+    Lift,
+    Moderate,
+    Mute,
+    Outcome,
+    Redact,
+    Topic,
+    Unmute,
+    Voice,
+)
 from chatroom.room.operators import ADMINISTRATOR
 from chatroom.room.refused import Refused
 from chatroom.settings import MAX_PAGE
@@ -48,6 +59,10 @@ class Operators:
             "unban": lambda who, asked: Lift(who, self._now, asked.mask),
             "mute": lambda who, asked: Mute(who, self._now, asked.nick, self._until(asked)),
             "unmute": lambda who, asked: Unmute(who, self._now, asked.nick),
+            "moderate": lambda who, _: Moderate(who, self._now, on=True),
+            "unmoderate": lambda who, _: Moderate(who, self._now, on=False),
+            "voice": lambda who, asked: Voice(who, self._now, asked.nick, on=True),
+            "unvoice": lambda who, asked: Voice(who, self._now, asked.nick, on=False),
             "redact": lambda who, asked: Redact(who, self._now, asked.of, asked.text),
         }
         self.requests: dict[str, Callable[[Connection, Request], None]] = {
@@ -74,8 +89,10 @@ class Operators:
         self._endings.remove(outcome.removed)
         author = None if who is None else self._presence.connection_or_none(who)
         self._announcer.publish(outcome.event, author)
+        if request.kind in ("moderate", "unmoderate"):
+            self._presence.moderate(answers.Moderated(request.kind == "moderate", by))
         for member in outcome.concerns:
-            self._tell_silenced(member, by, request)
+            self._tell_concerned(member, by, request)
         return outcome
 
     def _do(self, connection: Connection, request: Request) -> None:
@@ -119,10 +136,10 @@ class Operators:
                 return
             page = page[: len(page) // 2]
 
-    def _tell_silenced(self, member: int, by: str, request: Request) -> None:
-        muted = request.kind == "mute"
-        text = f"you may {'not talk' if muted else 'talk again'}, says {by}"
-        self._announcer.tell(self._presence.connection(member), answers.Done(text))
+    def _tell_concerned(self, member: int, by: str, request: Request) -> None:
+        connection = self._presence.connection(member)
+        self._announcer.tell(connection, answers.Done(f"{_YOU[request.kind]}, says {by}"))
+        self._presence.follow_identity(connection)
 
     def _log(self, by: str, request: Request, outcome: Outcome) -> None:
         what = {
@@ -154,6 +171,14 @@ def done_text(request: Request, outcome: Outcome) -> str:
     return f"{text}, and so is {' and '.join(outcome.masks)}" if outcome.masks else text
 
 
+#: What somebody is told whom it concerns.
+_YOU = {
+    "mute": "you may not talk",
+    "unmute": "you may talk again",
+    "voice": "you have voice",
+    "unvoice": "you have no voice any more",
+}
+
 _DONE: dict[str, Callable[[Request], str]] = {
     "topic": lambda asked: f"the topic is: {asked.text}" if asked.text else "there is no topic now",
     "kick": lambda asked: f"{asked.nick} was shown out",
@@ -161,5 +186,9 @@ _DONE: dict[str, Callable[[Request], str]] = {
     "unban": lambda asked: f"{asked.mask} is not banned any more",
     "mute": lambda asked: f"{asked.nick} may not talk",
     "unmute": lambda asked: f"{asked.nick} may talk again",
+    "moderate": lambda _: "only who has voice may talk",
+    "unmoderate": lambda _: "everybody may talk",
+    "voice": lambda asked: f"{asked.nick} has voice",
+    "unvoice": lambda asked: f"{asked.nick} has no voice any more",
     "redact": lambda asked: f"what was said in #{asked.of} is removed",
 }

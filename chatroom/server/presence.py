@@ -74,9 +74,11 @@ class Presence:
 
     def _follow_card(self, connection: Connection) -> None:
         account, role = self._room.account(connection.id), self._room.role(connection.id)
-        if connection.card is None and account is None:
+        voiced = self._room.has_voice(connection.id)
+        is_bare = connection.card is None and account is None and not voiced
+        if is_bare and connection.id not in self._nicks:
             return  # nothing is said of it
-        card = connection.card or NO_CARD
+        card = msgspec.structs.replace(connection.card or NO_CARD, voiced=voiced)
         if account is not None:
             card = msgspec.structs.replace(card, account=account, role=role)
         nick = self._room.nick(connection.id)
@@ -102,12 +104,23 @@ class Presence:
         nick = self._nicks.get(connection.id)
         return NO_CARD if nick is None else self.people.card(nick)
 
+    def follow_identity(self, connection: Connection) -> None:
+        """The room may have given a member another role, or voice: all are told of it."""
+        was = self.card(connection)
+        self.follow_name(connection)
+        self.tell_identity(connection, was)
+
+    def moderate(self, moderated: answers.Moderated) -> None:
+        """Who may talk at all has changed; all are told."""
+        self.people.moderated = moderated.on
+        self._fanout.tell_all(moderated)
+
     def tell_identity(self, connection: Connection, was: Card) -> None:
         """The room may have given a member another account or role: its name has been followed, and
         `was` is its card before. All are told whose formats have it, itself too.
         """
         now = self.card(connection)
-        if (now.account, now.role) != (was.account, was.role):
+        if (now.account, now.role, now.voiced) != (was.account, was.role, was.voiced):
             nick = self._room.nick(connection.id)
             self._fanout.tell_all(answers.Changed(nick, was, now))
 

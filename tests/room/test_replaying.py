@@ -24,6 +24,7 @@ from chatroom.room.commands import (
     Leave,
     Lift,
     LogIn,
+    Moderate,
     Mute,
     Outcome,
     Own,
@@ -32,6 +33,7 @@ from chatroom.room.commands import (
     Say,
     Topic,
     Unmute,
+    Voice,
 )
 from chatroom.room.role import Role
 from chatroom.room.room import Room
@@ -116,8 +118,11 @@ def _ruling(rng: random.Random, time: str, who: int | None, name: str) -> Comman
             Impose(who, time, mask, until, "enough"),
             Lift(who, time, mask),
             Lift(who, time, mask),
+            Lift(who, time, mask),
             Mute(who, time, name, until),
             Unmute(who, time, name),
+            Moderate(who, time, rng.random() < 0.3),
+            Voice(who, time, name, rng.random() < 0.8),
             Redact(who, time, rng.randrange(3000)),
             Announce(who or 0, time),
             Own(time, ((name, Role.MEMBER), ("olga", Role.OPERATOR))),

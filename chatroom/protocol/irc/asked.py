@@ -110,13 +110,20 @@ class Names(Asked):
 
 def _roster(voice: Voice, channel: str) -> Roster:
     beside = len(f":{SERVER} 353  = {channel} :\r\n".encode()) + 4 * MAX_NICK_CHARS
-    written = full_name if "userhost-in-names" in voice.caps else name
+    written = _WRITTEN["multi-prefix" in voice.caps, "userhost-in-names" in voice.caps]
     return voice.form.venue.people.roster(written, IRC_LINE_BYTES - beside)
 
 
 def prefix(person: Person) -> str:
-    """What stands before its name in the channel."""
-    return "@" if person.inside and person.card.role is Role.OPERATOR else ""
+    """What stands before its name in the channel: the highest."""
+    return all_prefixes(person)[:1]
+
+
+def all_prefixes(person: Person) -> str:
+    """As `prefix`, with multi-prefix."""
+    if not person.inside:
+        return ""
+    return "@" * (person.card.role is Role.OPERATOR) + "+" * person.card.voiced
 
 
 def name(person: Person) -> str:
@@ -127,6 +134,25 @@ def name(person: Person) -> str:
 def full_name(person: Person) -> str:
     """As they have it with userhost-in-names."""
     return prefix(person) + mask(person.nick, person.card)
+
+
+def prefixed_name(person: Person) -> str:
+    """As they have it with multi-prefix."""
+    return all_prefixes(person) + person.nick
+
+
+def prefixed_full_name(person: Person) -> str:
+    """As they have it with both."""
+    return all_prefixes(person) + mask(person.nick, person.card)
+
+
+#: By whether multi-prefix, and whether userhost-in-names has been asked for.
+_WRITTEN = {
+    (False, False): name,
+    (False, True): full_name,
+    (True, False): prefixed_name,
+    (True, True): prefixed_full_name,
+}
 
 
 class Joining(Names):

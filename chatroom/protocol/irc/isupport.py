@@ -31,10 +31,10 @@ _TOKENS_A_LINE = 13
 
 
 def channel_modes(venue: Venue) -> str:
-    """Those that the channel has: nobody talks from outside, operators alone set the topic, and
-    there is a key.
+    """Those that the channel may have: nobody talks from outside, operators alone set the topic or
+    have it moderated, and there is a key.
     """
-    return "n" + "t" * venue.accounts + "k" * venue.secret
+    return "n" + "tm" * venue.accounts + "k" * venue.secret
 
 
 def isupport(venue: Venue) -> Iterator[Parts]:
@@ -104,7 +104,7 @@ def _what_it_is(venue: Venue) -> Iterator[Parts]:
     since = datetime.fromtimestamp(venue.since, UTC)
     yield "002", f"Your host is {SERVER}, running version {VERSION}"
     yield "003", f"This server was created {since:%Y-%m-%d %H:%M:%S} UTC"
-    with_parameter = "b" + "k" * venue.secret + "o"
+    with_parameter = "b" + "k" * venue.secret + "o" + "v" * venue.accounts
     modes = "".join(sorted(set(with_parameter + channel_modes(venue))))
     yield "004", SERVER, VERSION, USER_MODES, modes, with_parameter
     yield from isupport(venue)

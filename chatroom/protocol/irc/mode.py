@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatroom.protocol.irc.channel import no_channel
 from chatroom.protocol.irc.isupport import QUIET_USER_MODES, USER_MODES, channel_modes
 from chatroom.protocol.irc.names import is_channel, same_nick
-from chatroom.protocol.irc.operating import ban, bans
+from chatroom.protocol.irc.operating import MODERATING, ban, bans, moderate
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
@@ -45,6 +45,8 @@ def _channel_mode(client: Client, target: str, changes: list[str]) -> None:
         bans(client)
     elif changes[0] in ("b", "+b", "-b"):
         ban(client, "-" if changes[0] == "-b" else "+", changes[1])
+    elif changes[0] in MODERATING:
+        moderate(client, *changes[:2])
     elif not set(changes[0]) <= _KNOWN:
         unknown = next(mode for mode in changes[0] if mode not in _KNOWN)
         client.say(("472", unknown, "is unknown mode char to me"))
@@ -54,6 +56,8 @@ def _channel_mode(client: Client, target: str, changes: list[str]) -> None:
 
 def _tell(client: Client) -> None:
     modes = f"+{channel_modes(client.venue)}"
+    if not client.venue.people.moderated:
+        modes = modes.replace("m", "")
     # The key is the server's password, which every client has said to get here.
     key = ("*",) if client.venue.secret else ()
     since = str(int(client.venue.since))

@@ -123,6 +123,23 @@ def kick(client: Client, line: Line) -> None:
         client.drafts.append(Request("kick", text, nick=nick, id=client.ask(ruling)))
 
 
+#: What changes who may talk.
+MODERATING = {"+m": "moderate", "-m": "unmoderate", "+v": "voice", "-v": "unvoice"}
+
+
+def moderate(client: Client, change: str, nick: str = "") -> None:
+    """MODE +m and -m; +v and -v, with a nick."""
+    if change[1] == "v" and not nick:
+        client.say(("696", client.channel, "v", "*", "You must give a nick"))
+    elif _is_in(client):
+        nick = nick.partition(" ")[0]
+        absent_ = "441", nick or "*", client.channel, "They aren't on that channel"
+        unchanged = "NOTICE", client.channel, "-- it is so already"
+        ruling = Ruling(lambda _: absent_ if nick else unchanged)
+        kind = MODERATING[change]
+        client.drafts.append(Request(kind, nick=nick, id=client.ask(ruling)))
+
+
 def _reason(params: list[str]) -> str:
     return fitting(spoken(params[0]), TextRules.NOTE_BYTES) if params else ""
 

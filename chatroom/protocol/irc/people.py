@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
-from chatroom.protocol.irc.asked import prefix
+from chatroom.protocol.irc.asked import all_prefixes, prefix
 from chatroom.protocol.irc.names import HOST, MEMBER, SERVER, matches
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked
@@ -74,14 +74,19 @@ def _who(voice: Voice, person: Person) -> Parts:
     card = person.card
     channel = voice.form.channel if person.inside else "*"
     realname = f"0 {card.realname or person.nick}"
-    return ("352", channel, user(person), HOST, SERVER, person.nick, flags(person), realname)
+    return ("352", channel, user(person), HOST, SERVER, person.nick, flags(voice, person), realname)
 
 
-def flags(person: Person) -> str:
+def flags(voice: Voice, person: Person) -> str:
     """H (here) or G (gone), @ of an operator in the room, and B of a bot."""
     card = person.card
     here, bot = "H" if card.away is None else "G", "B" if card.bot else ""
-    return here + prefix(person) + bot
+    return here + marks(voice, person) + bot
+
+
+def marks(voice: Voice, person: Person) -> str:
+    """What stands before its name, as this client wants it."""
+    return all_prefixes(person) if "multi-prefix" in voice.caps else prefix(person)
 
 
 def _whox(voice: Voice, person: Person, fields: str) -> Parts:
@@ -94,7 +99,7 @@ def _whox(voice: Voice, person: Person, fields: str) -> Parts:
         "h": HOST,
         "s": SERVER,
         "n": person.nick,
-        "f": flags(person),
+        "f": flags(voice, person),
         "d": "0",
         "l": "0",
         "a": person.card.account or "0",
@@ -121,7 +126,7 @@ def _whois(voice: Voice, person: Person) -> Iterator[Parts]:
     nick, card = person.nick, person.card
     yield "311", nick, user(person), HOST, "*", card.realname or nick
     if person.inside:
-        yield "319", nick, prefix(person) + voice.form.channel
+        yield "319", nick, marks(voice, person) + voice.form.channel
     yield "312", nick, SERVER, "The room"
     if card.account:
         yield "330", nick, card.account, "is logged in as"

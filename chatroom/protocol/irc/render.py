@@ -11,10 +11,13 @@ from chatroom.protocol import answers
 from chatroom.protocol.format import end_of_line
 from chatroom.protocol.irc.line import pieces, tag
 from chatroom.protocol.irc.names import SERVER, channel_of, mask
+from chatroom.protocol.people import NO_CARD
+from chatroom.room.operators import ADMINISTRATOR
 from chatroom.room.role import Role
 from chatroom.settings import IRC_LINE_BYTES
 
 if TYPE_CHECKING:
+    from chatroom.protocol.people import Card
     from chatroom.protocol.session import Venue
 
 
@@ -170,7 +173,7 @@ class Irc:
         account = card.account or "*"
         extended = f"{joins} {account} :{card.realname or nick}"
         yield extended if "extended-join" in self.caps else joins
-        yield from self._roles(nick, Role.MEMBER, card.role)
+        yield from self._standing(nick, NO_CARD, card)
         if card.away is not None and "away-notify" in self.caps:
             yield f"{self.source(nick)} AWAY :{card.away}"
 
@@ -191,16 +194,21 @@ class Irc:
                     yield f"{source} SETNAME :{card.realname}"
                 if card.account != was.account and "account-notify" in self.caps:
                     yield f"{source} ACCOUNT {card.account or '*'}"
-                yield from self._roles(nick, was.role, card.role)
+                yield from self._standing(nick, was, card)
             case answers.Tagged(nick=nick, tags=tags) if "message-tags" in self.caps:
                 yield f"@{tags} {self.source(nick)} TAGMSG {self.channel}"
+            case answers.Moderated(on=on, by=by):
+                source = f":{SERVER}" if by == ADMINISTRATOR else self.source(by)
+                yield f"{source} MODE {self.channel} {'+' if on else '-'}m"
             case answers.Invited() if "invite-notify" in self.caps:
                 yield self.invite(answer)
 
-    def _roles(self, nick: str, was: Role, role: Role) -> Iterator[str]:
-        if Role.OPERATOR in (was, role) and was is not role:
-            sign = "+" if role is Role.OPERATOR else "-"
-            yield f":{SERVER} MODE {self.channel} {sign}o {nick}"
+    def _standing(self, nick: str, was: Card, card: Card) -> Iterator[str]:
+        operates = card.role is Role.OPERATOR
+        if operates is not (was.role is Role.OPERATOR):
+            yield f":{SERVER} MODE {self.channel} {'+' if operates else '-'}o {nick}"
+        if card.voiced is not was.voiced:
+            yield f":{SERVER} MODE {self.channel} {'+' if card.voiced else '-'}v {nick}"
 
     def invite(self, invited: answers.Invited) -> str:
         """How one is told that somebody is asked in."""

@@ -62,6 +62,14 @@ def _unmute(argument: str, rules: TextRules) -> Request:
     return Request("unmute", nick=_word(argument, "say /unmute NICK"))
 
 
+def _voice(argument: str, rules: TextRules) -> Request:
+    return Request("voice", nick=_word(argument, "say /voice NICK"))
+
+
+def _unvoice(argument: str, rules: TextRules) -> Request:
+    return Request("unvoice", nick=_word(argument, "say /unvoice NICK"))
+
+
 def _word(argument: str, usage: str) -> str:
     if not argument or " " in argument:
         raise Refused("bad_request", usage)
@@ -77,6 +85,10 @@ OPERATOR_COMMANDS: dict[str, Callable[[str, TextRules], Request]] = {
     "/bans": lambda argument, rules: Request("bans"),
     "/mute": _mute,
     "/unmute": _unmute,
+    "/moderate": lambda argument, rules: Request("moderate"),
+    "/unmoderate": lambda argument, rules: Request("unmoderate"),
+    "/voice": _voice,
+    "/unvoice": _unvoice,
     "/delete": _delete,
 }
 

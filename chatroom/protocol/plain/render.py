@@ -22,7 +22,8 @@ HELP = (
 #: What operators are told besides.
 OPERATOR_HELP = (
     "for operators: /kick NICK [REASON], /ban NICK|ADDRESS[/BITS]|account:NAME [10m|2h|7d]"
-    " [REASON], /unban MASK, /bans, /mute NICK [TIME], /unmute NICK, /delete SEQ [REASON]"
+    " [REASON], /unban MASK, /bans, /mute NICK [TIME], /unmute NICK, /moderate, /unmoderate,"
+    " /voice NICK, /unvoice NICK, /delete SEQ [REASON]"
 )
 
 #: Stands where a text was redacted.
@@ -133,6 +134,8 @@ def _answer_line(answer: answers.AnyAnswer) -> str:
             line = "pong"
         case answers.Ack():
             line = f"said (#{answer.seq})"
+        case answers.Moderated(on=on, by=by):
+            line = f"{by} says: {'only who has voice may talk' if on else 'everybody may talk'}"
         case answers.Renamed():
             line = f"you are now {answer.nick}"
     return line
