@@ -16,7 +16,7 @@ from chatroom.server.ceiling import Ceiling
 from chatroom.server.conversation import Intake
 from chatroom.server.counters import SLOWED
 from chatroom.server.pace import TALK, Limits, Pace, sort_of
-from chatroom.settings import CROWDED_SECONDS, SUBMIT_SECONDS, RateSettings
+from chatroom.settings import CROWDED_SECONDS, RateSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -185,8 +185,9 @@ class PacedIntake(Intake):
                 end = self._tolls.take(connection, pace, drafts, end + 1)
         except trio.Cancelled:
             if taken < count:
-                with trio.move_on_after(SUBMIT_SECONDS, shield=True):
-                    await self._broadcaster.submit(connection, drafts[taken:])
+                # Cancelled itself, it puts them in the order and waits for nothing: with a shield
+                # an answer would be waited for that does not come when the server stops at once.
+                await self._broadcaster.submit(connection, drafts[taken:])  # noqa: ASYNC102
             raise
 
     async def _wait(self, connection: Connection, pace: Pace, draft: Draft) -> None:
@@ -194,6 +195,8 @@ class PacedIntake(Intake):
         if slowed is not None:
             # By the one order, so that it comes behind whatever it has said before.
             await self._broadcaster.submit(connection, [Answered(slowed)])
+        if pace.let_go:  # meanwhile: nobody would wake it
+            return
         self._counters.held_back += 1
         try:
             with trio.CancelScope() as self._waiting[connection]:

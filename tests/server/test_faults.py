@@ -21,7 +21,7 @@ from chatroom.protocol.requests import Refusal, Request
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server.service import Service
-from chatroom.settings import NOTSENT_LOWAT_BYTES, UNLIMITED, ServerSettings
+from chatroom.settings import NOTSENT_LOWAT_BYTES, UNLIMITED, RateSettings, ServerSettings
 from chatroom.transport.listening import open_listeners
 from tests.conftest import OpenHouse
 from tests.protocol.fuzz import fuzzed_line
@@ -151,15 +151,26 @@ class _CancelAt(trio.abc.Instrument):
 @pytest.mark.parametrize("steps", range(4, 124, 6))
 async def test_cancelled_at_any_step_the_server_ends_whole(mode: str, steps: int) -> None:
     """No exception, no socket left open, no number without its event, no visitor left waiting."""
+    await _cancel_at(mode, steps, UNLIMITED)
+
+
+@pytest.mark.parametrize("steps", range(20, 200, 12))
+async def test_cancelled_while_talkers_are_held_back_it_ends_whole_too(
+    mode: str, steps: int
+) -> None:
+    await _cancel_at(mode, steps, RateSettings(talk_per_second=500, talk_burst=2))
+
+
+async def _cancel_at(mode: str, steps: int, rates: RateSettings) -> None:
     journal = MemoryJournal(1000)
-    service = Service(ServerSettings(port=0, mode=mode, rates=UNLIMITED), journal)
+    service = Service(ServerSettings(port=0, mode=mode, rates=rates), journal)
     house = House(service, journal)
     instrument = _CancelAt(trio.CancelScope(), steps)
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             await nursery.start(_serve_until, service, instrument)
             for nick in ("alice", "bob"):
-                nursery.start_soon(_chat_to_the_end, house, nick)
+                nursery.start_soon(_chat_to_the_end, house, nick, rates is UNLIMITED)
     house.close()
     assert instrument.scope.cancelled_caught
     assert service.statistics().connections == 0
@@ -177,13 +188,14 @@ async def _serve_until(  # noqa: ASYNC114 - started where it is awaited
     trio.lowlevel.remove_instrument(instrument)
 
 
-async def _chat_to_the_end(house: House, nick: str) -> None:
+async def _chat_to_the_end(house: House, nick: str, renames: bool) -> None:
     """Talk, ask and rename until the server is gone."""
+    names = (f"/nick {nick}x", f"/nick {nick}") if renames else ("one", "two")
     with contextlib.suppress(OSError, EOFError, trio.BrokenResourceError):
         visitor = await house.knock()
         await visitor.say(f"/nick {nick}")
         while True:
-            await visitor.say("hello", "/history 2", f"/nick {nick}x", f"/nick {nick}", "/ping")
+            await visitor.say("hello", "/history 2", *names, "/ping")
             while await visitor.line() != "-- pong":
                 pass
 

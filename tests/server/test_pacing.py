@@ -151,6 +151,26 @@ def test_who_is_made_to_end_in_the_middle_has_said_it_all_at_once(
     trio.run(run, clock=trio.testing.MockClock(autojump_threshold=0))
 
 
+async def test_who_is_made_to_end_while_it_is_told_does_not_wait_either(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = Edge(talk_per_second=0.01, talk_burst=1)
+    connection = edge.connect(1)
+    submit = edge.order.submit
+
+    async def submit_and_end(
+        who: Connection, drafts: Sequence[Draft], *, wait: bool = False
+    ) -> None:
+        await submit(who, drafts, wait=wait)
+        if type(drafts[0]) is Answered:
+            edge.intake.let_go(connection)
+
+    monkeypatch.setattr(edge.order, "submit", submit_and_end)
+    await edge.intake.take(connection, _say(0, 1, 2))
+    assert trio.current_time() == 0
+    assert edge.order.texts(1) == ["0", "1", "2"]
+
+
 async def test_it_is_told_once_until_its_bucket_was_full(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

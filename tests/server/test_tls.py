@@ -17,7 +17,7 @@ import trio
 
 from chatroom.event import CloseReason
 from chatroom.server import acceptor, doorstep
-from chatroom.settings import Access, AccessSettings, TlsSettings
+from chatroom.settings import Access, AccessSettings, RateSettings, TlsSettings
 from chatroom.transport import tls_handshake
 from chatroom.transport.tls_server import ServerTls
 from tests.certificates import make_certificate, trusting_anybody, write_pair
@@ -34,6 +34,38 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> TlsSettings:
 @pytest.fixture
 async def house(open_room: OpenHouse, pair: TlsSettings) -> House:
     return await open_room(tls=pair)
+
+
+async def test_who_pushes_under_it_is_closed_for_that_and_who_waits_is_not(
+    open_room: OpenHouse, pair: TlsSettings
+) -> None:
+    """What is still to be read is in the kernel, encrypted."""
+    rates = RateSettings(talk_per_second=100, talk_burst=5, patience_seconds=0.3)
+    house = await open_room(tls=pair, rates=rates)
+    polite = await enter_with_tls(house, "polite")
+    for _ in range(50):
+        await polite.say("x", "/ping")
+        while await polite.line() != "-- pong":
+            pass
+    pusher = await enter_with_tls(house, "pusher")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_push, pusher)
+        nursery.start_soon(_swallow, polite)
+        rest = await pusher.rest_bytes()
+        nursery.cancel_scope.cancel()
+    assert rest.endswith(b"-- bye (flood): you have pushed for more than 0.3 seconds\n")
+    assert house.service.statistics().ended == {CloseReason.FLOOD: 1}
+
+
+async def _push(visitor: Visitor) -> None:
+    with contextlib.suppress(trio.BrokenResourceError):
+        while True:
+            await visitor.say("x" * 1000)
+
+
+async def _swallow(visitor: Visitor) -> None:
+    while True:
+        await visitor.receive()
 
 
 @pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
