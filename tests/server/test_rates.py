@@ -56,7 +56,10 @@ async def test_a_paste_that_ends_the_connection_is_heard_whole(open_room: OpenHo
     assert await _heard(reader, "paster", 50) == _numbers(50)
     assert await reader.line() == "-- paster left (quit)"
     assert trio.current_time() - before > 0.15  # 40 of them at 200 a second
-    assert await paster.rest() == ["-- reader joined", SLOWED, "-- bye (quit): see you"][1:]
+    *told, bye = await paster.rest()
+    # Once a spell: a server that is kept from running may find the bucket full again.
+    assert set(told) == {SLOWED}
+    assert bye == "-- bye (quit): see you"
 
 
 async def test_one_is_told_once_in_the_words_of_ones_format(open_room: OpenHouse) -> None:
