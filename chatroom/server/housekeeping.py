@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import resource
+from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING
 
 import trio
@@ -18,6 +20,9 @@ LARGE_BYTES = 32 * 1024 * 1024
 #: How often the loop's lag is measured.
 LAG_SECONDS = 1.0
 
+#: What it comes to where the system has no descriptor, no memory, or no thread to spare.
+_NONE_LEFT = (OSError, MemoryError, RuntimeError)
+
 #: The fields of `struct mallinfo2`, see mallinfo(3).
 _FIGURES = "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost"
 
@@ -29,15 +34,17 @@ async def give_memory_back() -> None:
     The process's own figures are looked at, not what is kept for readers: a crowd that comes and is
     closed between two looks leaves as much behind.
     """
-    least_bytes = await trio.to_thread.run_sync(_idle_bytes)
+    least_bytes = inf
     while True:
+        # A server that has no descriptor or thread left for this has one at another time.
+        with suppress(*_NONE_LEFT):
+            idle_bytes = await trio.to_thread.run_sync(_idle_bytes)
+            if idle_bytes - least_bytes >= LARGE_BYTES:
+                await trio.to_thread.run_sync(_trim)
+                # What has not gone now does not go the next time either.
+                least_bytes = await trio.to_thread.run_sync(_idle_bytes)
+            least_bytes = min(least_bytes, idle_bytes)
         await trio.sleep(LOOK_SECONDS)
-        idle_bytes = await trio.to_thread.run_sync(_idle_bytes)
-        if idle_bytes - least_bytes >= LARGE_BYTES:
-            await trio.to_thread.run_sync(_trim)
-            # What has not gone now does not go the next time either.
-            least_bytes = await trio.to_thread.run_sync(_idle_bytes)
-        least_bytes = min(least_bytes, idle_bytes)
 
 
 async def measure_lag(counters: Counters) -> None:

@@ -38,6 +38,36 @@ async def test_memory_is_given_back_when_much_lies_idle_and_only_then(
         assert trims == trimmed
 
 
+@pytest.mark.parametrize(
+    "none_left",
+    [OSError(24, "Too many open files"), MemoryError(), RuntimeError("can't start new thread")],
+)
+async def test_a_server_that_has_nothing_left_to_look_with_looks_again_later(
+    none_left: Exception,
+    monkeypatch: pytest.MonkeyPatch,
+    nursery: trio.Nursery,
+    autojump_clock: MockClock,
+) -> None:
+    autojump_clock.autojump_threshold = 0.05
+    trims = 0
+
+    def trim() -> None:
+        nonlocal trims
+        trims += 1
+
+    def fail() -> int:
+        raise none_left
+
+    monkeypatch.setattr(housekeeping, "_trim", trim)
+    monkeypatch.setattr(housekeeping, "_idle_bytes", fail)
+    nursery.start_soon(housekeeping.give_memory_back)
+    for idle_bytes in (0, 100 * MIB):
+        await trio.sleep(2 * housekeeping.LOOK_SECONDS)
+        monkeypatch.setattr(housekeeping, "_idle_bytes", lambda idle=idle_bytes: idle)
+    await trio.sleep(2 * housekeeping.LOOK_SECONDS)
+    assert trims > 0
+
+
 def test_what_is_used_is_not_idle() -> None:
     before = housekeeping._idle_bytes()
     kept = [bytes(100_000) for _ in range(500)]
