@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from chatroom.room.lookalikes import Lookalikes
 
@@ -18,6 +18,9 @@ class Owned:
 
     def __contains__(self, key: str) -> bool:
         return key in self._keys
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._keys))
 
     def add(self, key: str) -> None:
         """There is an account of this name."""

@@ -29,6 +29,7 @@ from chatroom.room.nick import NickInvalid, is_reserved, key_of_account, parse_n
 from chatroom.room.operators import Operators
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
+from chatroom.room.snapshot import RoomSnapshot, put_back, take
 from chatroom.room.state import Leaving, State
 
 #: Nothing outlives such a room.
@@ -54,7 +55,6 @@ class Room:
         self._state = State(charter, last_seq, presence_limit)
         self._members = self._state.members
         self._by_who, self._has_spoken = self._members.by_who, self._members.has_spoken
-        self._guests = 0
         self._anteroom = self._state.anteroom
         self._operators = Operators(self._state)
         self._apply: dict[type, Callable[[Any], Outcome]] = {
@@ -209,6 +209,34 @@ class Room:
     def ban_of_address(self, address: str, now: str) -> Ban | None:
         """Why nobody from there gets in."""
         return self._state.bans.of_address(address, now)
+
+    # Carrying on what another process began
+
+    def everybody(self) -> list[int]:
+        """The numbers of all who have a name, inside and outside, in their order. Takes time in
+        proportion.
+        """
+        return sorted([*self._by_who, *(member.who for member in self._anteroom)])
+
+    def snapshot(self) -> RoomSnapshot:
+        """All that it is. Takes time in proportion to its members."""
+        return take(self._state)
+
+    def put_back(self, snapshot: RoomSnapshot) -> None:
+        """Be what another room was: from here on the same commands do the same here and there. Only
+        for a room to which nothing has happened.
+        """
+        put_back(self._state, snapshot)
+
+    def rule(self, *, max_members: int, presence_limit: int, governed: bool) -> None:
+        """From now on these limits hold; whoever is here stays."""
+        self._max_members = max_members
+        self._state.presence_limit = presence_limit
+        self._state.governed = governed
+
+    def skip_to(self, seq: int) -> None:
+        """The next event's number is the one after `seq`, which is at least the present one."""
+        self._state.seq = seq
 
     # What commands do
 
@@ -376,8 +404,8 @@ class Room:
         return (Removed(member.who, CloseReason.REPLACED, event),)
 
     def _guest(self) -> tuple[str, str]:
-        self._guests += 1
-        name = f"guest{self._guests}"
+        self._state.guests += 1
+        name = f"guest{self._state.guests}"
         return name, name
 
     def _free_nick(

@@ -24,6 +24,7 @@ class State:
         self.closing = False
         self.members = Members()
         self.anteroom = Anteroom()
+        self.guests = 0  #: the last number of a guest
         self.presence_limit = presence_limit
         self.governed = charter.governed
         self.bans = Bans(charter.bans)

@@ -1,0 +1,303 @@
+"""One room as every server has it: a state machine over the log. Synchronous; no clock, no chance.
+
+Schneider, "Implementing fault-tolerant services using the state machine approach", 1990: whoever
+applies the same entries in the same order has the same room. So nothing in here may depend on
+anything but the entries: not on this machine's clock, not on the order of a set, not on which
+server this is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from chatroom.event import Clock, CloseReason
+from chatroom.order.contract import (
+    EPOCH_SHIFT,
+    ORIGIN,
+    VERSION,
+    Applied,
+    Batch,
+    Done,
+    Enter,
+    Entry,
+    Origin,
+    Position,
+    Quit,
+    Resume,
+    Rules,
+)
+from chatroom.room.commands import Close, Command, Leave, Outcome, Own, Say
+from chatroom.room.refused import Refused
+from chatroom.room.room import Room
+from chatroom.room.snapshot import RoomSnapshot
+
+#: A server that writes nothing for so long is gone. Each writes something every second.
+GONE_AFTER_MS = 5000
+
+#: The most that a pause between two entries counts: when all are silent the log was away, and who
+#: could not write is not gone.
+LONGEST_PAUSE_MS = 2000
+
+#: How far numbers jump where some may have been given out that nobody here knows of: the tail that
+#: a log loses is a second's or two, at less than 100,000 events each.
+NUMBERS_SKIPPED = 1_000_000
+
+_UNKNOWN = Outcome(refused=Refused("unavailable", "you are not in the room"))
+
+
+class Server(msgspec.Struct):
+    """A server that is here."""
+
+    origin: Origin
+    instance: str
+    addresses: tuple[str, ...]
+    counter: int  #: of its last batch
+    heard_ms: int  #: its last entry, by the log's clock without long pauses
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """A replica as a value."""
+
+    version: int
+    position: Position
+    entries: int
+    session: str
+    run: str
+    time_ms: int
+    awake_ms: int
+    rules: Rules
+    servers: list[Server]
+    room: RoomSnapshot
+
+
+class OtherVersion(ValueError):
+    """What was read is of another version than ours; the text says which."""
+
+
+class Replica:
+    """A room, its session, and which servers are in it."""
+
+    def __init__(self, name: str) -> None:
+        self.position = ORIGIN  #: of the last entry
+        self.entries = 0  #: how many, ever
+        self.session = ""  #: empty until the first server enters
+        self.rules = Rules(0, 0)
+        self.servers: dict[str, Server] = {}  #: by their names, in the order of their entering
+        self.room = Room(name, max_members=0, presence_limit=0)
+        self._run = ""
+        self._time_ms = 0
+        self._awake_ms = 0
+        self._clock = Clock(lambda: self._time_ms * 1_000_000)
+
+    @property
+    def time(self) -> str:
+        """The time of the last entry; it never runs backwards."""
+        return self._clock.utc_now()
+
+    @property
+    def run(self) -> str:
+        """The life of the log's keeper that this room knows of."""
+        return self._run
+
+    def apply(self, position: Position, entry: Entry) -> Applied:
+        """Do what an entry says, which stands behind all others so far. Never raises for what is in
+        it: what cannot be is refused, or the entry does not count.
+        """
+        self._pass_time(position)
+        gone = self._silent()
+        lost = self._remove(gone, CloseReason.LOST)
+        applied = Applied(position, entry, False, self.time, lost, tuple(gone))
+        if isinstance(entry, Enter):
+            return self._enter(entry, applied)
+        server = self.servers.get(entry.origin.server)
+        if server is None or server.origin != entry.origin:
+            return applied
+        server.heard_ms = self._awake_ms
+        if isinstance(entry, Resume):
+            return applied._replace(valid=True, began_after=self._look_at_run(entry))
+        return self._count(server, entry, applied)
+
+    def pass_over(self, position: Position) -> None:
+        """There stands something that is no entry."""
+        self._pass_time(position)
+
+    def silent_seconds(self) -> dict[str, float]:
+        """For how long nothing has come from each server, by the log's clock."""
+        return {
+            name: (self._awake_ms - server.heard_ms) / 1000 for name, server in self.servers.items()
+        }
+
+    # Time
+
+    def _pass_time(self, position: Position) -> None:
+        pause_ms = max(0, position.ms - self._time_ms)
+        self._time_ms += pause_ms
+        self._awake_ms += min(pause_ms, LONGEST_PAUSE_MS)
+        self.position = position
+        self.entries += 1
+
+    def _silent(self) -> list[Origin]:
+        """The servers that have been silent for too long."""
+        since = self._awake_ms - GONE_AFTER_MS
+        return [server.origin for server in self.servers.values() if server.heard_ms < since]
+
+    # Servers
+
+    def _enter(self, enter: Enter, applied: Applied) -> Applied:
+        origin, known = enter.origin, self.servers.get(enter.origin.server)
+        if not self._may_enter(origin, enter.instance):
+            return applied
+        if known is not None:  # it begins again
+            lost = applied.lost + self._remove([known.origin], CloseReason.LOST)
+            applied = applied._replace(lost=lost, gone=(*applied.gone, known.origin))
+        if not self.session:
+            self._found(enter)
+        self._rule(enter.rules)
+        began_after = self._look_at_run(enter, lost=enter.lost)
+        server = Server(origin, enter.instance, enter.addresses, 0, self._awake_ms)
+        self.servers[origin.server] = server
+        return applied._replace(valid=True, began_after=began_after)
+
+    def _may_enter(self, origin: Origin, instance: str) -> bool:
+        """Not under the name of another process that is here; nor with an epoch that is known,
+        which is what a second copy of the same entry looks like.
+        """
+        known = self.servers.get(origin.server)
+        if known is not None and (known.instance != instance or known.origin.epoch >= origin.epoch):
+            return False
+        return all(server.origin.epoch != origin.epoch for server in self.servers.values())
+
+    def _found(self, enter: Enter) -> None:
+        """The room begins as its first server knows it."""
+        rules, name = enter.rules, self.room.name
+        limits = {"max_members": rules.max_members, "presence_limit": rules.presence_limit}
+        self.room.put_back(Room(name, charter=enter.charter, **limits).snapshot())
+
+    def _rule(self, rules: Rules) -> None:
+        self.rules = rules
+        self.room.rule(
+            max_members=rules.max_members,
+            presence_limit=rules.presence_limit,
+            governed=rules.governed,
+        )
+
+    def _look_at_run(self, entry: Enter | Resume, lost: str = "") -> int | None:
+        """Begin a new session if this one may not go on: another life of the log's keeper may have
+        forgotten numbers that were given out. Returns the number that it begins after, or None.
+        """
+        goes_on = self._run in ("", entry.run) or entry.proven
+        self._run = entry.run
+        if self.session and goes_on and self.session != lost and entry.heard <= self.room.seq:
+            return None
+        seq = max(self.room.seq, entry.heard)
+        if self.session or lost:
+            seq += NUMBERS_SKIPPED
+        self.session = entry.session
+        self.room.skip_to(seq)
+        return seq
+
+    def _count(self, server: Server, entry: Batch | Quit, applied: Applied) -> Applied:
+        """Only the next of a server's entries is the next: a copy, and what overtook another that
+        is still to come, do not count.
+        """
+        if entry.counter != server.counter + 1:
+            return applied
+        server.counter = entry.counter
+        if isinstance(entry, Quit):
+            left = self._remove([server.origin], CloseReason.SHUTDOWN)
+            gone = (*applied.gone, server.origin)
+            return applied._replace(valid=True, lost=applied.lost + left, gone=gone)
+        epoch = server.origin.epoch
+        done = tuple([self._do(command, epoch, applied.time) for command in entry.commands])
+        return applied._replace(valid=True, done=done)
+
+    def _remove(self, origins: Sequence[Origin], reason: CloseReason) -> tuple[Done, ...]:
+        """These servers are gone, and so is everybody there, in the order of their numbers."""
+        if not origins:
+            return ()
+        epochs = []
+        for origin in origins:
+            del self.servers[origin.server]
+            epochs.append(origin.epoch)
+        leaves = [
+            Leave(who, self.time, reason)
+            for who in self.room.everybody()
+            if who >> EPOCH_SHIFT in epochs
+        ]
+        return tuple([Done(leave, self.room.apply(leave)) for leave in leaves])
+
+    # Commands
+
+    def _do(self, command: Command, epoch: int, time: str) -> Done:
+        try:
+            if type(command) is Say:
+                return Done(command, self._say(command, epoch, time))
+            return Done(command, self._rest(command, epoch, time))
+        except KeyError:  # somebody who is not here, or no longer
+            return Done(command, _UNKNOWN)
+
+    def _say(self, say: Say, epoch: int, time: str) -> Outcome:
+        if say.who >> EPOCH_SHIFT != epoch:
+            return _UNKNOWN
+        try:
+            return Outcome(self.room.say(say.who, time, say.kind, say.text, say.notice))
+        except Refused as refused:
+            return Outcome(refused=refused)
+
+    def _rest(self, command: Any, epoch: int, time: str) -> Outcome:
+        if isinstance(command, Close):  # a server's end is not the room's
+            return _UNKNOWN
+        if not isinstance(command, Own):
+            who = command.who
+            if who is not None and who >> EPOCH_SHIFT != epoch:
+                return _UNKNOWN
+        return self.room.apply(msgspec.structs.replace(command, time=time))
+
+    # As a value
+
+    def snapshot(self) -> bytes:
+        """All that it is. Takes time in proportion to the members: some 2 µs each."""
+        return _encode(
+            Snapshot(
+                VERSION,
+                self.position,
+                self.entries,
+                self.session,
+                self._run,
+                self._time_ms,
+                self._awake_ms,
+                self.rules,
+                list(self.servers.values()),
+                self.room.snapshot(),
+            )
+        )
+
+    @classmethod
+    def restore(cls, name: str, data: bytes) -> Replica:
+        """The replica that `data` was taken of. Raises `OtherVersion`, or `msgspec.MsgspecError`
+        for what is no snapshot.
+        """
+        version = _decode_version(data).version
+        if version != VERSION:
+            raise OtherVersion(f"a snapshot of version {version}")
+        snapshot = _decode(data)
+        replica = cls(name)
+        replica.position, replica.entries = snapshot.position, snapshot.entries
+        replica.session, replica._run = snapshot.session, snapshot.run
+        replica._time_ms, replica._awake_ms = snapshot.time_ms, snapshot.awake_ms
+        replica.servers = {server.origin.server: server for server in snapshot.servers}
+        replica.room.put_back(snapshot.room)
+        replica._rule(snapshot.rules)
+        return replica
+
+
+class _Version(msgspec.Struct):
+    version: int
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Snapshot).decode
+_decode_version = msgspec.msgpack.Decoder(_Version).decode

@@ -1,0 +1,79 @@
+"""What keeps the log, as one server's part in it needs it. Redis is one; tests have another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
+
+from chatroom.errors import ChatroomError
+from chatroom.order.contract import Position
+
+
+class AwayError(Exception):
+    """The keeper of the log cannot be reached, or does not do its work now: it may be back."""
+
+
+class UnusableError(ChatroomError):
+    """The keeper of the log is there, and cannot be used: its user has to put something right."""
+
+
+class Row(NamedTuple):
+    """An entry as it is kept."""
+
+    position: Position
+    version: int  #: of the entry, so that nobody reads what it cannot know
+    data: bytes
+
+
+class Keeping(NamedTuple):
+    """What the keeper of the log promises, read from it when it is reached."""
+
+    run: str  #: this life of it: another one may have forgotten what the last one knew
+    survives: str  #: what stands in the log survives: "process" or "power", else "nothing"
+    proven: bool  #: it forgets nothing from one life to the next
+    text: str  #: all that in words, for the ready line
+
+
+class Link(Protocol):
+    """One connection to the keeper. Every method raises `AwayError` if that breaks, and then all
+    others do; what was under way may have been done or not.
+    """
+
+    keeping: Keeping
+
+    def append(self, data: bytes) -> None:
+        """Put an entry at the end. Never waits; entries come into the log in the order of these
+        calls. That it failed shows in `wait_broken` and by its not coming back.
+        """
+
+    async def read(self, after: Position, *, wait: bool) -> Sequence[Row]:
+        """The next entries behind a place, a bounded number. With `wait`, the first that come
+        within some seconds, or none.
+        """
+
+    async def holds(self, position: Position) -> bool:
+        """Whether the entry with that id is in the log."""
+
+    async def next_epoch(self) -> int:
+        """A number that nobody has had, above all others."""
+
+    async def snapshot(self) -> bytes | None:
+        """The snapshot to begin with: the one before the last."""
+
+    async def keep(self, position: Position, snapshot: bytes) -> None:
+        """Keep a snapshot, unless there is a newer one, and forget entries that stand before the
+        one that was kept before.
+        """
+
+    async def wait_broken(self) -> None:
+        """Return never; raise `AwayError` when the connection breaks or an `append` fails."""
+
+
+class Store(Protocol):
+    """A log and its keeper."""
+
+    def reach(self) -> AbstractAsyncContextManager[Link]:
+        """A new connection to it. Entering raises `AwayError`, or `UnusableError` if waiting would
+        not help. Leaving it closes it.
+        """

@@ -1,0 +1,344 @@
+"""Several servers over one log, and what happens to them when it or they go away."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from chatroom.order import following, pending
+from chatroom.order.contract import VERSION
+from chatroom.order.part import UnavailableError
+from chatroom.order.replica import NUMBERS_SKIPPED
+from chatroom.order.store import UnusableError
+from tests.order.servers import Ear, leaves, settle
+from tests.shared_log import MemoryStore
+
+
+async def _open(nursery: trio.Nursery, store: MemoryStore, *names: str) -> list[Ear]:
+    ears = []
+    for name in names:
+        ear = Ear(store, name)
+        await nursery.start(ear.run)
+        ears.append(ear)
+    return ears
+
+
+async def _hear_all(*ears: Ear) -> None:
+    """Until each has applied everything."""
+    await trio.testing.wait_all_tasks_blocked()
+    await settle(lambda: len({ear.replica.position for ear in ears}) == 1)
+
+
+async def test_two_servers_are_one_room(autojump_clock: object, nursery: trio.Nursery) -> None:
+    a, b = await _open(nursery, MemoryStore(), "a", "b")
+    alice, bob = a.join("alice"), b.join("bob")
+    assert alice is not None
+    assert bob is not None
+    a.say(alice, "hello")
+    b.say(bob, "hello to you")
+    await _hear_all(a, b)
+    assert list(a.events.items()) == list(b.events.items())
+    assert a.replica.room.nicks(0, 9) == ["alice", "bob"]
+    assert [seq for _, seq in a.events] == [1, 2, 3, 4]
+    assert a.replica.snapshot() == b.replica.snapshot()
+
+
+async def test_a_nick_is_held_by_one_member_whatever_server_it_is_on(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    a, b = await _open(nursery, MemoryStore(), "a", "b")
+    a.join("alice")
+    b.join("Alice")
+    await _hear_all(a, b)
+    (outcome,) = b.outcomes.values()
+    assert outcome.refused is not None
+    assert outcome.refused.code == "nick_taken"
+
+
+async def test_a_killed_servers_members_leave_once_within_seven_seconds(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    a, b = await _open(nursery, MemoryStore(), "a", "b")
+    a.join("alice")
+    await _hear_all(a, b)
+    a.kill()
+    killed_at = trio.current_time()
+    await settle(lambda: "alice" not in b.replica.room.nicks(0, 9))
+    assert trio.current_time() - killed_at <= 7
+    await trio.sleep(20)
+    assert leaves(b) == [("alice", "lost")]
+    assert list(b.replica.servers) == ["b"]
+
+
+async def test_a_paused_server_reads_that_it_is_gone_and_enters_again(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    a, b = await _open(nursery, MemoryStore(), "a", "b")
+    alice = a.join("alice")
+    assert alice is not None
+    await _hear_all(a, b)
+    a.line.pause()
+    await settle(lambda: leaves(b) == [("alice", "lost")])
+    assert a.say(alice, "is anybody there?")
+    a.line.go_on()
+    await settle(lambda: a.told[-2:] == ["entered 3", "back"])
+    assert a.told[-3:] == ["out", "entered 3", "back"]
+    assert [command.text for command in a.unavailable] == ["is anybody there?"]  # type: ignore[union-attr]
+    assert a.join("alice") is not None
+    await _hear_all(a, b)
+    assert a.replica.room.nicks(0, 9) == ["alice"]
+    assert not any("is anybody there?" in line for line in b.lines)
+
+
+async def test_what_is_said_while_the_log_is_away_comes_when_it_is_back(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore(proven=True)
+    a, b = await _open(nursery, store, "a", "b")
+    alice = a.join("alice")
+    assert alice is not None
+    await _hear_all(a, b)
+    session = a.replica.session
+    store.go_down()
+    await trio.sleep(60)
+    assert a.say(alice, "late")
+    assert a.log.statistics().reached is False
+    store.come_back()
+    await settle(lambda: any("late" in line for line in b.lines))
+    assert leaves(b) == []
+    assert a.told == ["begin", "entered 1", "back", "away", "back"]
+    assert a.replica.session == session
+
+
+async def test_too_much_is_refused_and_not_kept(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "PENDING_LIMIT_BYTES", 1000)
+    store = MemoryStore()
+    (a,) = await _open(nursery, store, "a")
+    alice = a.join("alice")
+    assert alice is not None
+    await _hear_all(a)
+    store.go_down()
+    await trio.sleep(1)
+    while a.say(alice, "x" * 100):
+        pass
+    assert a.log.statistics().in_flight_bytes < 1300
+    with pytest.raises(UnavailableError, match="too much"):
+        a.log.append([])
+    store.come_back()
+    await settle(lambda: a.log.statistics().in_flight == 0)
+    assert a.say(alice, "again")
+
+
+async def test_a_log_that_has_lost_its_tail_begins_a_session_above_all_numbers(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    a, b = await _open(nursery, store, "a", "b")
+    alice, bob = a.join("alice"), b.join("bob")
+    assert alice is not None
+    assert bob is not None
+    await _hear_all(a, b)
+    session, kept = a.replica.session, len(store.rows)
+    a.say(alice, "lost")
+    b.say(bob, "lost too")
+    await settle(lambda: len(a.events) == len(b.events) == 4)
+    store.go_down()
+    store.come_back(lost=len(store.rows) - kept)
+    await settle(lambda: [ear.told.count("back") for ear in (a, b)] == [2, 2])
+    await _hear_all(a, b)
+    assert a.told[3:] == ["away", "begin", "out", a.told[-2], "back"]
+    assert a.replica.session == b.replica.session != session
+    assert a.replica.room.seq >= 4 + NUMBERS_SKIPPED
+    assert a.replica.snapshot() == b.replica.snapshot()
+    assert a.contradictions == b.contradictions == []
+
+
+async def test_another_life_of_the_log_is_another_session_unless_it_cannot_forget(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    a, b = await _open(nursery, store, "a", "b")
+    a.join("alice")
+    await _hear_all(a, b)
+    session = a.replica.session
+    store.go_down()
+    store.come_back()
+    await settle(lambda: a.replica.session == b.replica.session != session)
+    assert a.replica.room.nicks(0, 9) == ["alice"]
+    assert a.replica.room.seq == 1 + NUMBERS_SKIPPED
+    assert "out" not in a.told + b.told
+
+
+async def test_an_emptied_log_is_a_new_room_with_numbers_above(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    a, b = await _open(nursery, store, "a", "b")
+    a.join("alice")
+    await _hear_all(a, b)
+    store.go_down()
+    store.rows.clear()
+    store.snapshots.clear()
+    store.epoch = 0
+    store.come_back()
+    await settle(lambda: [ear.told.count("back") for ear in (a, b)] == [2, 2])
+    await _hear_all(a, b)
+    assert len(a.replica.room) == 0
+    assert a.replica.room.seq > NUMBERS_SKIPPED
+    assert a.replica.snapshot() == b.replica.snapshot()
+
+
+async def test_a_reply_that_is_lost_doubles_nothing(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    a, b = await _open(nursery, store, "a", "b")
+    alice = a.join("alice")
+    assert alice is not None
+    a.say(alice, "once")
+    store.cut()  # it stands in the log, and nobody has said so
+    await settle(lambda: any("once" in line for line in a.lines))
+    await _hear_all(a, b)
+    assert sum("once" in line for line in b.lines) == 1
+    copies = [row.data for row in store.rows]
+    for copy in copies:  # as if each had been written again
+        store.put(copy)
+    await _hear_all(a, b)
+    assert len(b.lines) == 2
+    assert not any(applied.valid for applied in b.applied[-len(copies) :])
+
+
+async def test_who_leaves_in_good_order_has_said_everything_before(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    a, b = await _open(nursery, MemoryStore(), "a", "b")
+    alice = a.join("alice")
+    assert alice is not None
+    a.say(alice, "bye")
+    await a.log.leave()
+    a.kill()
+    await _hear_all(b)
+    assert leaves(b) == [("alice", "shutdown")]
+    assert '"bye"' in b.lines[1]
+    with pytest.raises(UnavailableError):
+        a.log.append([])
+
+
+async def test_a_name_is_one_process_until_that_is_gone(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    (a,) = await _open(nursery, store, "a")
+    other = Ear(store, "a")
+    with pytest.raises(UnusableError, match="another server of this room is called a"):
+        await other.log.run(task_status=trio.TASK_STATUS_IGNORED)
+    a.kill()
+    next_one = Ear(store, "a")
+    await nursery.start(next_one.run)
+    assert [server.origin for server in next_one.replica.servers.values()] == [next_one.log.origin]
+
+
+async def test_a_log_that_is_not_there_is_waited_for_and_then_given_up(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    store.go_down()
+    a = Ear(store, "a")
+    with pytest.raises(UnusableError, match="the log cannot be reached: it is down"):
+        await a.run()
+    assert trio.current_time() >= 10
+
+
+async def test_entries_of_another_version_are_not_guessed_at(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    store.put(b"?", VERSION + 1)
+    with pytest.raises(UnusableError, match="entries of version 2, this server knows version 1"):
+        await Ear(store, "a").run()
+
+
+async def test_what_is_no_entry_is_passed_over_by_all(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    a, b = await _open(nursery, store, "a", "b")
+    store.put(b"\xc1 no entry")
+    a.join("alice")
+    await _hear_all(a, b)
+    assert a.replica.snapshot() == b.replica.snapshot()
+    assert a.replica.room.nicks(0, 9) == ["alice"]
+
+
+async def test_a_new_server_reads_on_from_a_snapshot(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SNAPSHOT_ENTRIES", 10)
+    store = MemoryStore()
+    (a,) = await _open(nursery, store, "a")
+    alice = a.join("alice")
+    assert alice is not None
+    for number in range(30):
+        a.say(alice, f"number {number}")
+        await _hear_all(a)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(store.snapshots) == 2
+    assert store.rows[0].position == store.snapshots[0][0]
+    (b,) = await _open(nursery, store, "b")
+    await _hear_all(a, b)
+    assert a.replica.snapshot() == b.replica.snapshot()
+    assert a.lines[-10:] == b.lines[-10:]
+    assert len(b.applied) < 25
+
+
+async def test_who_is_too_far_behind_begins_at_the_snapshot_in_the_same_session(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "SNAPSHOT_ENTRIES", 10)
+    store = MemoryStore()
+    a, b = await _open(nursery, store, "a", "b")
+    alice = a.join("alice")
+    assert alice is not None
+    await _hear_all(a, b)
+    session = a.replica.session
+    b.line.pause()
+    for number in range(40):
+        a.say(alice, f"number {number}")
+        await trio.testing.wait_all_tasks_blocked()
+    b.line.cut()
+    b.line.go_on()
+    await settle(lambda: b.told.count("back") == 2)
+    await _hear_all(a, b)
+    assert a.replica.session == b.replica.session == session
+    assert a.replica.snapshot() == b.replica.snapshot()
+    assert b.told.count("begin") == 2
+
+
+async def test_a_first_server_goes_on_with_its_own_numbers(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    a = Ear(MemoryStore(), "a", heard=42)
+    await nursery.start(a.run)
+    a.join("alice")
+    await _hear_all(a)
+    assert [seq for _, seq in a.events] == [43]
+
+
+async def test_nothing_coming_back_is_a_link_to_give_up(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    (a,) = await _open(nursery, MemoryStore(), "a")
+    alice = a.join("alice")
+    assert alice is not None
+    await _hear_all(a)
+    a.line.pause()
+    a.say(alice, "hello?")
+    await trio.sleep(5)
+    assert a.log.statistics().behind_seconds >= 5
+    await settle(lambda: a.told[-1] == "away")
+    a.line.go_on()
+    await settle(lambda: a.log.statistics().in_flight == 0)
+    assert a.came_back_seconds[-1] < 30

@@ -1,0 +1,73 @@
+"""A room goes on in another process from a snapshot, as if nothing had been."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+
+from chatroom.room.commands import Join, Mute, Reserve, Say
+from chatroom.room.room import Room
+from chatroom.room.snapshot import RoomSnapshot
+from tests.room.test_replaying import a_days_commands
+
+
+def _room() -> Room:
+    return Room("lobby", max_members=12, presence_limit=8)
+
+
+def _moved(room: Room) -> Room:
+    written = msgspec.msgpack.encode(room.snapshot())
+    moved = _room()
+    moved.put_back(msgspec.msgpack.decode(written, type=RoomSnapshot))
+    return moved
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_same_commands_do_the_same_before_and_after(seed: int) -> None:
+    rng = random.Random(seed)
+    there, here = _room(), _room()
+    for command in a_days_commands(rng, 400):
+        outcomes = [msgspec.to_builtins(_bare(room, command)) for room in (there, here)]
+        assert outcomes[0] == outcomes[1]
+        if rng.random() < 0.05:
+            here = _moved(here)
+    assert msgspec.msgpack.encode(here.snapshot()) == msgspec.msgpack.encode(there.snapshot())
+
+
+def _bare(room: Room, command: object) -> object:
+    outcome = room.apply(command)  # type: ignore[arg-type]
+    refused = outcome.refused and outcome.refused.code
+    return refused, outcome.event, outcome.removed, outcome.concerns
+
+
+def test_names_outside_mutes_and_the_last_speakers_come_along() -> None:
+    room = _room()
+    for who, nick in enumerate(["alice", "bob", "carol"], 1):
+        room.apply(Join(who, "T", nick, f"token {who}"))
+    room.apply(Reserve(4, "T", "dave"))
+    room.apply(Say(2, "T", "message", "hi"))
+    room.apply(Mute(None, "T", "carol"))
+    moved = _moved(room)
+    assert moved.latest_speakers(3) == room.latest_speakers(3) == ["bob", "alice", "carol"]
+    assert moved.everybody() == [1, 2, 3, 4]
+    refusals = [moved.apply(Say(3, "T", "message", "hi")), moved.apply(Join(5, "T", "dave", "t"))]
+    assert [outcome.refused and outcome.refused.code for outcome in refusals] == [
+        "muted",
+        "nick_taken",
+    ]
+    assert moved.apply(Join(4, "T", None, "token 4")).event is not None
+
+
+def test_a_rooms_rules_and_numbers_can_be_set() -> None:
+    room = _room()
+    room.rule(max_members=1, presence_limit=0, governed=False)
+    room.skip_to(41)
+    assert room.apply(Join(1, "T", "alice", "token 1")).event is None
+    full = room.apply(Join(2, "T", "bob", "token 2")).refused
+    assert full is not None
+    assert full.code == "room_full"
+    event = room.apply(Say(1, "T", "message", "hi")).event
+    assert event is not None
+    assert event.seq == 42

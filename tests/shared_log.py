@@ -1,0 +1,180 @@
+"""A log in memory that several servers of one process share, with the faults of a real one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import trio
+
+from chatroom.order.contract import ORIGIN, VERSION, Position
+from chatroom.order.store import AwayError, Keeping, Row
+
+#: What one read gives at most.
+_PAGE = 100
+
+
+class MemoryStore:
+    """See `chatroom.order.store.Store`. Its clock is Trio's."""
+
+    def __init__(self, *, proven: bool = False) -> None:
+        self.rows: list[Row] = []
+        self.proven = proven
+        self.run = 1
+        self.is_down = False
+        self.epoch = 0
+        self.snapshots: list[tuple[Position, bytes]] = []
+        self.lines: list[Line] = []
+        self._last = ORIGIN
+        self._news = trio.Event()
+
+    # Faults
+
+    def cut(self) -> None:
+        """All connections break."""
+        for line in self.lines:
+            line.cut()
+
+    def go_down(self) -> None:
+        """All connections break, and there are no new ones."""
+        self.is_down = True
+        self.cut()
+
+    def come_back(self, *, lost: int = 0) -> None:
+        """In another life, without the last entries."""
+        self.is_down = False
+        self.run += 1
+        if lost:
+            del self.rows[-lost:]
+
+    # What links do
+
+    def put(self, data: bytes, version: int = VERSION) -> None:
+        ms = 1_000_000 + int(trio.current_time() * 1000)
+        same = ms <= self._last.ms
+        self._last = Position(self._last.ms, self._last.number + 1) if same else Position(ms, 0)
+        self.rows.append(Row(self._last, version, data))
+        self.wake()
+
+    async def wait_news(self) -> None:
+        """Until something comes in or breaks."""
+        await self._news.wait()
+
+    def after(self, position: Position) -> Sequence[Row]:
+        # From behind: whoever reads has read nearly all.
+        first = len(self.rows)
+        while first and self.rows[first - 1].position > position:
+            first -= 1
+        return self.rows[first : first + _PAGE]
+
+    def wake(self) -> None:
+        """Whoever waits looks again."""
+        self._news.set()
+        self._news = trio.Event()
+
+
+class Line:
+    """A server's way to the log: a `chatroom.order.store.Store`."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+        self.is_paused = False  #: nothing gets through, either way
+        self._held: list[bytes] = []
+        self._links: list[MemoryLink] = []
+        store.lines.append(self)
+
+    @asynccontextmanager
+    async def reach(self) -> AsyncIterator[MemoryLink]:
+        await trio.lowlevel.checkpoint()
+        if self.store.is_down:
+            raise AwayError("it is down")
+        link = MemoryLink(self)
+        self._links.append(link)
+        try:
+            yield link
+        finally:
+            link.is_broken = True
+            self._links.remove(link)
+
+    def cut(self) -> None:
+        """Its connection breaks."""
+        for link in self._links:
+            link.is_broken = True
+        self.store.wake()
+
+    def pause(self) -> None:
+        """What goes in stays on the way."""
+        self.is_paused = True
+
+    def go_on(self) -> None:
+        """What was on the way comes in."""
+        self.is_paused = False
+        held, self._held = self._held, []
+        for data in held:
+            self.store.put(data)
+        self.store.wake()
+
+    def put(self, data: bytes) -> None:
+        """Into the log, or on the way."""
+        if self.is_paused:
+            self._held.append(data)
+        else:
+            self.store.put(data)
+
+
+class MemoryLink:
+    """See `chatroom.order.store.Link`."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._store = store = line.store
+        self.is_broken = False
+        self.keeping = Keeping(f"run {store.run}", "process", store.proven, "memory")
+
+    def append(self, data: bytes) -> None:
+        if not self.is_broken:
+            self._line.put(data)
+
+    async def read(self, after: Position, *, wait: bool) -> Sequence[Row]:
+        await self._answer()
+        rows = self._store.after(after)
+        if not rows and wait:
+            with trio.move_on_after(1):
+                await self._store.wait_news()
+            await self._answer()
+            rows = self._store.after(after)
+        return rows
+
+    async def holds(self, position: Position) -> bool:
+        await self._answer()
+        return any(row.position == position for row in self._store.rows)
+
+    async def next_epoch(self) -> int:
+        await self._answer()
+        self._store.epoch += 1
+        return self._store.epoch
+
+    async def snapshot(self) -> bytes | None:
+        await self._answer()
+        return self._store.snapshots[0][1] if self._store.snapshots else None
+
+    async def keep(self, position: Position, snapshot: bytes) -> None:
+        await self._answer()
+        store = self._store
+        if store.snapshots and store.snapshots[-1][0] >= position:
+            return
+        store.snapshots = [*store.snapshots[-1:], (position, snapshot)]
+        oldest = store.snapshots[0][0]
+        store.rows = [row for row in store.rows if row.position >= oldest]
+
+    async def wait_broken(self) -> None:
+        while not self.is_broken:
+            await self._store.wait_news()
+        raise AwayError("it broke")
+
+    async def _answer(self) -> None:
+        await trio.lowlevel.checkpoint()
+        while self._line.is_paused and not self.is_broken:
+            await self._store.wait_news()
+        if self.is_broken:
+            raise AwayError("it broke")
