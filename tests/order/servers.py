@@ -13,7 +13,7 @@ from chatroom.order.contract import EPOCH_SHIFT, Applied, Batch, Done, Origin, R
 from chatroom.order.part import Part, UnavailableError
 from chatroom.order.replica import Replica
 from chatroom.order.shared import SharedLog
-from chatroom.order.store import Keeping
+from chatroom.order.store import Keeping, Store
 from chatroom.room.charter import Charter
 from chatroom.room.commands import Command, Join, Leave, Outcome, Say
 from tests.shared_log import Line, MemoryStore
@@ -24,7 +24,7 @@ RULES = Rules(max_members=50, presence_limit=50)
 class Ear:
     """One server: its log, and what it has been told."""
 
-    def __init__(self, store: MemoryStore, name: str, heard: int = 0) -> None:
+    def __init__(self, store: MemoryStore | Store, name: str, heard: int = 0) -> None:
         sessions = count(1)
         self.name = name
         self.told: list[str] = []  #: what happened to this server
@@ -47,8 +47,9 @@ class Ear:
             heard,
             lambda: f"{name.upper():0>6}{next(sessions):04}",
         )
-        self.line = Line(store)
-        self.log = SharedLog(self.line, part, self)
+        self.line = Line(store if isinstance(store, MemoryStore) else MemoryStore())
+        own: Store = self.line if isinstance(store, MemoryStore) else store
+        self.log = SharedLog(own, part, self)
 
     async def run(  # noqa: ASYNC128 - the log's does
         self, *, task_status: Any = trio.TASK_STATUS_IGNORED

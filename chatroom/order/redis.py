@@ -1,0 +1,262 @@
+"""A log kept in Redis (7 or newer) or Valkey, in a stream. Importing this takes half a second.
+
+CLUSTER.md lists the keys.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+from coredis.connection import (
+    BaseConnection,
+    TCPConnection,
+    TCPLocation,
+    UnixDomainSocketConnection,
+    UnixDomainSocketLocation,
+)
+from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError
+
+from chatroom.order.contract import VERSION, Position
+from chatroom.order.promises import read_promises
+from chatroom.order.store import AwayError, Keeping, Row, UnusableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chatroom.order.address import RedisAddress
+
+# It writes tracebacks of every attempt to connect; what they say is in our errors.
+logging.getLogger("coredis").setLevel(logging.CRITICAL)
+
+#: For a connection and for an answer. A Redis that is alive needs some milliseconds.
+ANSWER_SECONDS = 5.0
+
+#: How long a read waits for something to come; each server writes every second.
+_READ_WAIT_MS = 1000
+
+#: Entries in one read: 64 of the longest are 4 MB.
+_READ_ENTRIES = 64
+
+_FIELD = b"%d" % VERSION
+
+#: Never an older snapshot in the place of a newer one, whoever is late; and what stands in the log
+#: before the snapshot that one would begin with is not needed any more.
+_KEEP = b"""
+local function parts(id)
+  local ms, number = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(number)
+end
+local kept = redis.call('HGET', KEYS[1], 'position')
+if kept then
+  local ms, number = parts(ARGV[1])
+  local kept_ms, kept_number = parts(kept)
+  if kept_ms > ms or (kept_ms == ms and kept_number >= number) then return 0 end
+  redis.call('HSET', KEYS[1], 'before', redis.call('HGET', KEYS[1], 'state'),
+             'before_position', kept)
+  redis.call('XTRIM', KEYS[2], 'MINID', kept)
+end
+redis.call('HSET', KEYS[1], 'position', ARGV[1], 'state', ARGV[2])
+return 1
+"""
+
+
+class RedisStore:
+    """See `chatroom.order.store.Store`."""
+
+    def __init__(self, address: RedisAddress, room: str, *, power: bool = False) -> None:
+        """`power`: use only a Redis that loses nothing in a power failure."""
+        self._address = address
+        self._power = power
+        self.keys = Keys(room)
+
+    @asynccontextmanager
+    async def reach(self) -> AsyncIterator[RedisLink]:
+        """See `Store.reach`."""
+        async with trio.open_nursery() as nursery:
+            with _translated():
+                location = await self._locate(nursery)
+                writing = await self._connect(nursery, location)
+                promises = await read_promises(writing, failing_over=bool(self._address.service))
+                promises.check(power=self._power)
+                reading = await self._connect(nursery, location)
+            yield RedisLink(writing, reading, self.keys, promises.keeping)
+            nursery.cancel_scope.cancel()
+
+    async def _locate(self, nursery: trio.Nursery) -> RedisAddress:
+        """The address of the Redis itself, asked of the Sentinels where there are some."""
+        address = self._address
+        if not address.service:
+            return address
+        for host in address.hosts:
+            sentinel = address._replace(hosts=(host,), db=0, username="", password="")
+            try:
+                connection = await self._connect(nursery, sentinel)
+                command = b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service
+                found: Any = await _answer(connection.create_request(*command))
+                connection.invalidate()
+            except (RedisError, AwayError, OSError):
+                continue
+            if found:
+                return address._replace(hosts=((found[0].decode(), int(found[1])),))
+        raise AwayError(f"no Sentinel knows where {address.service} is")
+
+    async def _connect(self, nursery: trio.Nursery, address: RedisAddress) -> BaseConnection:
+        with trio.fail_after(ANSWER_SECONDS):
+            # A connection of the library's that cannot be made leaves open what it is made of: so
+            # one looks first whether somebody listens.
+            if not await _location(address).check():
+                raise AwayError(f"nothing answers at {address}")
+            connection = _connection(address)
+            await nursery.start(connection.run)
+        return connection
+
+
+def _location(address: RedisAddress) -> TCPLocation | UnixDomainSocketLocation:
+    if address.path:
+        return UnixDomainSocketLocation(address.path)
+    return TCPLocation(*address.hosts[0])
+
+
+def _connection(address: RedisAddress) -> BaseConnection:
+    params: dict[str, Any] = {
+        "connect_timeout": ANSWER_SECONDS,
+        "db": address.db,
+        "username": address.username or None,
+        "password": address.password or None,
+    }
+    location = _location(address)
+    if isinstance(location, UnixDomainSocketLocation):
+        return UnixDomainSocketConnection(location, **params)
+    if address.tls:
+        params["ssl_context"] = _tls(address)
+    return TCPConnection(location, **params)
+
+
+class Keys:
+    """What a room has in Redis."""
+
+    def __init__(self, room: str) -> None:
+        self.log = f"chatroom:{room}:log"
+        self.snapshot = f"chatroom:{room}:snapshot"
+        self.epoch = f"chatroom:{room}:epoch"
+
+
+class RedisLink:
+    """See `chatroom.order.store.Link`. Two connections: one waits for news, one does the rest."""
+
+    def __init__(
+        self, writing: BaseConnection, reading: BaseConnection, keys: Keys, keeping: Keeping
+    ) -> None:
+        self.keeping = keeping
+        self._writing = writing
+        self._reading = reading
+        self._keys = keys
+        self._appended: deque[Awaitable[Any]] = deque()  # requests that are not answered yet
+        self._news = trio.Event()  # of them
+
+    def append(self, data: bytes) -> None:
+        """See `Link.append`."""
+        request: Awaitable[Any]
+        try:
+            request = self._writing.create_request(b"XADD", self._keys.log, b"*", _FIELD, data)
+        except RedisError as error:
+            request = _Failed(error)
+        self._appended.append(request)
+        self._news.set()
+
+    async def read(self, after: Position, *, wait: bool) -> Sequence[Row]:
+        """See `Link.read`."""
+        block = (b"BLOCK", _READ_WAIT_MS) if wait else ()
+        place = b"%d-%d" % after
+        streams = (b"STREAMS", self._keys.log, place)
+        command = (b"XREAD", b"COUNT", _READ_ENTRIES, *block, *streams)
+        answer = await self._ask(self._reading, *command)
+        return [] if answer is None else _rows(answer)
+
+    async def holds(self, position: Position) -> bool:
+        """See `Link.holds`."""
+        place = b"%d-%d" % position
+        return bool(await self._ask(self._reading, b"XRANGE", self._keys.log, place, place))
+
+    async def next_epoch(self) -> int:
+        """See `Link.next_epoch`."""
+        return int(await self._ask(self._writing, b"INCR", self._keys.epoch))
+
+    async def snapshot(self) -> bytes | None:
+        """See `Link.snapshot`."""
+        fields = b"before", b"state"
+        answer = await self._ask(self._reading, b"HMGET", self._keys.snapshot, *fields)
+        found: list[bytes] = [state for state in answer if state is not None]
+        return found[0] if found else None
+
+    async def keep(self, position: Position, snapshot: bytes) -> None:
+        """See `Link.keep`."""
+        keys = 2, self._keys.snapshot, self._keys.log
+        await self._ask(self._writing, b"EVAL", _KEEP, *keys, b"%d-%d" % position, snapshot)
+
+    async def wait_broken(self) -> None:
+        """See `Link.wait_broken`."""
+        while True:
+            await self._news.wait()
+            self._news = trio.Event()
+            while self._appended:
+                with _translated():
+                    await self._appended.popleft()
+
+    async def _ask(self, connection: BaseConnection, *command: Any) -> Any:
+        with _translated():
+            return await _answer(connection.create_request(*command))
+
+
+class _Failed:
+    """In the place of a request that could not be made."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __await__(self) -> Iterator[None]:
+        raise self._error
+        yield  # which makes this a generator
+
+
+async def _answer(request: Any) -> Any:
+    with trio.fail_after(ANSWER_SECONDS + _READ_WAIT_MS / 1000):
+        return await request
+
+
+def _rows(answer: Any) -> list[Row]:
+    """One stream's entries, as RESP3 has them."""
+    ((_, entries),) = answer.items() if isinstance(answer, dict) else answer
+    rows = []
+    for name, fields in entries:
+        ms, _, number = name.partition(b"-")
+        version, data = fields[0], fields[1]
+        known = int(version) if version.isdigit() else 0
+        rows.append(Row(Position(int(ms), int(number)), known, data))
+    return rows
+
+
+def _tls(address: RedisAddress) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=address.ca_file or None)
+    except OSError as error:
+        raise UnusableError(f"cannot read {address.ca_file}: {error}") from None
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Redis's errors, and the network's, are ours from here on."""
+    try:
+        yield
+    except (AuthenticationError, AuthorizationError) as error:
+        raise UnusableError(f"Redis refuses this server: {error}") from None
+    except trio.TooSlowError:
+        raise AwayError("Redis does not answer") from None
+    except (RedisError, OSError) as error:
+        raise AwayError(f"Redis: {error.__cause__ or error}") from None

@@ -1,0 +1,83 @@
+"""A real Redis, on a Unix socket of its own."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from chatroom.order.opening import open_store
+
+if TYPE_CHECKING:
+    from chatroom.order.store import Store
+
+
+class RedisServer:
+    """A `redis-server` that can be killed, stopped and started again on the same files."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._process: subprocess.Popen[bytes] | None = None
+        self.socket = directory / "socket"
+        self.options = ["--appendonly", "yes"]
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def store(self, room: str = "lobby", *, power: bool = False) -> Store:
+        return open_store(self.url, room, power=power)
+
+    async def start(self, *options: str) -> None:
+        """Returns when it answers."""
+        self.options = list(options) or self.options
+        where = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._directory)]
+        command = ["redis-server", *where, "--save", "", *self.options]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        with trio.fail_after(30):
+            while not await self._ping():
+                await trio.sleep(0.02)
+
+    async def _ping(self) -> bytes:
+        try:
+            async with await trio.open_unix_socket(self.socket) as stream:
+                await stream.send_all(b"PING\r\n")
+                return bytes(await stream.receive_some())
+        except OSError:
+            return b""
+
+    def kill(self) -> None:
+        """As with -9, in the middle of whatever it does."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def stop(self) -> None:
+        """It goes on to be there, and does nothing."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def log_file(self) -> Path:
+        """The file to which it appends."""
+        (path,) = self._directory.glob("appendonlydir/*.incr.aof")
+        return path
+
+
+@pytest.fixture
+def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """One that is not started yet."""
+    # Of a short name: a socket's path has 107 bytes at most.
+    server = RedisServer(tmp_path_factory.mktemp("r"))
+    yield server
+    server.kill()
