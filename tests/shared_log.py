@@ -36,9 +36,11 @@ class MemoryStore:
             line.cut()
 
     def go_down(self) -> None:
-        """All connections break, and there are no new ones."""
+        """All connections break, with what is on the way, and there are no new ones."""
         self.is_down = True
         self.cut()
+        for line in self.lines:
+            line.drop()
 
     def come_back(self, *, lost: int = 0) -> None:
         """In another life, without the last entries."""
@@ -113,6 +115,10 @@ class Line:
         for data in held:
             self.store.put(data)
         self.store.wake()
+
+    def drop(self) -> None:
+        """What is on the way never comes in."""
+        self._held.clear()
 
     def put(self, data: bytes) -> None:
         """Into the log, or on the way."""

@@ -114,10 +114,10 @@ class Applied(NamedTuple):
     #: before it something is missing that its writer will write again.
     valid: bool = True
     time: str = ""  #: of all its events
-    #: Those whose server is gone (or, by a `Quit`, goes) leave, before anything else.
+    #: Those whose server is gone (or, by a `Quit`, goes) leave, before anything is `done`.
     lost: tuple[Done, ...] = ()
     gone: tuple[Origin, ...] = ()  #: those servers, for whatever reason
     #: The entry's commands, one for one.
     done: tuple[Done, ...] = ()
-    #: A new session began, before `done`: its first number will be one above this. None: none did.
+    #: Before all else a new session began: its first number is one above this. None: none did.
     began_after: int | None = None

@@ -141,7 +141,8 @@ class Following:
 
     async def _ask_to_enter(self, link: Link) -> None:
         part, keeping = self._part, link.keeping
-        candidate = Origin(part.server, await link.next_epoch())
+        epoch = max(await link.next_epoch(), self.replica.epoch + 1)
+        candidate = Origin(part.server, epoch)
         self._heard = max(self._heard, self.replica.room.seq)
         enter = Enter(
             candidate,
@@ -167,16 +168,22 @@ class Following:
             if entry is None:
                 self.replica.pass_over(row.position)
                 continue
+            if isinstance(entry, (Enter, Resume)):  # heard alone: another session may begin
+                heard = self._tell(heard)
             applied = self.replica.apply(row.position, entry)
             heard.append(applied)
-            if isinstance(entry, Enter) or applied.gone:
-                self._hearer.hear(heard)
-                heard = []
+            if isinstance(entry, (Enter, Resume)) or applied.gone:
+                heard = self._tell(heard)
                 self._look_at_oneself(applied, link)
             elif applied.valid and entry.origin == self.origin:
                 self._come_back(entry)
+        self._tell(heard)
+
+    def _tell(self, heard: list[Applied]) -> list[Applied]:
+        """Tell, and begin a new list."""
         if heard:
             self._hearer.hear(heard)
+        return []
 
     def _come_back(self, entry: Entry) -> None:
         if isinstance(entry, (Batch, Quit)):
@@ -219,8 +226,10 @@ class Following:
         self._be_present(link)
 
     def _be_refused(self) -> None:
-        now = trio.current_time()
-        self._candidate, self._ask_at = None, now + _ASK_AGAIN_SECONDS
+        now, self._candidate = trio.current_time(), None
+        if self._part.server not in self.replica.servers:  # another was quicker with a newer epoch
+            return
+        self._ask_at = now + _ASK_AGAIN_SECONDS
         if self._refused_since is None:
             self._refused_since = now
         if now - self._refused_since > _NAME_TAKEN_SECONDS:

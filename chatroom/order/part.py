@@ -38,7 +38,9 @@ class Hearer(Protocol):
         """
 
     def hear(self, applied: Sequence[Applied]) -> None:
-        """What came of entries, this server's among them, in the one order."""
+        """What came of entries, this server's among them, in the one order: at least one. All of
+        them are in the replica's present session; one that begins a session comes alone.
+        """
 
     def entered(self, origin: Origin) -> None:
         """This server is in the room, with a new epoch and without members. Its entries are counted

@@ -64,6 +64,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     version: int
     position: Position
     entries: int
+    epoch: int
     session: str
     run: str
     time_ms: int
@@ -84,6 +85,7 @@ class Replica:
         self.position = ORIGIN  #: of the last entry
         self.entries = 0  #: how many, ever
         self.session = ""  #: empty until the first server enters
+        self.epoch = 0  #: the last with which a server entered
         self.rules = Rules(0, 0)
         self.servers: dict[str, Server] = {}  #: by their names, in the order of their entering
         self.room = Room(name, max_members=0, presence_limit=0)
@@ -107,18 +109,24 @@ class Replica:
         it: what cannot be is refused, or the entry does not count.
         """
         self._pass_time(position)
-        gone = self._silent()
-        lost = self._remove(gone, CloseReason.LOST)
-        applied = Applied(position, entry, False, self.time, lost, tuple(gone))
-        if isinstance(entry, Enter):
-            return self._enter(entry, applied)
-        server = self.servers.get(entry.origin.server)
-        if server is None or server.origin != entry.origin:
-            return applied
-        server.heard_ms = self._awake_ms
-        if isinstance(entry, Resume):
-            return applied._replace(valid=True, began_after=self._look_at_run(entry))
-        return self._count(server, entry, applied)
+        gone = self._pop(
+            [server.origin for server in self.servers.values() if self._misses(server)]
+        )
+        valid = self._counts(entry)
+        began_after: int | None = None
+        if valid and isinstance(entry, Enter):
+            gone += self._pop([entry.origin])  # it begins again
+            began_after = self._enter(entry)
+        elif valid and isinstance(entry, Resume):
+            began_after = self._look_at_run(entry)
+        lost = self._show_out(gone, CloseReason.LOST)
+        done: tuple[Done, ...] = ()
+        if valid and isinstance(entry, Batch):
+            done = self._do_all(entry)
+        elif valid and isinstance(entry, Quit):
+            left = self._pop([entry.origin])
+            gone, lost = gone + left, lost + self._show_out(left, CloseReason.SHUTDOWN)
+        return Applied(position, entry, valid, self.time, lost, tuple(gone), done, began_after)
 
     def pass_over(self, position: Position) -> None:
         """There stands something that is no entry."""
@@ -139,36 +147,47 @@ class Replica:
         self.position = position
         self.entries += 1
 
-    def _silent(self) -> list[Origin]:
-        """The servers that have been silent for too long."""
-        since = self._awake_ms - GONE_AFTER_MS
-        return [server.origin for server in self.servers.values() if server.heard_ms < since]
+    def _misses(self, server: Server) -> bool:
+        """It has been silent for too long."""
+        return server.heard_ms < self._awake_ms - GONE_AFTER_MS
 
     # Servers
 
-    def _enter(self, enter: Enter, applied: Applied) -> Applied:
-        origin, known = enter.origin, self.servers.get(enter.origin.server)
-        if not self._may_enter(origin, enter.instance):
-            return applied
-        if known is not None:  # it begins again
-            lost = applied.lost + self._remove([known.origin], CloseReason.LOST)
-            applied = applied._replace(lost=lost, gone=(*applied.gone, known.origin))
+    def _counts(self, entry: Entry) -> bool:
+        """Whether an entry is of a server that is here, and its next: a copy, and what overtook
+        another that is still to come, do not count.
+        """
+        if isinstance(entry, Enter):
+            return self._may_enter(entry.origin, entry.instance)
+        server = self.servers.get(entry.origin.server)
+        if server is None or server.origin != entry.origin:
+            return False
+        server.heard_ms = self._awake_ms
+        if isinstance(entry, Resume):
+            return True
+        if entry.counter != server.counter + 1:
+            return False
+        server.counter = entry.counter
+        return True
+
+    def _enter(self, enter: Enter) -> int | None:
         if not self.session:
             self._found(enter)
         self._rule(enter.rules)
-        began_after = self._look_at_run(enter, lost=enter.lost)
-        server = Server(origin, enter.instance, enter.addresses, 0, self._awake_ms)
-        self.servers[origin.server] = server
-        return applied._replace(valid=True, began_after=began_after)
+        self.servers[enter.origin.server] = Server(
+            enter.origin, enter.instance, enter.addresses, 0, self._awake_ms
+        )
+        return self._look_at_run(enter, lost=enter.lost)
 
     def _may_enter(self, origin: Origin, instance: str) -> bool:
-        """Not under the name of another process that is here; nor with an epoch that is known,
-        which is what a second copy of the same entry looks like.
+        """Not under the name of another process that is here. Nor with an epoch that is not new:
+        a second copy of an entry must not bring back who has gone.
         """
         known = self.servers.get(origin.server)
-        if known is not None and (known.instance != instance or known.origin.epoch >= origin.epoch):
+        if origin.epoch <= self.epoch or (known is not None and known.instance != instance):
             return False
-        return all(server.origin.epoch != origin.epoch for server in self.servers.values())
+        self.epoch = origin.epoch
+        return True
 
     def _found(self, enter: Enter) -> None:
         """The room begins as its first server knows it."""
@@ -199,29 +218,16 @@ class Replica:
         self.room.skip_to(seq)
         return seq
 
-    def _count(self, server: Server, entry: Batch | Quit, applied: Applied) -> Applied:
-        """Only the next of a server's entries is the next: a copy, and what overtook another that
-        is still to come, do not count.
-        """
-        if entry.counter != server.counter + 1:
-            return applied
-        server.counter = entry.counter
-        if isinstance(entry, Quit):
-            left = self._remove([server.origin], CloseReason.SHUTDOWN)
-            gone = (*applied.gone, server.origin)
-            return applied._replace(valid=True, lost=applied.lost + left, gone=gone)
-        epoch = server.origin.epoch
-        done = tuple([self._do(command, epoch, applied.time) for command in entry.commands])
-        return applied._replace(valid=True, done=done)
+    def _pop(self, origins: Sequence[Origin]) -> list[Origin]:
+        """Servers of these names, if there are some, are here no more. Returns which were."""
+        found = [self.servers.pop(origin.server, None) for origin in origins]
+        return [server.origin for server in found if server is not None]
 
-    def _remove(self, origins: Sequence[Origin], reason: CloseReason) -> tuple[Done, ...]:
-        """These servers are gone, and so is everybody there, in the order of their numbers."""
-        if not origins:
+    def _show_out(self, gone: Sequence[Origin], reason: CloseReason) -> tuple[Done, ...]:
+        """Whoever was on these servers leaves, in the order of their numbers."""
+        if not gone:
             return ()
-        epochs = []
-        for origin in origins:
-            del self.servers[origin.server]
-            epochs.append(origin.epoch)
+        epochs = [origin.epoch for origin in gone]
         leaves = [
             Leave(who, self.time, reason)
             for who in self.room.everybody()
@@ -230,6 +236,10 @@ class Replica:
         return tuple([Done(leave, self.room.apply(leave)) for leave in leaves])
 
     # Commands
+
+    def _do_all(self, batch: Batch) -> tuple[Done, ...]:
+        epoch, time = batch.origin.epoch, self.time
+        return tuple([self._do(command, epoch, time) for command in batch.commands])
 
     def _do(self, command: Command, epoch: int, time: str) -> Done:
         try:
@@ -265,6 +275,7 @@ class Replica:
                 VERSION,
                 self.position,
                 self.entries,
+                self.epoch,
                 self.session,
                 self._run,
                 self._time_ms,
@@ -286,6 +297,7 @@ class Replica:
         snapshot = _decode(data)
         replica = cls(name)
         replica.position, replica.entries = snapshot.position, snapshot.entries
+        replica.epoch = snapshot.epoch
         replica.session, replica._run = snapshot.session, snapshot.run
         replica._time_ms, replica._awake_ms = snapshot.time_ms, snapshot.awake_ms
         replica.servers = {server.origin.server: server for server in snapshot.servers}

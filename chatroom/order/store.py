@@ -56,7 +56,7 @@ class Link(Protocol):
         """Whether the entry with that id is in the log."""
 
     async def next_epoch(self) -> int:
-        """A number that nobody has had, above all others."""
+        """A number above all that this gave before."""
 
     async def snapshot(self) -> bytes | None:
         """The snapshot to begin with: the one before the last."""

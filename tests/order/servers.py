@@ -9,7 +9,7 @@ from typing import Any
 import trio
 
 from chatroom.event import Event, encode_event
-from chatroom.order.contract import EPOCH_SHIFT, Applied, Batch, Done, Origin, Rules
+from chatroom.order.contract import EPOCH_SHIFT, Applied, Batch, Origin, Rules
 from chatroom.order.part import Part, UnavailableError
 from chatroom.order.replica import Replica
 from chatroom.order.shared import SharedLog
@@ -21,14 +21,17 @@ from tests.shared_log import Line, MemoryStore
 RULES = Rules(max_members=50, presence_limit=50)
 
 
+_sessions = count(1)
+
+
 class Ear:
     """One server: its log, and what it has been told."""
 
     def __init__(self, store: MemoryStore | Store, name: str, heard: int = 0) -> None:
-        sessions = count(1)
         self.name = name
         self.told: list[str] = []  #: what happened to this server
         self.applied: list[Applied] = []
+        self.applied_before: list[int] = []  #: each beginning
         self.events: dict[tuple[str, int], bytes] = {}  #: by session and number
         self.contradictions: list[tuple[str, int]] = []
         self.outcomes: dict[Command, Outcome] = {}  #: of what this server has asked
@@ -45,7 +48,7 @@ class Ear:
             RULES,
             Charter(),
             heard,
-            lambda: f"{name.upper():0>6}{next(sessions):04}",
+            lambda: f"{name.upper()}{next(_sessions):09}",
         )
         self.line = Line(store if isinstance(store, MemoryStore) else MemoryStore())
         own: Store = self.line if isinstance(store, MemoryStore) else store
@@ -91,13 +94,14 @@ class Ear:
 
     def begin(self, replica: Replica) -> None:
         self.told.append("begin")
+        self.applied_before.append(len(self.applied))
         self.replica = replica
 
     def hear(self, applied: Sequence[Applied]) -> None:
         for one in applied:
             self.applied.append(one)
-            for done in (*one.lost, *one.done):
-                self._note(done)
+            for event in events_of(one):
+                self._note_event(event)
             if one.valid and isinstance(one.entry, Batch) and one.entry.origin == self.log.origin:
                 asked = self._asked.pop(one.entry.counter, ())
                 for command, done in zip(asked, one.done, strict=False):
@@ -121,12 +125,6 @@ class Ear:
     def came_back(self, seconds: float) -> None:
         self.came_back_seconds.append(seconds)
 
-    def _note(self, done: Done) -> None:
-        outcome = done.outcome
-        for event in (*(gone.event for gone in outcome.removed), outcome.event):
-            if event is not None:
-                self._note_event(event)
-
     def _note_event(self, event: Event) -> None:
         key = self.replica.session, event.seq
         line = encode_event(event)
@@ -139,6 +137,15 @@ class Ear:
     def lines(self) -> list[str]:
         """All events, briefly."""
         return [line.decode() for line in self.events.values()]
+
+
+def events_of(applied: Applied) -> list[Event]:
+    """The events of an entry, in the order of their numbers."""
+    found = []
+    for _, outcome in (*applied.lost, *applied.done):
+        events = (*(gone.event for gone in outcome.removed), outcome.event)
+        found += [event for event in events if event is not None]
+    return found
 
 
 async def settle(condition: Callable[[], bool], seconds: float = 30) -> None:
