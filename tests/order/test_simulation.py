@@ -167,6 +167,8 @@ async def _live(steps: Sequence[Sequence[Any]], seen: list[House]) -> None:
         for name in NAMES:
             house.do(("open", name))
         await trio.sleep(0.1)
+        for name in NAMES * 3:
+            house.do(("join", name, None))
         for step in steps:
             if step[0] == "wait":
                 await trio.sleep(step[1])
@@ -289,7 +291,7 @@ def _fails(another: AnotherProcess) -> bool:
         find(
             st.lists(_steps, min_size=5, max_size=60),
             is_wrong,
-            settings=settings(max_examples=300, phases=[Phase.generate], database=None),
+            settings=settings(max_examples=1000, phases=[Phase.generate], database=None),
         )
     except NoSuchExample:
         return False
