@@ -12,14 +12,10 @@ from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.abc
 import trio
-from coredis.connection import (
-    BaseConnection,
-    TCPConnection,
-    TCPLocation,
-    UnixDomainSocketConnection,
-    UnixDomainSocketLocation,
-)
+from coredis.connection import BaseConnection, Location
 from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError
 
 from chatroom.order.contract import VERSION, Position
@@ -108,34 +104,52 @@ class RedisStore:
 
     async def _connect(self, nursery: trio.Nursery, address: RedisAddress) -> BaseConnection:
         with trio.fail_after(ANSWER_SECONDS):
-            # A connection of the library's that cannot be made leaves open what it is made of: so
-            # one looks first whether somebody listens.
-            if not await _location(address).check():
-                raise AwayError(f"nothing answers at {address}")
-            connection = _connection(address)
+            stream = await _dial(address)
+            connection = _Connection(address, stream)
             await nursery.start(connection.run)
         return connection
 
 
-def _location(address: RedisAddress) -> TCPLocation | UnixDomainSocketLocation:
+class _Connection(BaseConnection):
+    """Over a stream that is there already: the library's own leave things open when they cannot be
+    made, which is what they do all the time while a Redis is away.
+    """
+
+    def __init__(self, address: RedisAddress, stream: anyio.abc.ByteStream) -> None:
+        super().__init__(
+            _Place(),
+            db=address.db,
+            username=address.username or None,
+            password=address.password or None,
+        )
+        self._dialled = stream
+        self._address = address
+
+    async def _connect(self) -> anyio.abc.ByteStream:
+        return self._dialled
+
+    def describe(self) -> str:
+        """For the library's own log."""
+        return str(self._address)
+
+
+class _Place(Location):
+    """The library asks for one, and does not look at it."""
+
+    async def check(self) -> bool:
+        """Not asked."""
+        return True
+
+
+async def _dial(address: RedisAddress) -> anyio.abc.ByteStream:
     if address.path:
-        return UnixDomainSocketLocation(address.path)
-    return TCPLocation(*address.hosts[0])
-
-
-def _connection(address: RedisAddress) -> BaseConnection:
-    params: dict[str, Any] = {
-        "connect_timeout": ANSWER_SECONDS,
-        "db": address.db,
-        "username": address.username or None,
-        "password": address.password or None,
-    }
-    location = _location(address)
-    if isinstance(location, UnixDomainSocketLocation):
-        return UnixDomainSocketConnection(location, **params)
-    if address.tls:
-        params["ssl_context"] = _tls(address)
-    return TCPConnection(location, **params)
+        return await anyio.connect_unix(address.path)
+    host, port = address.hosts[0]
+    if not address.tls:
+        return await anyio.connect_tcp(host, port)
+    return await anyio.connect_tcp(
+        host, port, ssl_context=_tls(address), tls_standard_compatible=False
+    )
 
 
 class Keys:

@@ -35,8 +35,21 @@ class RedisServer:
 
     async def start(self, *options: str) -> None:
         """Returns when it answers."""
+        await self.start_at(0, *options)
+
+    async def start_at(self, port: int, *options: str) -> None:
+        """Also on this TCP port of the loopback interface."""
         self.options = list(options) or self.options
-        where = ["--port", "0", "--unixsocket", str(self.socket), "--dir", str(self._directory)]
+        where = [
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--unixsocket",
+            str(self.socket),
+            "--dir",
+            str(self._directory),
+        ]
         command = ["redis-server", *where, "--save", "", *self.options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         with trio.fail_after(30):

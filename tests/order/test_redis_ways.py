@@ -1,0 +1,127 @@
+"""The ways to a Redis: a user of its own, TLS, and by asking Sentinels."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from chatroom.order.contract import ORIGIN
+from chatroom.order.opening import open_store
+from chatroom.order.store import AwayError, UnusableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chatroom.order.store import Store
+    from tests.order.conftest import RedisServer
+
+#: What a user needs, as CLUSTER.md says it.
+_RIGHTS = (
+    "resetchannels ~chatroom:* +xadd +xread +xrange +xtrim +incr +hget +hset +hmget +eval +info "
+    "+config|get +hello +select"
+)
+
+
+async def _works(store: Store) -> None:
+    async with store.reach() as link:
+        link.append(b"hello")
+        (row,) = await link.read(ORIGIN, wait=True)
+        assert row.data == b"hello"
+        await link.next_epoch()
+        await link.keep(row.position, b"snapshot")
+        await link.keep(row.position._replace(number=row.position.number + 1), b"another")
+        assert await link.snapshot() == b"snapshot"
+
+
+async def test_a_user_that_may_do_no_more_than_it_must(redis: RedisServer, tmp_path: Path) -> None:
+    await redis.start("--user", "room", "on", ">secret", *_RIGHTS.split())
+    file = tmp_path / "password"
+    file.write_text("secret\n")
+    url = redis.url.replace("unix://", "unix://room@")
+    await _works(open_store(url, "lobby", password_file=file))
+    file.write_text("wrong\n")
+    with pytest.RaisesGroup(pytest.RaisesExc(UnusableError, match="Redis refuses this server")):
+        await _works(open_store(url, "lobby", password_file=file))
+
+
+async def test_a_user_that_may_not_is_told(redis: RedisServer) -> None:
+    await redis.start("--user", *["room", "on", ">secret", "~chatroom:*", "+info", "+ping"])
+    url = redis.url.replace("unix://", "unix://room:secret@")
+    with pytest.RaisesGroup(pytest.RaisesExc(UnusableError, match="Redis refuses this server")):
+        await _works(open_store(url, "lobby"))
+
+
+def _free_port() -> int:
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+async def _wait_listening(port: int) -> None:
+    with trio.fail_after(30):
+        while True:
+            try:
+                await (await trio.open_tcp_stream("127.0.0.1", port)).aclose()
+            except OSError:
+                await trio.sleep(0.02)
+            else:
+                return
+
+
+async def test_over_tls_to_whom_one_trusts_only(redis: RedisServer, tmp_path: Path) -> None:
+    certificate, key = _certificate(tmp_path)
+    port = _free_port()
+    where = ["--tls-port", str(port), "--tls-auth-clients", "no"]
+    await redis.start(*where, "--tls-cert-file", certificate, "--tls-key-file", key)
+    await _wait_listening(port)
+    await _works(open_store(f"rediss://127.0.0.1:{port}?ca={certificate}", "lobby"))
+    with pytest.RaisesGroup(AwayError):
+        await _works(open_store(f"rediss://127.0.0.1:{port}", "lobby"))
+
+
+@contextmanager
+def _sentinel(directory: Path, master: int, port: int) -> Iterator[None]:
+    file = directory / "sentinel.conf"
+    file.write_text(
+        f"port {port}\nbind 127.0.0.1\ndir {directory}\n"
+        f"sentinel monitor main 127.0.0.1 {master} 1\n"
+    )
+    command = ["redis-server", str(file), "--sentinel"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_sentinels_say_where_it_is(redis: RedisServer, tmp_path: Path) -> None:
+    master, sentinel = _free_port(), _free_port()
+    await redis.start_at(master, "--appendonly", "yes", "--appendfsync", "always")
+    with _sentinel(tmp_path, master, sentinel):
+        await _wait_listening(sentinel)
+        # The first is none.
+        url = f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel}"
+        await _works(open_store(f"{url}/main", "lobby"))
+        async with open_store(f"{url}/main", "lobby").reach() as link:
+            # Another one may take its place, which has not got everything.
+            assert link.keeping.proven is False
+        with pytest.RaisesGroup(pytest.RaisesExc(AwayError, match="no Sentinel knows where other")):
+            await _works(open_store(f"{url}/other", "lobby"))
+
+
+def _certificate(directory: Path) -> tuple[str, str]:
+    certificate, key = directory / "cert.pem", directory / "key.pem"
+    how = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=127.0.0.1"
+    whose = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    where = ["-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", "req", *how.split(), *whose, *where]
+    subprocess.run(command, check=True, capture_output=True)
+    return str(certificate), str(key)
