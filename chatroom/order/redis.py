@@ -142,14 +142,18 @@ class _Place(Location):
 
 
 async def _dial(address: RedisAddress) -> anyio.abc.ByteStream:
-    if address.path:
-        return await anyio.connect_unix(address.path)
-    host, port = address.hosts[0]
-    if not address.tls:
-        return await anyio.connect_tcp(host, port)
-    return await anyio.connect_tcp(
-        host, port, ssl_context=_tls(address), tls_standard_compatible=False
-    )
+    tls = _tls(address) if address.tls else None
+    try:
+        if address.path:
+            return await anyio.connect_unix(address.path)
+        host, port = address.hosts[0]
+        if tls is None:
+            return await anyio.connect_tcp(host, port)
+        # Redis closes without TLS's goodbye, as many do.
+        return await anyio.connect_tcp(host, port, ssl_context=tls, tls_standard_compatible=False)
+    except OSError as error:
+        reason = error.__cause__ or error
+        raise AwayError(f"cannot connect to {address}: {reason}") from None
 
 
 class Keys:
