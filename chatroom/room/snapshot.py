@@ -26,6 +26,7 @@ class MemberSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     role: Role
     address: str
     silenced: bool
+    told: bool
 
 
 class RoomSnapshot(msgspec.Struct, frozen=True):
@@ -101,6 +102,7 @@ def _written(member: Member) -> MemberSnapshot:
         member.role,
         member.address,
         member.silenced,
+        member.told,
     )
 
 
@@ -108,4 +110,5 @@ def _read(written: MemberSnapshot) -> Member:
     member = Member(written.who, written.nick, written.key, written.token)
     member.account, member.role = written.account, written.role
     member.address, member.silenced = written.address, written.silenced
+    member.told = written.told
     return member

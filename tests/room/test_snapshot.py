@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from chatroom.room.commands import Join, Mute, Reserve, Say
+from chatroom.room.members import Member
 from chatroom.room.room import Room
-from chatroom.room.snapshot import RoomSnapshot
+from chatroom.room.snapshot import MemberSnapshot, RoomSnapshot
 from tests.room.test_replaying import a_days_commands
 
 
@@ -39,7 +40,11 @@ def test_the_same_commands_do_the_same_before_and_after(seed: int) -> None:
 def _bare(room: Room, command: object) -> object:
     outcome = room.apply(command)  # type: ignore[arg-type]
     refused = outcome.refused and outcome.refused.code
-    return refused, outcome.event, outcome.removed, outcome.concerns
+    return refused, outcome.event, outcome.removed, outcome.concerns, outcome.masks
+
+
+def test_all_that_a_member_has_is_in_it() -> None:
+    assert set(MemberSnapshot.__struct_fields__) == set(Member.__slots__)
 
 
 def test_names_outside_mutes_and_the_last_speakers_come_along() -> None:
