@@ -7,10 +7,12 @@ import random
 import msgspec
 import pytest
 
-from chatroom.room.commands import Join, Mute, Reserve, Say
+from chatroom.room.charter import Charter
+from chatroom.room.commands import Join, Moderate, Mute, Reserve, Say, Topic, Voice
 from chatroom.room.members import Member
 from chatroom.room.room import Room
 from chatroom.room.snapshot import MemberSnapshot, RoomSnapshot
+from chatroom.room.state import State
 from tests.room.test_replaying import a_days_commands
 
 
@@ -45,6 +47,27 @@ def _bare(room: Room, command: object) -> object:
 
 def test_all_that_a_member_has_is_in_it() -> None:
     assert set(MemberSnapshot.__struct_fields__) == set(Member.__slots__)
+
+
+def test_all_that_a_room_is_is_in_it() -> None:
+    state = set(vars(State(Charter(), 0, 8)))
+    assert {*RoomSnapshot.__struct_fields__, "anteroom"} == {*state, "outside"}
+
+
+def test_a_moderated_room_and_its_voices_come_along() -> None:
+    room = _room()
+    for who, nick in enumerate(["alice", "bob"], 1):
+        room.apply(Join(who, "T", nick, f"token {who}"))
+    room.apply(Moderate(None, "T", on=True))
+    room.apply(Voice(None, "T", "alice", on=True))
+    room.apply(Topic(None, "T2", "what for"))
+    moved = _moved(room)
+    assert moved.has_voice(1)
+    assert moved.apply(Say(1, "T", "message", "hi")).event is not None
+    refused = moved.apply(Say(2, "T", "message", "hi")).refused
+    assert refused is not None
+    assert refused.code == "muted"
+    assert moved.topic_set == room.topic_set == ("server", "T2")
 
 
 def test_names_outside_mutes_and_the_last_speakers_come_along() -> None:
