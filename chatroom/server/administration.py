@@ -13,6 +13,7 @@ from chatroom.errors import ChatroomError
 from chatroom.protocol import answers
 from chatroom.protocol.checking import checked
 from chatroom.protocol.requests import OPERATOR_KINDS, Request
+from chatroom.room.commands import Outcome
 from chatroom.room.refused import Refused
 from chatroom.server.operators import done_text
 
@@ -81,10 +82,23 @@ class Administration:
         if asked.kind != "topic" and asked.kind not in OPERATOR_KINDS:
             raise Refused("unknown_kind", f"there is no request {asked.kind}")
         request = checked(asked, self._rules)
-        outcome = self._parts.dispatcher.administer(request)
+        outcome = await self._administer(request)
         if outcome.refused is not None:
             raise outcome.refused
         return answers.Done(done_text(request, outcome))
+
+    async def _administer(self, request: Request) -> Outcome:
+        done = trio.Event()
+        outcome = Outcome()
+
+        def then(came: Outcome) -> None:
+            nonlocal outcome
+            outcome = came
+            done.set()
+
+        self._parts.dispatcher.administer(request, then)
+        await done.wait()
+        return outcome
 
     def _bans(self) -> answers.Bans:
         bans = [
@@ -113,7 +127,7 @@ class Administration:
         return [
             {
                 "connection": connection.id,
-                "nick": self._room.nick(connection.id) if connection.inside else None,
+                "nick": self._room.nick(connection.who) if connection.inside else None,
                 "peer": connection.peer,
                 unit: round(figure),
             }

@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     from chatroom.server.gate import Gate
     from chatroom.server.hall import Hall
     from chatroom.server.offer import Offer
+    from chatroom.server.ordering import Then
     from chatroom.server.replay import Replay
 
 PROTOCOL_VERSION = 1
+
+#: With these a guest would not be let in either.
+_FINAL = frozenset({"room_full"})
 
 _NEEDS_TLS = Refused("not_encrypted", "this room is entered over TLS only")
 
@@ -36,6 +40,7 @@ class Admission:
         self, hall: Hall, replay: Replay, offer: Offer, gate: Gate, comings: Comings
     ) -> None:
         self._room = hall.room
+        self._order = hall.order
         self._journal = hall.journal
         self._fanout = hall.fanout
         self._announcer = hall.announcer
@@ -104,7 +109,7 @@ class Admission:
 
     def _enter(self, connection: Connection, proven: Proven) -> None:
         hello = proven.hello
-        if self._room.closing:
+        if self._order.closing:
             self._endings.end(connection, CloseReason.SHUTDOWN)
             return
         if hello.listens:
@@ -113,10 +118,14 @@ class Admission:
         if hello.outside is not None:
             self._register(connection, proven, hello.outside)
             return
-        outcome = self._name(connection, proven)
+        self._name(connection, proven, lambda outcome: self._named(connection, hello, outcome))
+
+    def _named(self, connection: Connection, hello: Hello, outcome: Outcome) -> None:
+        """It has a name in the room, or is not let in."""
         if outcome.refused is not None:
             self._refuse(connection, outcome.refused)
             return
+        self._offer.show(connection.address)
         if hello.after is None:
             self._fanout.leave(connection)  # one hears the room already who logs in later
             self._fanout.enter(connection)
@@ -155,14 +164,23 @@ class Admission:
             self._announcer.tell(connection, answers.LoggedIn(proven.account, outside.id))
             return
         reserve = Reserve(
-            connection.id,
+            connection.who,
             self._announcer.time,
             proven.hello.nick,
             proven.account,
             proven.role,
             connection.address,
         )
-        outcome = self._room.apply(reserve)
+        connection.card = outside.card
+        self._order.propose(
+            connection,
+            reserve,
+            lambda outcome: self._registered(connection, proven.account, outside, outcome),
+        )
+
+    def _registered(
+        self, connection: Connection, account: str, outside: Outside, outcome: Outcome
+    ) -> None:
         refused = outcome.refused
         if refused is not None and refused.code in ("nick_taken", "nick_invalid"):
             error = answers.Error(refused.code, refused.text, outside.id)
@@ -170,21 +188,24 @@ class Admission:
         elif refused is not None:
             self._refuse(connection, refused, outside.id)
         else:
-            connection.card = outside.card
-            self._presence.enter(connection)
-            self._endings.remove(outcome.removed)
-            nick = self._room.nick(connection.id)
+            nick = self._room.nick(connection.who)
             names_held = self._room.names_held
-            answer = answers.Registered(nick, names_held, proven.account, outside.id)
+            answer = answers.Registered(nick, names_held, account, outside.id)
             self._announcer.tell(connection, answer)
 
     def come_in(self, connection: Connection, enter: Enter) -> None:
         """Who has a name comes in."""
-        outcome = self._join(connection, Proven(Hello()), None, None)
+        join = self._joining(connection, Proven(Hello()), None, None)
+        self._order.propose(
+            connection, join, lambda outcome: self._come(connection, enter, outcome)
+        )
+
+    def _come(self, connection: Connection, enter: Enter, outcome: Outcome) -> None:
         if outcome.refused is not None:
             error = answers.Error(outcome.refused.code, outcome.refused.text, enter.id)
             self._announcer.tell(connection, error)
             return
+        self._offer.show(connection.address)
         self._fanout.enter(connection)
         by, since = self._room.topic_set
         welcome = msgspec.structs.replace(
@@ -197,30 +218,36 @@ class Admission:
         """A member goes out, and keeps its name."""
         self._fanout.leave(connection)
         leave = Leave(
-            connection.id, self._announcer.time, CloseReason.QUIT, text=part.text, part=True
+            connection.who, self._announcer.time, CloseReason.QUIT, text=part.text, part=True
         )
-        self._announcer.publish(self._room.apply(leave).event)
-        self._presence.leave_room(connection)
-        self._presence.follow()
-        self._announcer.tell(connection, answers.Parted(part.text, part.id))
+        parted = answers.Parted(part.text, part.id)
+        self._order.propose(
+            connection, leave, lambda outcome: self._announcer.tell(connection, parted)
+        )
 
-    def _name(self, connection: Connection, proven: Proven) -> Outcome:
+    def _name(self, connection: Connection, proven: Proven, then: Then) -> None:
         """Give the client its name in the room; the outcome may be a refusal."""
         hello = proven.hello
         if connection.inside:
-            return self._rename(connection, proven)
-        outcome = self._join(connection, proven, hello.nick, hello.token)
-        if outcome.refused is not None and not hello.strict and outcome.refused.code != "room_full":
-            refused = outcome.refused
-            self._announcer.tell(connection, answers.Error(refused.code, refused.text))
-            outcome = self._join(connection, proven, None, None)
-        return outcome
+            self._rename(connection, proven, then)
+            return
 
-    def _join(
+        def joined(outcome: Outcome) -> None:
+            refused = outcome.refused
+            if refused is None or hello.strict or refused.code in _FINAL:
+                then(outcome)
+                return
+            self._announcer.tell(connection, answers.Error(refused.code, refused.text))
+            self._order.propose(connection, self._joining(connection, proven, None, None), then)
+
+        join = self._joining(connection, proven, hello.nick, hello.token)
+        self._order.propose(connection, join, joined)
+
+    def _joining(
         self, connection: Connection, proven: Proven, nick: str | None, claim: str | None
-    ) -> Outcome:
-        join = Join(
-            connection.id,
+    ) -> Join:
+        return Join(
+            connection.who,
             self._announcer.time,
             nick,
             secrets.token_urlsafe(16),
@@ -230,37 +257,26 @@ class Admission:
             connection.address,
             told=not self._room.announced or self._comings.is_told(connection),
         )
-        outcome = self._room.apply(join)
-        if outcome.refused is None:
-            self._offer.show(connection.address)
-            self._presence.enter(connection)
-            self._announce(connection, outcome)
-        return outcome
 
-    def _rename(self, connection: Connection, proven: Proven) -> Outcome:
+    def _rename(self, connection: Connection, proven: Proven, then: Then) -> None:
         """The hello of who is in already: it may name somebody, or have logged in."""
-        who, time, hello = connection.id, self._announcer.time, proven.hello
-        if proven.account:
-            was = self._presence.card(connection)
-            outcome = self._room.apply(LogIn(who, time, proven.account, proven.role))
-            if outcome.refused is not None:
-                return outcome
-            self._announce(connection, outcome)
-            self._presence.tell_identity(connection, was)
-            if hello.nick is None:
-                return outcome
-        outcome = self._room.apply(Rename(who, time, hello.nick, hello.token))
-        if outcome.refused is None:
-            self._announce(connection, outcome)
-        elif proven.account and not hello.strict:
-            return Outcome()  # it is in, under its account's nick
-        return outcome
+        who, time, hello = connection.who, self._announcer.time, proven.hello
+        rename = Rename(who, time, hello.nick, hello.token)
+        if not proven.account:
+            self._order.propose(connection, rename, then)
+            return
 
-    def _announce(self, connection: Connection, outcome: Outcome) -> None:
-        self._endings.remove(outcome.removed)
-        self._presence.follow_name(connection)
-        self._announcer.publish(outcome.event, connection)
-        self._presence.follow()
+        def renamed(outcome: Outcome) -> None:
+            # Where it does not have to have that nick it is in, under its account's.
+            then(outcome if hello.strict else Outcome())
+
+        def logged_in(outcome: Outcome) -> None:
+            if outcome.refused is not None or hello.nick is None:
+                then(outcome)
+            else:
+                self._order.propose(connection, rename, renamed)
+
+        self._order.propose(connection, LogIn(who, time, proven.account, proven.role), logged_in)
 
     def _refuse(self, connection: Connection, refused: Refused, id_: str | None = None) -> None:
         self._announcer.tell(connection, answers.Error(refused.code, refused.text, id_))
@@ -275,14 +291,14 @@ class Admission:
             protocol=PROTOCOL_VERSION,
             room=room.name,
             session=self._journal.session,
-            nick=room.nick(connection.id),
-            token=room.token(connection.id),
+            nick=room.nick(connection.who),
+            token=room.token(connection.who),
             seq=room.seq,
             members=room.latest_speakers(WELCOME_MEMBERS),
             member_count=len(room),
             limits=self._offer.limits,
             multicast=self._offer.multicast(private=connection.private),
             topic=room.topic,
-            account=room.account(connection.id),
-            role=room.role(connection.id),
+            account=room.account(connection.who),
+            role=room.role(connection.who),
         )

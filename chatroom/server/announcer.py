@@ -80,6 +80,10 @@ class Announcer:
         self._journal.redact(seq)
         self._fanout.redact(seq)
 
+    def revoke_feed_keys(self) -> None:
+        """See `Fanout.revoke_feed_keys`."""
+        self._fanout.revoke_feed_keys()
+
     def flush(self) -> None:
         """Hand everybody what has been said so far."""
         self._fanout.flush()

@@ -37,7 +37,7 @@ class Comings:
         """
         if not connection.place or self._buckets.take(connection.place, monotonic()):
             return True
-        self._untold[connection.id] = connection.place
+        self._untold[connection.who] = connection.place
         self._somebody.set()
         return False
 

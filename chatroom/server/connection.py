@@ -60,10 +60,12 @@ class Connection:
         "stop_reading",
         "transport",
         "wanted_nick",
+        "who",
     )
 
     def __init__(self, number: int, peer: str, transport: str = "tcp") -> None:
-        self.id = number  #: also who it is in the room
+        self.id = number  #: of this server's connections, for the log
+        self.who = number  #: who it is in the room
         self.peer = peer
         self.transport = transport  #: one word, for the figures
         self.address = ""  #: the peer's, without its port; empty: it has none

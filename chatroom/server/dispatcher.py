@@ -28,19 +28,20 @@ from chatroom.protocol.requests import (
     Sign,
     Speaks,
 )
-from chatroom.room.commands import Announce, Close, Own, Rename
+from chatroom.room.commands import Announce, Outcome, Own, Rename
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
 
 if TYPE_CHECKING:
-    from chatroom.room.commands import Outcome
     from chatroom.server.admission import Admission
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
     from chatroom.server.inlet import Said
     from chatroom.server.marks import Marks
     from chatroom.server.operators import Operators
+    from chatroom.server.ordering import Then
     from chatroom.server.queries import Queries
+    from chatroom.server.talk import Talk
 
 log = logging.getLogger("chatroom.server")
 
@@ -48,20 +49,22 @@ log = logging.getLogger("chatroom.server")
 class Dispatcher:
     """Deals with batches of drafts: the room decides, the announcer tells."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each deals with requests of its kind
         self,
         hall: Hall,
+        talk: Talk,
         admission: Admission,
         queries: Queries,
         operators: Operators,
+        *,
         marks: Marks,
     ) -> None:
+        self._order = hall.order
         self._counters = hall.counters
         self._room = hall.room
         self._fanout = hall.fanout
         self._announcer = hall.announcer
         self._endings = hall.endings
-        self._fanout = hall.fanout
         self._presence = hall.presence
         self._operators = operators
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
@@ -80,8 +83,8 @@ class Dispatcher:
             Ending: self._ending,
         }
         self._requests: dict[str, Callable[[Connection, Request], None]] = {
-            "message": self._say,
-            "action": self._say,
+            "message": talk.say,
+            "action": talk.say,
             "rename": self._rename,
             "who": queries.who,
             "people": queries.people,
@@ -135,29 +138,26 @@ class Dispatcher:
         """The time of the present turn, or of the last one."""
         return self._announcer.time
 
-    def administer(self, request: Request) -> Outcome:
+    def administer(self, request: Request, then: Then) -> None:
         """What the administrator of the machine asks for. Between turns; this is one."""
-        with self._extra_turn():
-            return self._operators.rule(None, request)
+        with self.extra_turn():
+            self._operators.rule(None, request, then)
 
     def announce(self, newcomers: Sequence[int]) -> None:
         """These have come in some time ago, and are told of now. Between turns; this is one."""
-        with self._extra_turn():
+        with self.extra_turn():
             for who in newcomers:
-                event = self._room.apply(Announce(who, self.now)).event
-                self._announcer.publish(event, self._presence.connection_or_none(who))
+                connection = self._presence.connection_or_none(who)
+                self._order.propose(connection, Announce(who, self.now))
 
     def own(self, accounts: tuple[tuple[str, Role], ...]) -> None:
         """These accounts there are from now on. Between turns; this is one."""
-        with self._extra_turn():
-            outcome = self._room.apply(Own(self.now, accounts))
-            self._endings.remove(outcome.removed)
-            for who in outcome.concerns:
-                self._presence.follow_identity(self._presence.connection(who))
-            self._fanout.revoke_feed_keys()
+        with self.extra_turn():
+            self._order.propose(None, Own(self.now, accounts))
 
     @contextmanager
-    def _extra_turn(self) -> Iterator[None]:
+    def extra_turn(self) -> Iterator[None]:
+        """A turn without a batch of drafts: what is decided inside is told at its end."""
         self._announcer.begin()
         yield
         self._deliver()
@@ -165,7 +165,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """The room goes down: endings from here on are a shutdown. Between turns."""
-        self._room.apply(Close(self._announcer.time))
+        self._order.close(self._announcer.time)
 
     # What clients ask for
 
@@ -176,32 +176,19 @@ class Dispatcher:
             answer = answers.Error("login_needed", "log in first", request.id)
             self._announcer.tell(connection, answer)
 
-    def _say(self, connection: Connection, request: Request) -> None:
-        time = self._announcer.time
-        try:
-            event = self._room.say(connection.id, time, request.kind, request.text, request.notice)
-        except Refused as refused:
-            answer = answers.Error(refused.code, refused.text, request.id)
-            self._announcer.tell(connection, answer)
-            return
-        self._fanout.publish(event, connection)
-        if request.id is not None:
-            if connection.speaker is not None:
-                self._announcer.tell(connection, answers.Said(event, request.id))
-            self._announcer.promise_ack(connection, answers.Ack(request.id, event.seq))
-
     def _rename(self, connection: Connection, request: Request) -> None:
-        outcome = self._room.apply(Rename(connection.id, self._announcer.time, request.to))
+        rename = Rename(connection.who, self._announcer.time, request.to)
+        self._order.propose(
+            connection, rename, lambda outcome: self._renamed(connection, request, outcome)
+        )
+
+    def _renamed(self, connection: Connection, request: Request, outcome: Outcome) -> None:
         refused, event = outcome.refused, outcome.event
         if refused is not None:
             answer = answers.Error(refused.code, refused.text, request.id)
             self._announcer.tell(connection, answer)
-            return
-        self._endings.remove(outcome.removed)
-        self._presence.follow_name(connection)
-        self._announcer.publish(event, connection)
-        if event is None or request.id is None or connection.speaker is not None:
-            renamed = answers.Renamed(self._room.nick(connection.id), request.id)
+        elif event is None or request.id is None or connection.speaker is not None:
+            renamed = answers.Renamed(self._room.nick(connection.who), request.id)
             self._announcer.tell(connection, renamed)
         else:
             ack = answers.Ack(request.id, event.seq, event.to)
@@ -212,13 +199,13 @@ class Dispatcher:
 
     def _help(self, connection: Connection, request: Request) -> None:
         self._announcer.tell(connection, answers.Help(HELP))
-        if self._room.role(connection.id) is Role.OPERATOR:
+        if self._room.role(connection.who) is Role.OPERATOR:
             self._announcer.tell(connection, answers.Help(OPERATOR_HELP))
 
     def _invite(self, connection: Connection, request: Request) -> None:
         """Only who is outside can be asked in: whoever has another way in is inside."""
         try:
-            self._room.check_may_talk(connection.id, self._announcer.time)
+            self._room.check_may_talk(connection.who, self._announcer.time)
         except Refused as refused:
             error = answers.Error(refused.code, refused.text, request.id)
             self._announcer.tell(connection, error)
@@ -229,10 +216,12 @@ class Dispatcher:
             self._announcer.tell(connection, answers.Error(code, request.nick, request.id))
             return
         member = found[0]
-        invited = answers.Invited(member.nick, self._room.nick(connection.id), request.id)
+        invited = answers.Invited(member.nick, self._room.nick(connection.who), request.id)
         self._announcer.tell(connection, invited)
         told = msgspec.structs.replace(invited, id=None)
-        self._announcer.tell(self._presence.connection(member.who), told)
+        there = self._presence.connection_or_none(member.who)
+        if there is not None:
+            self._announcer.tell(there, told)
         self._fanout.tell_all(told, connection)
 
     def _quit(self, connection: Connection, request: Request) -> None:
@@ -248,7 +237,7 @@ class Dispatcher:
         self._presence.introduce(connection, introduce.card)
 
     def _sign(self, connection: Connection, sign: Sign) -> None:
-        tagged = answers.Tagged(self._room.nick(connection.id), sign.tags, sign.id)
+        tagged = answers.Tagged(self._room.nick(connection.who), sign.tags, sign.id)
         self._fanout.tell_all(tagged, connection)
         if sign.id is not None:
             self._announcer.tell(connection, tagged)
@@ -257,7 +246,7 @@ class Dispatcher:
         self._announcer.tell(connection, answered.answer)
 
     def _ending(self, connection: Connection, ending: Ending) -> None:
-        if self._room.closing:  # it was made to end
+        if self._order.closing:  # it was made to end
             self._endings.end(connection, CloseReason.SHUTDOWN)
         else:
             self._endings.end(connection, ending.reason, ending.text)

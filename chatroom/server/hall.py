@@ -12,16 +12,18 @@ if TYPE_CHECKING:
     from chatroom.server.counters import Counters
     from chatroom.server.endings import Endings
     from chatroom.server.fanout import Fanout
+    from chatroom.server.ordering import Order
     from chatroom.server.presence import Presence
 
 
 @dataclass(frozen=True, slots=True)
 class Hall:
-    """One room, what it remembers, who hears it, how it is told, who is in it, how one goes, and
-    what is counted of all that.
+    """One room, how commands come to it, what it remembers, who hears it, how it is told, who is in
+    it, how one goes, and what is counted of all that.
     """
 
     room: Room
+    order: Order
     journal: Journal
     fanout: Fanout
     announcer: Announcer

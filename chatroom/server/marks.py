@@ -31,7 +31,7 @@ class Marks:
 
     def _mark(self, connection: Connection, request: Request) -> None:
         """`to`: what has been read; `text`: up to when, or empty to ask. It only ever grows."""
-        account = self._room.account(connection.id)
+        account = self._room.account(connection.who)
         marks = self._marks(connection, account)
         target = request.to.lower()
         before = marks.get(target, "")

@@ -30,28 +30,19 @@ if TYPE_CHECKING:
     from chatroom.server.answering import Answering
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
-    from chatroom.server.keeping import Keeper
+    from chatroom.server.ordering import Then
 
 log = logging.getLogger("chatroom.server")
-
-#: These change what outlives the room.
-_KEPT = frozenset({"topic", "ban", "unban", "redact"})
-
-#: After these somebody may not hear the room any more.
-_SHOW_OUT = frozenset({"kick", "ban"})
 
 
 class Operators:
     """Answers requests by kind (`requests`). Synchronous, in a turn."""
 
-    def __init__(self, hall: Hall, answering: Answering, keeper: Keeper) -> None:
+    def __init__(self, hall: Hall, answering: Answering) -> None:
         self._room = hall.room
-        self._fanout = hall.fanout
+        self._order = hall.order
         self._announcer = hall.announcer
-        self._endings = hall.endings
-        self._presence = hall.presence
         self._answering = answering
-        self._keeper = keeper
         self._commands: dict[str, Callable[[int | None, Request], Command]] = {
             "topic": lambda who, asked: Topic(who, self._now, asked.text),
             "kick": lambda who, asked: Kick(who, self._now, asked.nick, asked.text),
@@ -71,32 +62,24 @@ class Operators:
             "bans": self._tell_bans,
         }
 
-    def rule(self, who: int | None, request: Request) -> Outcome:
-        """Have the room do it and everybody hear of it; `who` is a member, or None for the
-        administrator of the machine. In a turn.
+    def rule(self, connection: Connection | None, request: Request, then: Then) -> None:
+        """Have the room do it and everybody hear of it, then call `then`; without a connection it
+        is the administrator of the machine who asks. In a turn.
         """
+        who = None if connection is None else connection.who
         by = ADMINISTRATOR if who is None else self._room.nick(who)
-        outcome = self._room.apply(self._commands[request.kind](who, request))
-        if outcome.refused is not None:
-            return outcome
-        if request.kind == "redact":
-            self._announcer.redact(request.of)
-        if request.kind in _KEPT:
-            self._keeper.note()
-        if request.kind in _SHOW_OUT:
-            self._fanout.revoke_feed_keys()
-        self._log(by, request, outcome)
-        self._endings.remove(outcome.removed)
-        author = None if who is None else self._presence.connection_or_none(who)
-        self._announcer.publish(outcome.event, author)
-        if request.kind in ("moderate", "unmoderate"):
-            self._presence.moderate(answers.Moderated(request.kind == "moderate", by))
-        for member in outcome.concerns:
-            self._tell_concerned(member, by, request)
-        return outcome
+
+        def ruled(outcome: Outcome) -> None:
+            if outcome.refused is None:
+                self._log(by, request, outcome)
+            then(outcome)
+
+        self._order.propose(connection, self._commands[request.kind](who, request), ruled)
 
     def _do(self, connection: Connection, request: Request) -> None:
-        outcome = self.rule(connection.id, request)
+        self.rule(connection, request, lambda outcome: self._done(connection, request, outcome))
+
+    def _done(self, connection: Connection, request: Request, outcome: Outcome) -> None:
         refused, event = outcome.refused, outcome.event
         if connection.close_reason is not None:
             return  # it has shown itself out
@@ -118,7 +101,7 @@ class Operators:
 
     def _tell_bans(self, connection: Connection, request: Request) -> None:
         try:
-            bans = self._room.bans(connection.id, self._now)
+            bans = self._room.bans(connection.who, self._now)
         except Refused as refused:
             answer = answers.Error(refused.code, refused.text, request.id)
             self._announcer.tell(connection, answer)
@@ -135,11 +118,6 @@ class Operators:
                 self._announcer.send(connection, record)
                 return
             page = page[: len(page) // 2]
-
-    def _tell_concerned(self, member: int, by: str, request: Request) -> None:
-        connection = self._presence.connection(member)
-        self._announcer.tell(connection, answers.Done(f"{_YOU[request.kind]}, says {by}"))
-        self._presence.follow_identity(connection)
 
     def _log(self, by: str, request: Request, outcome: Outcome) -> None:
         what = {

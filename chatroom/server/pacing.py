@@ -42,7 +42,7 @@ class Exempt:
     def __contains__(self, connection: Connection) -> bool:
         if not connection.inside:
             return False
-        room, who = self._room, connection.id
+        room, who = self._room, connection.who
         if room.role(who) is Role.OPERATOR:
             return True
         if not self._keys:

@@ -16,16 +16,20 @@ from chatroom.server.counters import Counters
 from chatroom.server.dispatcher import Dispatcher
 from chatroom.server.endings import Endings
 from chatroom.server.fanout import Fanout
+from chatroom.server.farewell import Farewell
 from chatroom.server.gate import Gate
 from chatroom.server.hall import Hall
 from chatroom.server.inlet import Inlet
 from chatroom.server.keeping import Keeper
 from chatroom.server.marks import Marks
 from chatroom.server.operators import Operators
+from chatroom.server.ordering import LocalOrder
 from chatroom.server.pacing import Exempt, PacedIntake, Tolls
 from chatroom.server.presence import Presence
 from chatroom.server.queries import Queries
 from chatroom.server.replay import Replay
+from chatroom.server.talk import LocalTalk
+from chatroom.server.telling import Teller
 from chatroom.settings import UNLIMITED, Access, RateSettings
 from chatroom.transport.outbox import Congestion
 
@@ -77,17 +81,19 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     fanout = Fanout(feed, counters, keeps_json=journal.durable)
     announcer = Announcer(fanout, journal)
     presence = Presence(room, fanout, announcer)
-    endings = Endings(room, fanout, announcer, presence, inlet.wake)
-    hall = Hall(room, journal, fanout, announcer, presence, endings, counters)
+    farewell = Farewell(fanout)
+    keeper = Keeper(file, room.charter)
+    order = LocalOrder(room, Teller(room, announcer, presence, farewell, keeper.note))
+    endings = Endings(order, announcer, farewell, inlet.wake)
+    hall = Hall(room, order, journal, fanout, announcer, presence, endings, counters)
     answering = Answering(answer_limit_bytes)
     replay = Replay(hall, answering)
     queries = Queries(hall, replay, answering)
     gate = Gate(guard, endings)
-    keeper = Keeper(file, room.charter)
     comings = Comings(presence.is_here)
     admission = Admission(hall, replay, offer, gate, comings)
-    operators = Operators(hall, answering, keeper)
-    dispatcher = Dispatcher(hall, admission, queries, operators, Marks(hall))
+    operators = Operators(hall, answering)
+    dispatcher = Dispatcher(hall, LocalTalk(hall), admission, queries, operators, marks=Marks(hall))
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
     intake = Intake(broadcaster, queries, gate, congestion)

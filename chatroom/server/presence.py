@@ -1,4 +1,6 @@
-"""Which connection is whom in the room, and whether joins and leaves are announced."""
+"""Which connection is whom in the room, what is said of whom, and whether joins and leaves are
+announced.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
 
 
 class Presence:
-    """Follows the room; over its limit nobody could read who comes and goes."""
+    """Follows the room; over its limit nobody could read who comes and goes. Of who is on another
+    server it knows what the room knows, and nothing else.
+    """
 
     def __init__(self, room: Room, fanout: Fanout, announcer: Announcer) -> None:
         self._room = room
@@ -32,26 +36,28 @@ class Presence:
         self._listed: dict[int, str] = {}  # who stands in the lists of names, and how
         self.people.members = self._all_members
 
-    def enter(self, connection: Connection) -> None:
-        """The room has taken `connection` in, or has given it a name."""
-        connection.inside = True
-        self._connections[connection.id] = connection
-        self.follow_name(connection)
+    def enter(self, who: int, connection: Connection | None) -> None:
+        """The room has taken somebody in, or has given it a name; None: on another server."""
+        if connection is not None:
+            connection.inside = True
+            self._connections[who] = connection
+        self.follow_name(who)
 
-    def leave(self, connection: Connection) -> None:
-        """The room has let `connection` go."""
-        connection.inside = False
-        del self._connections[connection.id]
-        self.leave_room(connection)
-        nick = self._nicks.pop(connection.id, None)
+    def leave(self, who: int) -> None:
+        """The room has let somebody go."""
+        connection = self._connections.pop(who, None)
+        if connection is not None:
+            connection.inside = False
+        self.leave_room(who)
+        nick = self._nicks.pop(who, None)
         if nick is not None:
             self.people.drop(nick, self._announcer.time)
 
-    def follow_name(self, connection: Connection) -> None:
-        """The room may have given `connection` another name, or another role."""
-        self._follow_card(connection)
-        if self.people.are_listed and self._room.is_member(connection.id):
-            self._list(connection.id, self._room.nick(connection.id))
+    def follow_name(self, who: int) -> None:
+        """The room may have given somebody another name, or another role."""
+        self._follow_card(who)
+        if self.people.are_listed and self._room.is_member(who):
+            self._list(who, self._room.nick(who))
 
     def _list(self, who: int, nick: str) -> None:
         was = self._listed.get(who, nick)
@@ -66,70 +72,68 @@ class Presence:
         }
         return [Person(nick, self.people.card(nick)) for nick in self._listed.values()]
 
-    def leave_room(self, connection: Connection) -> None:
+    def leave_room(self, who: int) -> None:
         """It is no member any more; it may have its name still."""
-        nick = self._listed.pop(connection.id, None)
+        nick = self._listed.pop(who, None)
         if nick is not None:
             self.people.go_out(nick)
 
-    def _follow_card(self, connection: Connection) -> None:
-        account, role = self._room.account(connection.id), self._room.role(connection.id)
-        voiced = self._room.has_voice(connection.id)
-        is_bare = connection.card is None and account is None and not voiced
-        if is_bare and connection.id not in self._nicks:
+    def _follow_card(self, who: int) -> None:
+        account, role = self._room.account(who), self._room.role(who)
+        voiced = self._room.has_voice(who)
+        connection = self._connections.get(who)
+        said = None if connection is None else connection.card
+        is_bare = said is None and account is None and not voiced
+        if is_bare and who not in self._nicks:
             return  # nothing is said of it
-        card = msgspec.structs.replace(connection.card or NO_CARD, voiced=voiced)
+        card = msgspec.structs.replace(said or NO_CARD, voiced=voiced)
         if account is not None:
             card = msgspec.structs.replace(card, account=account, role=role)
-        nick = self._room.nick(connection.id)
-        was = self._nicks.get(connection.id)
+        nick = self._room.nick(who)
+        was = self._nicks.get(who)
         if was is not None and was != nick:
             self.people.drop(was, self._announcer.time)
-        self._nicks[connection.id] = nick
+        self._nicks[who] = nick
         self.people.put(nick, card)
 
     def introduce(self, connection: Connection, card: Card) -> None:
         """`connection` says something else of itself; those who hear it are told."""
-        was = self.card(connection)
+        who = connection.who
+        was = self.card(who)
         connection.card = card
         if connection.inside:
-            self.follow_name(connection)
+            self.follow_name(who)
             if connection.audience is not None:
-                nick = self._room.nick(connection.id)
+                nick = self._room.nick(who)
                 now = self.people.card(nick)
                 self._fanout.tell_all(answers.Changed(nick, was, now), connection)
 
-    def card(self, connection: Connection) -> Card:
+    def card(self, who: int) -> Card:
         """What is said of it."""
-        nick = self._nicks.get(connection.id)
+        nick = self._nicks.get(who)
         return NO_CARD if nick is None else self.people.card(nick)
 
-    def follow_identity(self, connection: Connection) -> None:
+    def follow_identity(self, who: int) -> None:
         """The room may have given a member another role, or voice: all are told of it."""
-        was = self.card(connection)
-        self.follow_name(connection)
-        self.tell_identity(connection, was)
+        was = self.card(who)
+        self.follow_name(who)
+        self.tell_identity(who, was)
 
     def moderate(self, moderated: answers.Moderated) -> None:
         """Who may talk at all has changed; all are told."""
         self.people.moderated = moderated.on
         self._fanout.tell_all(moderated)
 
-    def tell_identity(self, connection: Connection, was: Card) -> None:
+    def tell_identity(self, who: int, was: Card) -> None:
         """The room may have given a member another account or role: its name has been followed, and
         `was` is its card before. All are told whose formats have it, itself too.
         """
-        now = self.card(connection)
+        now = self.card(who)
         if (now.account, now.role, now.voiced) != (was.account, was.role, was.voiced):
-            nick = self._room.nick(connection.id)
-            self._fanout.tell_all(answers.Changed(nick, was, now))
-
-    def connection(self, who: int) -> Connection:
-        """That of a member."""
-        return self._connections[who]
+            self._fanout.tell_all(answers.Changed(self._room.nick(who), was, now))
 
     def connection_or_none(self, who: int) -> Connection | None:
-        """That of a member; None if it has gone."""
+        """That of a member; None if it has gone, or is on another server."""
         return self._connections.get(who)
 
     def is_here(self, who: int) -> bool:

@@ -33,6 +33,7 @@ class Replay:
     def __init__(self, hall: Hall, answering: Answering) -> None:
         self._answering = answering
         self._room = hall.room
+        self._order = hall.order
         self._journal = hall.journal
         self._fanout = hall.fanout
         self._announcer = hall.announcer
@@ -57,7 +58,7 @@ class Replay:
         """
         wanted = FIRST_REPLAY_EVENTS
         try:
-            while connection.replay_after is not None and not self._room.closing:
+            while connection.replay_after is not None and not self._order.closing:
                 async with self._answering.at_once:
                     page = await self._journal.after(connection.replay_after, wanted)
                 if connection.close_reason is not None:

@@ -196,13 +196,17 @@ _frames = st.one_of(
 
 
 def _normal(talk: SocketTalk) -> list[Draft]:
-    """Its drafts; which replies were sent in one go depends on how the bytes came."""
+    """Its drafts; which replies were sent in one go, and counted as one, depends on how the bytes
+    came.
+    """
     drafts: list[Draft] = []
     for draft in talk.drafts:
-        if type(draft) is Reply and drafts and type(last := drafts[-1]) is Reply:
-            drafts[-1] = Reply(last.data + draft.data)
-        elif draft != Reply(b""):
+        if type(draft) is not Reply:
             drafts.append(draft)
+        elif drafts and type(last := drafts[-1]) is Reply:
+            drafts[-1] = Reply(last.data + draft.data)
+        elif draft.data:
+            drafts.append(Reply(draft.data))
     return drafts
 
 
