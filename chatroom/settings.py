@@ -198,6 +198,19 @@ MEMORY_BUDGET_BYTES = 256 * 1024 * 1024
 #: turns 503. A commit takes milliseconds; acks are refused after some seconds more.
 BEHIND_SECONDS = 2.0
 
+#: In a cluster: so many commands of one server may be on their way through the log; with half of
+#: them nobody is read who says more, and what is said beyond them is refused with `unavailable`.
+#: More than two seconds of the busiest talk, and some 10 MB at the most.
+CLUSTER_MOST_COMMANDS = 65_536
+CLUSTER_EASED_COMMANDS = CLUSTER_MOST_COMMANDS // 2
+
+#: How long what clients say waits for a log that is away, before it is refused at once. Redis
+#: restarts in less; a person would have given up.
+CLUSTER_PATIENCE_SECONDS = 10.0
+
+#: When the log has been away for so long, everybody is told that what they say waits.
+CLUSTER_NOTICE_SECONDS = 1.0
+
 #: A reader that has taken nothing for so long does not read: with more than its limit waiting it is
 #: closed, and nobody's talk waits for it. Longer than a collector's pause or a lost packet's timer.
 STALL_SECONDS = 0.5

@@ -25,11 +25,11 @@ log = logging.getLogger("chatroom.server")
 
 @asynccontextmanager
 async def open_history(
-    settings: JournalSettings, server: ServerSettings | None = None
+    settings: JournalSettings, server: ServerSettings | None = None, *, following: bool = False
 ) -> AsyncIterator[Journal]:
     """History where the operator wants it. Raises `ChatroomError` if it can't be kept there; or, of
     a `server` whose port is taken too, because of that: it is what a person knows who has started
-    the same server twice.
+    the same server twice. `following` as in `open_journal`.
     """
     if settings.path == IN_MEMORY:
         from chatroom.journal.memory import MemoryJournal
@@ -41,7 +41,7 @@ async def open_history(
 
     async with AsyncExitStack() as opened:
         try:
-            journal = await opened.enter_async_context(open_journal(settings))
+            journal = await opened.enter_async_context(open_journal(settings, following=following))
         except ChatroomError:
             if server is not None:
                 await check_port(server)  # noqa: ASYNC120 (cancelled: none asks)

@@ -62,6 +62,12 @@ class Recent:
         if 0 <= place < len(self._events):
             self._events[place] = without_text(self._events[place])
 
+    def skip_to(self, seq: int) -> None:
+        """The next event is the one after `seq`; what is kept so far does not lead up to it."""
+        if seq != self.last_seq:
+            self._events.clear()
+            self.last_seq = seq
+
     @property
     def first_seq(self) -> int:
         """The oldest number kept; with nothing kept, the one that will come next."""
@@ -102,6 +108,12 @@ class Journal(Protocol):
         makes it: before `append` returns if that is memory only, after the disk has it otherwise.
         `stored(False)`, which may also come before `append` returns: it can't be said that the
         batch is kept. Exactly one of the two comes, but for a batch that waits when Trio ends.
+        """
+
+    def skip_to(self, seq: int, session: str) -> None:
+        """The next event is the one after `seq`, which is not below the last one, and is of
+        `session`: what is between them is a gap. Never blocks. Before anything is appended, or in a
+        room that is on several servers, whose log has begun a new session.
         """
 
     def knows(self, session: str) -> bool:

@@ -22,6 +22,7 @@ class MemoryJournal:
 
     def __init__(self, keep: int) -> None:
         self.session = new_session()
+        self._sessions = {self.session: 1}  # and the first number of each
         self.recent = Recent(keep)
         self._search_limiter = trio.CapacityLimiter(SEARCHERS)
 
@@ -35,8 +36,14 @@ class MemoryJournal:
         if stored is not None:
             stored(True)
 
+    def skip_to(self, seq: int, session: str) -> None:
+        if session != self.session:
+            self._sessions[session] = seq + 1
+            self.session = session
+        self.recent.skip_to(seq)
+
     def knows(self, session: str) -> bool:
-        return session == self.session
+        return session in self._sessions
 
     @property
     def session_from(self) -> int:
@@ -44,6 +51,9 @@ class MemoryJournal:
         return 1
 
     def session_of(self, seq: int) -> str:
+        for session, first_seq in reversed(self._sessions.items()):
+            if first_seq <= seq:
+                return session
         return self.session
 
     def missing_after(self, seq: int) -> int:

@@ -47,14 +47,15 @@ WATCH_SECONDS = 0.5
 
 @asynccontextmanager
 async def open_journal(
-    settings: JournalSettings, *, clock: AgeClock | None = None
+    settings: JournalSettings, *, following: bool = False, clock: AgeClock | None = None
 ) -> AsyncIterator[SqliteJournal]:
-    """The journal in the file that `settings` name, which is made if there is none.
+    """The journal in the file that `settings` name, which is made if there is none. `following`:
+    a log elsewhere gives out the numbers and names the session, by `skip_to`.
 
     At the end of the block it is closed in good order, unless `aclose` did that before or the block
     is cancelled. Raises `ChatroomError`, and leaves the file as it was, if it can't be used.
     """
-    store, opened = await trio.to_thread.run_sync(_open, settings)
+    store, opened = await trio.to_thread.run_sync(_open, settings, following)
     journal = SqliteJournal(settings, store, opened, clock)
     log.info(
         "journal %s: session %s goes on after #%d, %d events kept",
@@ -81,11 +82,11 @@ async def open_journal(
         journal.abandon()
 
 
-def _open(settings: JournalSettings) -> tuple[Store, Opened]:
+def _open(settings: JournalSettings, following: bool) -> tuple[Store, Opened]:
     try:
         store = Store(Path(settings.path), settings.durability)
         try:
-            return store, store.begin(settings.recent_events)
+            return store, store.begin(settings.recent_events, following=following)
         except BaseException:
             store.close()
             raise
@@ -115,7 +116,7 @@ class SqliteJournal:
         self.recent = Recent(settings.recent_events, opened.last_seq)
         self.recent.extend(opened.recent)
         self._settings = settings
-        self._sessions = opened.sessions
+        self._sessions = dict(opened.sessions)
         self._gaps = opened.gaps
         self._store = store
         self._reader = Reader(store.path, lambda: store.opening, opened.session)
@@ -131,7 +132,7 @@ class SqliteJournal:
         self._closed = False
         self._redacted: set[int] = set()
         chores = Chores(store, settings, clock)
-        self._writer = Writer(store, chores, opened.sessions, opened.last_seq, self._report)
+        self._writer = Writer(store, chores, self._sessions, opened.last_seq, self._report)
         self._writer.start()
 
     def append(
@@ -154,6 +155,16 @@ class SqliteJournal:
         self._taken_events += len(events)
         self._taken_bytes += size_bytes
         self._writer.put(batch)
+
+    def skip_to(self, seq: int, session: str) -> None:
+        """See `Journal.skip_to`."""
+        if seq > self.recent.last_seq:
+            self._gaps.add(self.recent.last_seq + 1, seq)
+        if session not in self._sessions:
+            self._sessions[session] = seq + 1
+            self._writer.begin_session(session, seq + 1)
+        self.session = session
+        self.recent.skip_to(seq)
 
     def knows(self, session: str) -> bool:
         """See `Journal.knows`."""

@@ -79,22 +79,29 @@ class Store:
         self._closed = False
         self.opening = (self._lock.id, self.opening[1] + 1)
 
-    def begin(self, recent_events: int) -> Opened:
+    def begin(self, recent_events: int, *, following: bool = False) -> Opened:
         """Start giving out numbers: go on with the session, or begin a new one.
 
-        On return the disk says that numbers are being given out, and up to which.
+        On return the disk says that numbers are being given out, and up to which. With `following`
+        a log elsewhere gives them out, and names the session: what this file does not have is not
+        lost.
         """
         with self.transaction(sync=True):
             clean, last_seq, first_kept = self.connection.execute(
                 "SELECT clean, reserved_to, first_kept FROM state"
             ).fetchone()
             self.written_to = last_accounted_for(self.connection, first_kept)
+            if following:
+                last_seq = self.written_to
             # After a crash: what was delivered and not written, and what was only reserved.
             self._note_gap(last_seq)
-            if not clean or not sessions(self.connection):
+            if not following and (not clean or not sessions(self.connection)):
                 self.connection.execute(
                     "INSERT INTO session VALUES (?, ?)", (last_seq + 1, new_session())
                 )
+            elif not sessions(self.connection):
+                # By its session a reader knows the file; this one has no number.
+                self.connection.execute("INSERT INTO session VALUES (0, ?)", (new_session(),))
             self._reserve(last_seq, RESERVE_EVENTS)
         self._reserved(last_seq, RESERVE_EVENTS)
         gaps = Ranges()
@@ -106,6 +113,13 @@ class Store:
         self._session = list(known)[-1]
         recent = newest(self.connection, recent_events, last_seq)
         return Opened(self._session, known, last_seq, first_kept, gaps, recent)
+
+    def add_session(self, session: str, first_seq: int) -> None:
+        """Events from that number on are of another session."""
+        with self.transaction(sync=True):
+            self.connection.execute(
+                "INSERT OR REPLACE INTO session VALUES (?, ?)", (first_seq, session)
+            )
 
     def write(self, events: Sequence[Event], blocks: Sequence[bytes]) -> None:
         """Put events there, in order, in one transaction; `blocks` are their JSON. On return they

@@ -77,6 +77,7 @@ class Writer:
         self._report = report
         self._queue: queue.SimpleQueue[Batch | None] = queue.SimpleQueue()
         self._redactions: deque[int] = deque()
+        self._new_sessions: deque[tuple[str, int]] = deque()  # and their first numbers
         self._ending = threading.Event()
         self._nothing_to_come = False
         self._clean = False
@@ -104,6 +105,10 @@ class Writer:
         that is reported; never blocks. What the disk refuses is tried again with the one after.
         """
         self._redactions.append(seq)
+
+    def begin_session(self, session: str, first_seq: int) -> None:
+        """Have it on the disk before the events from that number on; never blocks."""
+        self._new_sessions.append((session, first_seq))
 
     def end(self, last_seq: int) -> None:
         """Write what waits, say on the disk that numbers up to `last_seq` were given out, and let
@@ -230,6 +235,9 @@ class Writer:
         try:
             if self.failure and self._store.is_gone():
                 self._store.start_over(self._sessions, group[0].events[0].seq)
+            if self._new_sessions:
+                self._store.add_session(*self._new_sessions[0])
+                self._new_sessions.popleft()
             begin = time.monotonic()
             self._store.write(
                 [event for batch in group for event in batch.events],

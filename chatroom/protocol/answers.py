@@ -68,6 +68,8 @@ class Welcome(Answer, frozen=True):
     #: Who set the topic, and when. Only where an id is: for formats that tell of it on entering.
     topic_by: str | msgspec.UnsetType = msgspec.UNSET
     topic_time: str | msgspec.UnsetType = msgspec.UNSET
+    #: The room's other servers, each `host:port`; unset where there is one only.
+    servers: Sequence[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Feed(Answer, frozen=True):
@@ -272,6 +274,7 @@ class Bye(Answer, frozen=True, omit_defaults=True):
     reason: str
     text: str
     code: str = ""  #: of the error that it follows from, if it does; for formats that have numbers
+    servers: Sequence[str] = ()  #: where to go on: the room's other servers, each `host:port`
 
 
 #: What only a session's own speaker renders, or a format that knows of it.

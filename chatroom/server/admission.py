@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION = 1
 
+#: Why a connection ends that is not let in for no fault of its own.
+_REASONS = {"room_full": CloseReason.KICKED, "unavailable": CloseReason.LOST}
+
 #: With these a guest would not be let in either.
-_FINAL = frozenset({"room_full"})
+_FINAL = frozenset({"room_full", "unavailable"})
 
 _NEEDS_TLS = Refused("not_encrypted", "this room is entered over TLS only")
 
@@ -280,8 +283,7 @@ class Admission:
 
     def _refuse(self, connection: Connection, refused: Refused, id_: str | None = None) -> None:
         self._announcer.tell(connection, answers.Error(refused.code, refused.text, id_))
-        full = refused.code == "room_full"
-        reason = CloseReason.KICKED if full else CloseReason.PROTOCOL_ERROR
+        reason = _REASONS.get(refused.code, CloseReason.PROTOCOL_ERROR)
         text = f"not let in: {refused.code}"
         self._endings.end(connection, reason, text, code=refused.code)
 
@@ -301,4 +303,5 @@ class Admission:
             topic=room.topic,
             account=room.account(connection.who),
             role=room.role(connection.who),
+            servers=self._offer.others() or msgspec.UNSET,
         )

@@ -16,7 +16,6 @@ from chatroom.protocol.requests import Ending, Hello, is_query
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
     from chatroom.protocol.session import Session, Wait
-    from chatroom.server.broadcaster import Broadcaster
     from chatroom.server.connection import Connection
     from chatroom.server.gate import Gate
     from chatroom.server.queries import Queries
@@ -89,13 +88,20 @@ def ending_at_eof(failure: OSError | None) -> Ending:
     return Ending(CloseReason.LOST, str(failure))
 
 
+class Entry(Protocol):
+    """Where drafts come into the one order."""
+
+    async def submit(
+        self, connection: Connection, drafts: Sequence[Draft], *, wait: bool = False
+    ) -> None:
+        """See `chatroom.server.broadcaster.Broadcaster`."""
+
+
 class Intake:
     """The room, as a conversation sees it."""
 
-    def __init__(
-        self, broadcaster: Broadcaster, queries: Queries, gate: Gate, congestion: Congestion
-    ) -> None:
-        self._broadcaster = broadcaster
+    def __init__(self, entry: Entry, queries: Queries, gate: Gate, congestion: Congestion) -> None:
+        self._entry = entry
         self._queries = queries
         self._gate = gate
         self._congestion = congestion
@@ -107,7 +113,7 @@ class Intake:
         them, wait for readers that are behind: who says a line now and then never does. Cancelled:
         as `Broadcaster.submit`.
         """
-        await self._broadcaster.submit(connection, drafts, wait=more)
+        await self._entry.submit(connection, drafts, wait=more)
         last = drafts[-1]
         if is_query(last):
             if type(last) is Hello and self._gate.is_to_prove(last):
@@ -122,7 +128,7 @@ class Intake:
     async def _log_in(self, connection: Connection, hello: Hello) -> None:
         if self._gate.refusal(connection, hello) is None:
             proven = await self._gate.prove(connection, hello)
-            await self._broadcaster.submit(connection, [proven], wait=True)
+            await self._entry.submit(connection, [proven], wait=True)
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:

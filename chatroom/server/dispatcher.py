@@ -120,7 +120,7 @@ class Dispatcher:
                     fault = CloseReason.PROTOCOL_ERROR
                     self._endings.end(connection, fault, "a fault in the server")
         self._deliver()
-        self._announcer.end()
+        self._order.end_turn()
         self._counters.batches.observe(count)
         self._counters.turns.observe(int((perf_counter() - begun) * 1_000_000))
 
@@ -161,7 +161,7 @@ class Dispatcher:
         self._announcer.begin()
         yield
         self._deliver()
-        self._announcer.end()
+        self._order.end_turn()
 
     def close(self) -> None:
         """The room goes down: endings from here on are a shutdown. Between turns."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from chatroom.event import CloseReason
@@ -27,8 +28,10 @@ BYE_TEXTS = {
 class Farewell:
     """Says goodbye, once to each connection; `counts` has to how many, by reason."""
 
-    def __init__(self, fanout: Fanout) -> None:
+    def __init__(self, fanout: Fanout, others: Callable[[], Sequence[str]]) -> None:
+        """`others`: where those can go on whose server ends."""
         self._fanout = fanout
+        self._others = others
         self.counts: Counter[CloseReason] = Counter()
 
     def begin(self, connection: Connection, reason: CloseReason) -> None:
@@ -41,7 +44,8 @@ class Farewell:
         self, connection: Connection, reason: CloseReason, text: str = "", code: str = ""
     ) -> None:
         """The last line, with the `code` of the error that it follows from, if it does."""
-        bye = answers.Bye(reason, text or BYE_TEXTS.get(reason, ""), code)
+        others = self._others() if reason is CloseReason.SHUTDOWN else ()
+        bye = answers.Bye(reason, text or BYE_TEXTS.get(reason, ""), code, others)
         form = connection.format
         abrupt = reason is CloseReason.SLOW_READER
         connection.outbox.close(form.bye(bye), form.boundary, abrupt=abrupt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ class Offer:
 
     limits: answers.Limits
     feed: Feed | None = None
+    others: Callable[[], Sequence[str]] = tuple  #: the room's other servers, as they are now
 
     @property
     def is_sealed(self) -> bool:

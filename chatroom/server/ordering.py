@@ -9,6 +9,7 @@ from chatroom.room.commands import Close, Command, Outcome
 
 if TYPE_CHECKING:
     from chatroom.room.room import Room
+    from chatroom.server.announcer import Announcer
     from chatroom.server.connection import Connection
     from chatroom.server.telling import Teller
 
@@ -38,6 +39,9 @@ class Order(Protocol):
     def is_pending(self, connection: Connection) -> bool:
         """Whether something that it has proposed, and that changes its standing, is under way."""
 
+    def end_turn(self) -> None:
+        """The turn is over: all has been told."""
+
     def close(self, time: str) -> None:
         """This server goes down. Between turns."""
 
@@ -47,9 +51,10 @@ class LocalOrder:
 
     closing = False
 
-    def __init__(self, room: Room, teller: Teller) -> None:
+    def __init__(self, room: Room, teller: Teller, announcer: Announcer) -> None:
         self._room = room
         self._teller = teller
+        self.end_turn = announcer.end  #: see `Order.end_turn`
 
     def propose(
         self, connection: Connection | None, command: Command, then: Then = nothing_more

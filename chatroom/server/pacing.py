@@ -13,7 +13,7 @@ from chatroom.protocol.requests import Answered
 from chatroom.room.nick import parse_nick
 from chatroom.room.role import Role
 from chatroom.server.ceiling import Ceiling
-from chatroom.server.conversation import Intake
+from chatroom.server.conversation import Entry, Intake
 from chatroom.server.counters import SLOWED
 from chatroom.server.pace import TALK, Limits, Pace, sort_of
 from chatroom.settings import CROWDED_SECONDS, RateSettings
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from chatroom.protocol.requests import Draft
     from chatroom.room.room import Room
-    from chatroom.server.broadcaster import Broadcaster
     from chatroom.server.connection import Connection
     from chatroom.server.counters import Counters
     from chatroom.server.endings import Endings
@@ -138,14 +137,14 @@ class PacedIntake(Intake):
 
     def __init__(  # noqa: PLR0917, PLR0913 - the intake's, and the tolls
         self,
-        broadcaster: Broadcaster,
+        entry: Entry,
         queries: Queries,
         gate: Gate,
         congestion: Congestion,
         tolls: Tolls,
         counters: Counters,
     ) -> None:
-        super().__init__(broadcaster, queries, gate, congestion)
+        super().__init__(entry, queries, gate, congestion)
         self._tolls = tolls
         self._counters = counters
         self._waiting: dict[Connection, trio.CancelScope] = {}
@@ -187,14 +186,14 @@ class PacedIntake(Intake):
             if taken < count:
                 # Cancelled itself, it puts them in the order and waits for nothing: with a shield
                 # an answer would be waited for that does not come when the server stops at once.
-                await self._broadcaster.submit(connection, drafts[taken:])  # noqa: ASYNC102
+                await self._entry.submit(connection, drafts[taken:])  # noqa: ASYNC102
             raise
 
     async def _wait(self, connection: Connection, pace: Pace, draft: Draft) -> None:
         slowed = self._tolls.lacking(connection, pace, draft)
         if slowed is not None:
             # By the one order, so that it comes behind whatever it has said before.
-            await self._broadcaster.submit(connection, [Answered(slowed)])
+            await self._entry.submit(connection, [Answered(slowed)])
         if pace.let_go:  # meanwhile: nobody would wake it
             return
         self._counters.held_back += 1

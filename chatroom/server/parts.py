@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from chatroom.access.guard import Guard
 from chatroom.server.admission import Admission
@@ -11,7 +11,7 @@ from chatroom.server.announcer import Announcer
 from chatroom.server.answering import Answering
 from chatroom.server.broadcaster import Broadcaster
 from chatroom.server.comings import Comings
-from chatroom.server.conversation import Intake
+from chatroom.server.conversation import Entry, Intake
 from chatroom.server.counters import Counters
 from chatroom.server.dispatcher import Dispatcher
 from chatroom.server.endings import Endings
@@ -23,25 +23,56 @@ from chatroom.server.inlet import Inlet
 from chatroom.server.keeping import Keeper
 from chatroom.server.marks import Marks
 from chatroom.server.operators import Operators
-from chatroom.server.ordering import LocalOrder
+from chatroom.server.ordering import LocalOrder, Order
 from chatroom.server.pacing import Exempt, PacedIntake, Tolls
 from chatroom.server.presence import Presence
 from chatroom.server.queries import Queries
 from chatroom.server.replay import Replay
-from chatroom.server.talk import LocalTalk
+from chatroom.server.talk import LocalTalk, Talk
 from chatroom.server.telling import Teller
 from chatroom.settings import UNLIMITED, Access, RateSettings
 from chatroom.transport.outbox import Congestion
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chatroom.access.file import AccessFile
     from chatroom.journal import Journal
-    from chatroom.protocol.people import People
     from chatroom.room.room import Room
     from chatroom.server.connection import Connection
     from chatroom.server.fanout import Feed
     from chatroom.server.offer import Offer
 
+
+class Way(Protocol):
+    """How what clients ask for comes to the room: what differs between one server and several."""
+
+    def order(self, room: Room, teller: Teller, announcer: Announcer) -> Order:
+        """Called first, and once, as the others."""
+
+    def talk(self, hall: Hall) -> Talk:
+        """What members say."""
+
+    def entry(self, broadcaster: Broadcaster) -> Entry:
+        """Where conversations hand over what was said."""
+
+    def others(self) -> Sequence[str]:
+        """The addresses of the room's other servers."""
+
+
+class Alone:
+    """One server: whatever changes the room changes it in the same turn."""
+
+    order, talk = LocalOrder, LocalTalk
+
+    def entry(self, broadcaster: Broadcaster) -> Broadcaster:
+        return broadcaster
+
+    def others(self) -> Sequence[str]:
+        return ()
+
+
+_ALONE = Alone()
 _NOBODY_ASKS = Guard(Access.OPEN)
 
 
@@ -58,7 +89,7 @@ class Parts:
     congestion: Congestion
     counters: Counters
     connections: set[Connection]  #: those that are open
-    people: People
+    presence: Presence
     comings: Comings
 
 
@@ -72,18 +103,20 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     guard: Guard = _NOBODY_ASKS,
     file: AccessFile | None = None,
     rates: RateSettings = UNLIMITED,
+    way: Way = _ALONE,
 ) -> Parts:
     """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer.
-    `file`: where what outlives the room is kept.
+    `file`: where what outlives the room is kept. `way`: how commands come to the room.
     """
     inlet = Inlet()
     counters = Counters()
     fanout = Fanout(feed, counters, keeps_json=journal.durable)
     announcer = Announcer(fanout, journal)
     presence = Presence(room, fanout, announcer)
-    farewell = Farewell(fanout)
+    farewell = Farewell(fanout, way.others)
     keeper = Keeper(file, room.charter)
-    order = LocalOrder(room, Teller(room, announcer, presence, farewell, keeper.note))
+    teller = Teller(room, announcer, presence, farewell, keeper.note)
+    order = way.order(room, teller, announcer)
     endings = Endings(order, announcer, farewell, inlet.wake)
     hall = Hall(room, order, journal, fanout, announcer, presence, endings, counters)
     answering = Answering(answer_limit_bytes)
@@ -93,13 +126,14 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     comings = Comings(presence.is_here)
     admission = Admission(hall, replay, offer, gate, comings)
     operators = Operators(hall, answering)
-    dispatcher = Dispatcher(hall, LocalTalk(hall), admission, queries, operators, marks=Marks(hall))
+    dispatcher = Dispatcher(hall, way.talk(hall), admission, queries, operators, marks=Marks(hall))
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
-    intake = Intake(broadcaster, queries, gate, congestion)
+    entry = way.entry(broadcaster)
+    intake = Intake(entry, queries, gate, congestion)
     if rates.talk_per_second or rates.ceiling_per_second:
         tolls = Tolls(rates, Exempt(room, rates.exempt), endings, counters)
-        intake = PacedIntake(broadcaster, queries, gate, congestion, tolls, counters)
+        intake = PacedIntake(entry, queries, gate, congestion, tolls, counters)
     return Parts(
         endings,
         dispatcher,
@@ -110,6 +144,6 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
         congestion,
         counters,
         set(),
-        presence.people,
+        presence,
         comings,
     )

@@ -326,7 +326,7 @@ class Service:
             secret=self.settings.access.access is Access.SECRET,
             sts_seconds=0 if self._tls is None else self.settings.irc_sts_seconds,
             port=lambda: self.port,
-            people=parts.people,
+            people=parts.presence.people,
             knows=self._journal.knows,
         )
 

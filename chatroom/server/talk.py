@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from chatroom.protocol import answers
+from chatroom.room.commands import Say
 from chatroom.room.refused import Refused
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Request
+    from chatroom.room.commands import Outcome
     from chatroom.server.connection import Connection
     from chatroom.server.hall import Hall
 
@@ -18,6 +20,32 @@ class Talk(Protocol):
 
     def say(self, connection: Connection, request: Request) -> None:
         """A message or an action of a member."""
+
+
+class OrderedTalk:
+    """In a cluster: what is said goes to the log, as all else that changes the room."""
+
+    def __init__(self, hall: Hall) -> None:
+        self._order = hall.order
+        self._announcer = hall.announcer
+
+    def say(self, connection: Connection, request: Request) -> None:
+        """See `Talk.say`."""
+        time = self._announcer.time
+        said = Say(connection.who, time, request.kind, request.text, request.notice)
+        self._order.propose(
+            connection, said, lambda outcome: self._said(connection, request, outcome)
+        )
+
+    def _said(self, connection: Connection, request: Request, outcome: Outcome) -> None:
+        refused, event = outcome.refused, outcome.event
+        if refused is not None:
+            answer = answers.Error(refused.code, refused.text, request.id)
+            self._announcer.tell(connection, answer)
+        elif event is not None and request.id is not None:
+            if connection.speaker is not None:
+                self._announcer.tell(connection, answers.Said(event, request.id))
+            self._announcer.promise_ack(connection, answers.Ack(request.id, event.seq))
 
 
 class LocalTalk:

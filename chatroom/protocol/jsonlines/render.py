@@ -47,7 +47,7 @@ class JsonLines:
 
     def bye(self, bye: answers.Bye) -> bytes:
         # Without the code: the error before it has said it.
-        return _encode(answers.Bye(bye.reason, bye.text)) + b"\n"
+        return _encode(answers.Bye(bye.reason, bye.text, servers=bye.servers)) + b"\n"
 
     def boundary(self, sent: bytes, offset: int) -> int:
         return end_of_line(sent, offset)
