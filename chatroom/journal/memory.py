@@ -48,7 +48,7 @@ class MemoryJournal:
     @property
     def session_from(self) -> int:
         """See `Journal.session_from`."""
-        return 1
+        return self._sessions[self.session]
 
     def session_of(self, seq: int) -> str:
         for session, first_seq in reversed(self._sessions.items()):

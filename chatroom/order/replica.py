@@ -8,7 +8,7 @@ server this is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -46,6 +46,10 @@ LONGEST_PAUSE_MS = 2000
 NUMBERS_SKIPPED = 1_000_000
 
 _UNKNOWN = Outcome(refused=Refused("unavailable", "you are not in the room"))
+
+
+def _tell_nobody(batch: Batch | None, done: Done) -> None:
+    pass
 
 
 class Server(msgspec.Struct):
@@ -89,6 +93,10 @@ class Replica:
         self.rules = Rules(0, 0)
         self.servers: dict[str, Server] = {}  #: by their names, in the order of their entering
         self.room = Room(name, max_members=0, presence_limit=0)
+        #: Called with each command when it has been done, and before the next is: with its entry,
+        #: or None where it is of none, because a server is gone. Whoever looks at the room then
+        #: sees it as it is at that place in the order.
+        self.tell: Callable[[Batch | None, Done], None] = _tell_nobody
         self._run = ""
         self._time_ms = 0
         self._awake_ms = 0
@@ -233,13 +241,23 @@ class Replica:
             for who in self.room.everybody()
             if who >> EPOCH_SHIFT in epochs
         ]
-        return tuple([Done(leave, self.room.apply(leave)) for leave in leaves])
+        left = []
+        for leave in leaves:
+            one = Done(leave, self.room.apply(leave))
+            self.tell(None, one)
+            left.append(one)
+        return tuple(left)
 
     # Commands
 
     def _do_all(self, batch: Batch) -> tuple[Done, ...]:
         epoch, time = batch.origin.epoch, self.time
-        return tuple([self._do(command, epoch, time) for command in batch.commands])
+        done = []
+        for command in batch.commands:
+            one = self._do(command, epoch, time)
+            self.tell(batch, one)
+            done.append(one)
+        return tuple(done)
 
     def _do(self, command: Command, epoch: int, time: str) -> Done:
         try:

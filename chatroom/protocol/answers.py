@@ -268,6 +268,12 @@ class Slowed(Answer, frozen=True, omit_defaults=True):
         return f"you are slowed down to {every}; nothing is lost"
 
 
+class Notice(Answer, frozen=True):
+    """What all who hear the room are told that is no event: how the server is."""
+
+    text: str
+
+
 class Bye(Answer, frozen=True, omit_defaults=True):
     """The last line before the server closes."""
 
@@ -303,6 +309,7 @@ AnyAnswer = (
     | Pong
     | Error
     | Presence
+    | Notice
     | Bye
     | Renamed
     | Done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatroom.event import Clock
+from chatroom.event import Clock, Gap
 from chatroom.protocol import answers
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class Announcer:
         """An answer for one connection, at this place in the order if it hears the room."""
         self.send(connection, connection.render(answer))
 
+    def tell_all(self, answer: AnyAnswer) -> None:
+        """Something without a number, for all who hear the room."""
+        self._fanout.tell_all(answer)
+
     def send(self, connection: Connection, record: bytes) -> None:
         """As `tell`, rendered already; an empty record is none."""
         if not record:
@@ -79,6 +83,16 @@ class Announcer:
         self.remember()
         self._journal.redact(seq)
         self._fanout.redact(seq)
+
+    def skip_to(self, seq: int, session: str) -> None:
+        """The next event is the one after `seq`, and of `session`: everybody is told of the gap
+        between the last one and that, if there is one.
+        """
+        self.remember()
+        last = self._journal.recent.last_seq
+        self._journal.skip_to(seq, session)
+        if seq > last:
+            self._fanout.skip(Gap(last + 1, seq))
 
     def revoke_feed_keys(self) -> None:
         """See `Fanout.revoke_feed_keys`."""

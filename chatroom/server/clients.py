@@ -65,6 +65,7 @@ class Clients:
         counters.accepted += 1
         kind = "unix" if sock.family == socket.AF_UNIX else "tcp"
         connection = Connection(counters.accepted, peer, kind)
+        connection.who = self._parts.order.who(connection.id)
         connection.address, connection.place, connection.local = address, place, local
         self._shares.hold(place)
         self._mode.attach(sock, connection)

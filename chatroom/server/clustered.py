@@ -7,11 +7,13 @@ that order; so what is told of a command is told when the log has given it back,
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from chatroom.order.contract import EPOCH_SHIFT, MAX_COMMANDS, Done
+from chatroom.order.part import UnavailableError
 from chatroom.room.commands import Command, Leave, Outcome
 from chatroom.room.refused import Refused
 from chatroom.server.ordering import Then, nothing_more
@@ -27,30 +29,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("chatroom.server")
 
-UNAVAILABLE = Refused("unavailable", "the room is cut off from its other servers: try again later")
+UNAVAILABLE = Outcome(
+    refused=Refused("unavailable", "the room is cut off from its other servers: try again later")
+)
 
 
 class Log(Protocol):
     """The log, as those see it who append."""
 
-    @property
-    def refuses(self) -> bool:
-        """It has been away for so long that nothing more is to wait for it."""
-
     def append(self, commands: Sequence[Command]) -> int:
-        """Append a batch; its number, which comes back with it. Never waits."""
-
-
-class Done(Protocol):
-    """What has come of one entry of the log."""
-
-    @property
-    def counter(self) -> int | None:
-        """The number of the batch, if it was ours."""
-
-    @property
-    def outcomes(self) -> Sequence[tuple[Command, Outcome]]:
-        """In order; those of the batch are the last, as many as it has commands."""
+        """See `chatroom.order.shared.SharedLog.append`."""
 
 
 class _Proposed:
@@ -77,21 +65,31 @@ class ClusteredOrder:
         self._log = log_
         self._batch: list[_Proposed] = []  # of this turn
         self._under_way: dict[int, list[_Proposed]] = {}  # by the number of their batch
+        self._coming: Iterator[_Proposed] = iter(())  # the rest of the batch that comes back
+        self._coming_number = 0
         self.commands = 0  #: proposed, and not back yet
+        self.epoch = 0  #: this server's in the room
+        self.refuses = False  #: the log has been away for so long that nothing is to wait for it
         self.standing = Standing(room)
         self.pending = Tally()  #: of what changes somebody's standing
         self.under_way = Tally()  #: of all that somebody has proposed, but for its leave
         self._eased = trio.Event()
+
+    def who(self, number: int) -> int:
+        """See `Order.who`."""
+        return self.epoch << EPOCH_SHIFT | number
 
     def propose(
         self, connection: Connection | None, command: Command, then: Then = nothing_more
     ) -> None:
         """See `Order.propose`."""
         leaves = _leaves(command)
-        if not leaves and (self._log.refuses or self.commands >= CLUSTER_MOST_COMMANDS):
-            then(Outcome(refused=UNAVAILABLE))
+        if not leaves and (self.refuses or self.commands >= CLUSTER_MOST_COMMANDS):
+            then(UNAVAILABLE)
             return
-        if connection is not None and not leaves:
+        if leaves:
+            self.standing.forget(connection)
+        elif connection is not None:
             self.under_way.begin(connection)
             if changes_standing(command):
                 self.pending.begin(connection)
@@ -109,14 +107,19 @@ class ClusteredOrder:
     def end_turn(self) -> None:
         """See `Order.end_turn`. What the turn has decided goes to the log."""
         self._announcer.end()
-        if self._batch:
-            batch, self._batch = self._batch, []
-            number = self._log.append([proposed.command for proposed in batch])
+        while self._batch:
+            batch = self._batch[:MAX_COMMANDS]
+            try:
+                number = self._log.append([proposed.command for proposed in batch])
+            except UnavailableError:
+                self._refuse_batch()
+                return
+            del self._batch[:MAX_COMMANDS]
             self._under_way[number] = batch
 
     async def wait_eased(self) -> None:
         """Wait until not too much is under way. Cancelled, nothing has changed."""
-        while self.commands > CLUSTER_EASED_COMMANDS and not self._log.refuses:
+        while self.commands > CLUSTER_EASED_COMMANDS and not self.refuses:
             await self._eased.wait()
 
     def ease(self) -> None:
@@ -124,50 +127,51 @@ class ClusteredOrder:
         self._eased.set()
         self._eased = trio.Event()
 
-    def take(self, done: Done) -> Sequence[Connection]:
-        """Tell what has come of an entry; with whom that met a fault of ours. In a turn."""
-        batch = [] if done.counter is None else self._under_way.pop(done.counter, [])
-        others = len(done.outcomes) - len(batch)
-        for command, outcome in done.outcomes[:others]:
-            self._teller.tell(None, command, outcome)
-        faults: list[Connection] = []
-        for proposed, (command, outcome) in zip(batch, done.outcomes[others:], strict=True):
-            self._tell_own(proposed, command, outcome, faults)
-        if batch:
-            self._has_come(len(batch))
-        return faults
+    def tell_own(self, number: int, done: Done) -> Connection | None:
+        """The next command of our batch of that number has been done: tell everybody, and its
+        asker. Returns whose it was if that met a fault of ours. In a turn.
+        """
+        if number != self._coming_number:
+            self._coming_number = number
+            self._coming = iter(self._under_way.pop(number, ()))
+        proposed = next(self._coming, None)
+        if proposed is None:  # read once more, after the log had lost something
+            self._teller.tell(None, *done)
+            return None
+        self._has_come()
+        return self._finish(proposed, *done)
 
-    def give_up(self, batches: Sequence[int]) -> None:
-        """These will never be in the log: refuse what they asked for. In a turn."""
-        for number in batches:
-            batch = self._under_way.pop(number, [])
+    def give_up(self) -> None:
+        """What is under way will never be in the log: refuse it all. In a turn."""
+        self._coming_number = 0
+        batches = [*self._under_way.values(), self._batch]
+        self._under_way, self._batch = {}, []
+        for batch in batches:
             for proposed in batch:
-                refused = Outcome(refused=UNAVAILABLE)
-                self._tell_own(proposed, proposed.command, refused, [])
-            self._has_come(len(batch))
+                self._has_come()
+                self._finish(proposed, proposed.command, UNAVAILABLE)
 
-    @property
-    def batches(self) -> Sequence[int]:
-        """The numbers of those that are under way."""
-        return list(self._under_way)
+    def _refuse_batch(self) -> None:
+        """Too much waits for the log, or this server is not in the room: all but the leaves."""
+        batch, self._batch = self._batch, []
+        for proposed in batch:
+            if _leaves(proposed.command):
+                self._batch.append(proposed)  # the next turn tries again
+            else:
+                self.commands -= 1
+                self._finish(proposed, proposed.command, UNAVAILABLE)
 
-    def _has_come(self, commands: int) -> None:
-        before, self.commands = self.commands, self.commands - commands
-        if before > CLUSTER_EASED_COMMANDS >= self.commands:
+    def _has_come(self) -> None:
+        self.commands -= 1
+        if self.commands == CLUSTER_EASED_COMMANDS:
             self.ease()
 
-    def _tell_own(
-        self,
-        proposed: _Proposed,
-        command: Command,
-        outcome: Outcome,
-        faults: list[Connection],
-    ) -> None:
-        connection = proposed.connection
+    def _finish(self, proposed: _Proposed, command: Command, outcome: Outcome) -> Connection | None:
+        connection, faulty = proposed.connection, None
         self._teller.tell(connection, command, outcome)
         if connection is None:
             proposed.then(outcome)
-            return
+            return None
         if outcome.refused is None:
             self.standing.note(connection, command, self._announcer.time)
         if connection.close_reason is None:
@@ -176,12 +180,13 @@ class ClusteredOrder:
             except Exception:
                 # As in `Dispatcher.turn`: the room goes on, which is one on all servers.
                 log.exception("connection %d: fault in the server", connection.id)
-                faults.append(connection)
+                faulty = connection
         # After that: what follows from it may be pending by now.
         if not _leaves(command):
             if changes_standing(command):
                 self.pending.end(connection)
             self.under_way.end(connection)
+        return faulty
 
 
 def _leaves(command: Command) -> bool:

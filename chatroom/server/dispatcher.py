@@ -158,8 +158,16 @@ class Dispatcher:
     @contextmanager
     def extra_turn(self) -> Iterator[None]:
         """A turn without a batch of drafts: what is decided inside is told at its end."""
-        self._announcer.begin()
+        self.begin_turn()
         yield
+        self.end_turn()
+
+    def begin_turn(self) -> None:
+        """A turn without a batch of drafts begins; `end_turn` is to follow before anybody waits."""
+        self._announcer.begin()
+
+    def end_turn(self) -> None:
+        """Hand everybody what came of the turn."""
         self._deliver()
         self._order.end_turn()
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from chatroom.event import Event, encode_event
+from chatroom.event import Event, Gap, encode_event
 from chatroom.server.audience import Audience
 
 if TYPE_CHECKING:
@@ -98,6 +98,15 @@ class Fanout:
             record = audience.format.answer(answer)
             if record:
                 audience.add(record, besides)
+
+    def skip(self, gap: Gap) -> None:
+        """Say to everybody that numbers are missing at this place in the order."""
+        self._flush_feed()
+        block = encode_event(gap)
+        for audience in self._audiences.values():
+            record = audience.format.event(gap, block)
+            if record:
+                audience.add(record, None)
 
     def take_events(self) -> tuple[list[Event], list[bytes]]:
         """The events published since the last call, and their JSON if `keeps_json`; they stay in

@@ -36,6 +36,9 @@ class Order(Protocol):
         then `then` is called, in a turn and once; not at all if the connection has ended meanwhile.
         """
 
+    def who(self, number: int) -> int:
+        """Who the connection with that number is in the room."""
+
     def is_pending(self, connection: Connection) -> bool:
         """Whether something that it has proposed, and that changes its standing, is under way."""
 
@@ -63,6 +66,10 @@ class LocalOrder:
         outcome = self._room.apply(command)
         self._teller.tell(connection, command, outcome)
         then(outcome)
+
+    def who(self, number: int) -> int:
+        """See `Order.who`."""
+        return number
 
     def is_pending(self, connection: Connection) -> bool:
         """See `Order.is_pending`."""

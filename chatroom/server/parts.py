@@ -72,7 +72,7 @@ class Alone:
         return ()
 
 
-_ALONE = Alone()
+ALONE = Alone()
 _NOBODY_ASKS = Guard(Access.OPEN)
 
 
@@ -80,6 +80,9 @@ _NOBODY_ASKS = Guard(Access.OPEN)
 class Parts:
     """The parts that others work with."""
 
+    order: Order
+    teller: Teller
+    announcer: Announcer
     endings: Endings
     dispatcher: Dispatcher
     broadcaster: Broadcaster
@@ -103,7 +106,7 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     guard: Guard = _NOBODY_ASKS,
     file: AccessFile | None = None,
     rates: RateSettings = UNLIMITED,
-    way: Way = _ALONE,
+    way: Way = ALONE,
 ) -> Parts:
     """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer.
     `file`: where what outlives the room is kept. `way`: how commands come to the room.
@@ -135,6 +138,9 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
         tolls = Tolls(rates, Exempt(room, rates.exempt), endings, counters)
         intake = PacedIntake(entry, queries, gate, congestion, tolls, counters)
     return Parts(
+        order,
+        teller,
+        announcer,
         endings,
         dispatcher,
         broadcaster,

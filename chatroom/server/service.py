@@ -31,7 +31,7 @@ from chatroom.server.figures import Figures, Source
 from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import EpollMode, Mode, ThreadMode
 from chatroom.server.offer import Offer
-from chatroom.server.parts import Parts, assemble
+from chatroom.server.parts import ALONE, Parts, Way, assemble
 from chatroom.server.shares import Shares
 from chatroom.server.vigil import Vigil
 from chatroom.settings import (
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
     from chatroom.feed.broadcast import Feed
     from chatroom.journal import Journal
+    from chatroom.server.cluster import Cluster
     from chatroom.server.connection import Connection
 
 log = logging.getLogger("chatroom.server")
@@ -83,11 +84,13 @@ class Service:
         settings: ServerSettings,
         journal: Journal,
         inherited: Sequence[socket.socket] = (),
+        cluster: Cluster | None = None,
     ) -> None:
         """With `inherited` listening sockets no others are opened; who opened them keeps them, so
-        newcomers wait in their queue from the drain on. Blocks for the disk where accounts are
-        kept. Raises `ChatroomError` if the room could not be entered as `settings` say, or if there
-        is no TLS with its certificate and key.
+        newcomers wait in their queue from the drain on. With a `cluster` the room is that one's,
+        which is on other servers too. Blocks for the disk where accounts are kept. Raises
+        `ChatroomError` if the room could not be entered as `settings` say, or if there is no TLS
+        with its certificate and key.
         """
         self.settings = settings
         self.addresses: list[str] = []  #: what it listens on, `host:port`
@@ -106,19 +109,23 @@ class Service:
         self._rules = TextRules(settings.max_text_bytes, most_event_bytes)
         self._entrance = Entrance(settings.access)
         self._guard = self._entrance.guard()
+        self._cluster = cluster
         #: What is said and who is here; to be changed by commands in a turn only.
-        self.room = Room(
-            settings.room,
-            max_members=settings.max_clients,
-            presence_limit=settings.presence_limit,
-            last_seq=journal.recent.last_seq,
-            charter=self._entrance.charter(journal.recent.last_seq),
-        )
+        self.room = self._new_room(journal.recent.last_seq) if cluster is None else cluster.room
         self._ended: Counter[CloseReason] = Counter()
         self._counters = Counters()
         self._journal = journal
         self._clock = Clock()
         self._tls = None if settings.tls is None else ServerTls(settings.tls)
+
+    def _new_room(self, last_seq: int) -> Room:
+        return Room(
+            self.settings.room,
+            max_members=self.settings.max_clients,
+            presence_limit=self.settings.presence_limit,
+            last_seq=last_seq,
+            charter=self._entrance.charter(last_seq),
+        )
 
     async def reload(self) -> None:
         """Read again what may have changed: accounts, the secret, the certificate and its key, for
@@ -164,6 +171,9 @@ class Service:
         """Whether the room takes messages, and stores them. Called in any thread."""
         if self.draining:
             return {"status": "draining"}
+        apart = None if self._cluster is None else self._cluster.health()
+        if apart is not None:
+            return apart
         journal = self._journal.statistics()
         if journal.failure is not None:
             return {"status": "not_stored", "reason": journal.failure}
@@ -219,13 +229,7 @@ class Service:
                 task_status.started(self)
                 await self._draining.wait()
                 self._log("draining", grace_seconds=self.settings.grace_seconds)
-                if self._inherited:
-                    self._accepting.cancel()
-                with trio.move_on_after(self.settings.grace_seconds):
-                    parts.dispatcher.close()
-                    await clients.end_all()
-                if self.settings.unix_path is not None and not self._inherited:
-                    remove_unix(self.settings.unix_path)
+                await self._end_clients(parts, clients)
                 connections.cancel_scope.cancel()  # the acceptors too
             if feed is not None:
                 await feed.end()
@@ -243,9 +247,24 @@ class Service:
             house.start_soon(chore)
         house.start_soon(measure_lag, parts.counters)
         house.start_soon(parts.comings.run, parts.dispatcher.announce)
+        if self._cluster is not None:
+            self._cluster.attach(parts)
+            house.start_soon(self._cluster.run)
+
+    async def _end_clients(self, parts: Parts, clients: Clients) -> None:
+        if self._inherited:
+            self._accepting.cancel()
+        with trio.move_on_after(self.settings.grace_seconds):
+            parts.dispatcher.close()
+            await clients.end_all()
+            if self._cluster is not None:
+                await self._cluster.leave()
+        if self.settings.unix_path is not None and not self._inherited:
+            remove_unix(self.settings.unix_path)
 
     def _assemble(self, feed: Feed | None) -> Parts:
-        offer = Offer(answers.Limits(self._rules.longest_text_bytes), feed)
+        way: Way = ALONE if self._cluster is None else self._cluster
+        offer = Offer(answers.Limits(self._rules.longest_text_bytes), feed, way.others)
         # Half an outbox at the most: an answer of the greatest length makes nobody a slow reader.
         limit_bytes = min(MAX_ANSWER_BYTES, self.settings.outbox_limit_bytes // 2)
         parts = assemble(
@@ -257,6 +276,7 @@ class Service:
             guard=self._guard,
             file=self._entrance.file,
             rates=self.settings.rates,
+            way=way,
         )
         self._parts = parts
         self._ended = parts.endings.counts

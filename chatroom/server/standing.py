@@ -45,9 +45,10 @@ class Standing:
             reserve = Reserve(who, time, nick, account, role, address)
             self._comebacks[connection] = reserve
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Connection | None) -> None:
         """It does not come in again."""
-        self._comebacks.pop(connection, None)
+        if connection is not None:
+            self._comebacks.pop(connection, None)
 
     def comeback(self, connection: Connection) -> Join | Reserve | None:
         """How it was in; None if it was not."""

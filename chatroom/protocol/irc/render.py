@@ -186,6 +186,8 @@ class Irc:
             case answers.Presence(announced=announced, member_count=count):
                 text = "are announced again" if announced else "are not announced any more"
                 yield f":{SERVER} NOTICE {self.channel} :-- {count} here: joins and leaves {text}"
+            case answers.Notice(text=text):
+                yield f":{SERVER} NOTICE {self.channel} :-- {text}"
             case answers.Changed(nick=nick, was=was, card=card):
                 source = self.source(nick)
                 if card.away != was.away and "away-notify" in self.caps:

@@ -126,7 +126,7 @@ def _answer_line(answer: answers.AnyAnswer) -> str:
             which = "again" if answer.announced else "any more"
             are = "are" if answer.announced else "are not"
             line = f"{answer.member_count} here: joins and leaves {are} announced {which}"
-        case answers.Help() | answers.Done() | answers.Slowed():
+        case answers.Help() | answers.Done() | answers.Slowed() | answers.Notice():
             line = answer.text
         case answers.Topic():
             line = f"topic: {answer.text}" if answer.text else "there is no topic"
