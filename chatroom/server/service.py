@@ -167,7 +167,7 @@ class Service:
             slowed=dict(self._counters.slowed),
         )
 
-    def _health(self) -> Mapping[str, object]:
+    def health(self) -> Mapping[str, object]:
         """Whether the room takes messages, and stores them. Called in any thread."""
         if self.draining:
             return {"status": "draining"}
@@ -333,7 +333,7 @@ class Service:
         site = RoomSite(
             web,
             open_figures=self.settings.open_figures,
-            health=self._health,
+            health=self.health,
             metrics=figures.render,
         )
 

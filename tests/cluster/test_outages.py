@@ -1,0 +1,156 @@
+"""The log away, lost in part, or cut off from one server: what clients are told."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from chatroom.settings import CLUSTER_PATIENCE_SECONDS
+from tests import visiting
+from tests.cluster.conftest import ClusterHouse, OpenServer
+
+if TYPE_CHECKING:
+    from tests.shared_log import MemoryStore
+    from tests.visiting import Visitor
+
+
+@pytest.fixture
+def fast_clock(monkeypatch: pytest.MonkeyPatch) -> MockClock:
+    """Time goes fifty times as fast as the sockets, which are real."""
+    monkeypatch.setattr(visiting, "PATIENCE_SECONDS", 500)
+    return MockClock(rate=50.0)
+
+
+async def until_kind(visitor: Visitor, kind: str) -> dict[str, Any]:
+    """The next object of that kind; others are passed over."""
+    while (found := await visitor.object())["kind"] != kind:
+        pass
+    return found
+
+
+async def pause(house: ClusterHouse, seconds: float) -> None:
+    house.line.pause()
+    await trio.sleep(seconds)
+    house.line.go_on()
+
+
+@pytest.mark.parametrize("mode", ["epoll", "thread"])
+async def test_whose_server_was_held_for_gone_is_back_when_it_is(
+    fast_clock: MockClock, open_server: OpenServer, mode: str
+) -> None:
+    a, b = await open_server("a", mode=mode), await open_server("b")
+    alice, bob = await a.enter_json("alice"), await b.enter_json("bob")
+    await pause(a, 7.5)
+    left = await until_kind(bob, "leave")
+    assert (left["nick"], left["reason"]) == ("alice", "lost")
+    assert (await bob.object())["kind"] == "join"
+    await alice.say({"kind": "message", "text": "here again", "id": "1"})
+    assert (await until_kind(bob, "message"))["nick"] == "alice"
+    assert (await until_kind(alice, "ack"))["id"] == "1"
+    assert a.service.room.nicks(0, 9) == b.service.room.nicks(0, 9) == ["alice", "bob"]
+
+
+async def test_what_was_on_its_way_is_refused_and_nobody_waits_for_ever(
+    fast_clock: MockClock, open_server: OpenServer
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    alice, bob = await a.enter_json("alice"), await b.enter_json("bob")
+    a.line.pause()
+    await alice.say({"kind": "message", "text": "too late", "id": "1"})
+    await until_kind(bob, "leave")
+    a.line.go_on()
+    error = await until_kind(alice, "error")
+    assert (error["code"], error["id"]) == ("unavailable", "1")
+    await until_kind(bob, "join")
+    await bob.say({"kind": "message", "text": "fine", "id": "2"})
+    assert (await bob.object())["kind"] == "ack"
+    assert (await until_kind(alice, "message"))["text"] == "fine"
+
+
+async def test_whose_nick_is_taken_meanwhile_is_told(
+    fast_clock: MockClock, open_server: OpenServer
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    alice, bob = await a.enter_json("alice"), await b.enter_json("bob")
+    a.line.pause()
+    await until_kind(bob, "leave")
+    await b.enter_json("alice")
+    a.line.go_on()
+    assert (await until_kind(alice, "error"))["code"] == "nick_taken"
+    assert (await until_kind(alice, "bye"))["reason"] == "lost"
+
+
+async def test_a_killed_servers_members_leave_once(
+    fast_clock: MockClock, open_server: OpenServer
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    await a.enter_json("alice")
+    bob = await b.enter_json("bob")
+    a.kill()
+    left = await until_kind(bob, "leave")
+    assert (left["nick"], left["reason"]) == ("alice", "lost")
+
+
+async def test_what_is_said_while_the_log_is_away_waits(
+    fast_clock: MockClock, open_server: OpenServer, store: MemoryStore
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    alice, bob = await a.enter_json("alice"), await b.enter_json("bob")
+    plain = await a.enter("carol")
+    await until_kind(alice, "join")
+    store.go_down()
+    await alice.say({"kind": "message", "text": "waits", "id": "1"})
+    assert "what you say waits" in (await until_kind(alice, "notice"))["text"]
+    assert await plain.line() == "-- the other servers cannot be reached: what you say waits"
+    assert a.service.health()["status"] == "cut_off"
+    store.come_back()
+    assert (await until_kind(bob, "message"))["text"] == "waits"
+    assert (await until_kind(alice, "notice"))["text"] == "the other servers are there again"
+    assert (await until_kind(alice, "ack"))["id"] == "1"
+
+
+async def test_while_it_is_away_for_long_what_is_said_is_refused(
+    fast_clock: MockClock, open_server: OpenServer, store: MemoryStore
+) -> None:
+    a = await open_server("a")
+    alice = await a.enter_json("alice")
+    store.go_down()
+    await until_kind(alice, "notice")
+    await trio.sleep(CLUSTER_PATIENCE_SECONDS)
+    await alice.say({"kind": "message", "text": "now?", "id": "1"})
+    assert (await until_kind(alice, "error"))["code"] == "unavailable"
+    other = await a.knock()
+    await other.say("/json {}")
+    assert (await other.object())["code"] == "unavailable"
+    assert (await other.object())["reason"] == "lost"
+    store.come_back()
+    await until_kind(alice, "notice")
+    await alice.say({"kind": "message", "text": "now", "id": "2"})
+    assert (await until_kind(alice, "ack"))["id"] == "2"
+
+
+async def test_a_log_that_lost_its_tail_is_a_new_session_and_a_gap(
+    fast_clock: MockClock, open_server: OpenServer, store: MemoryStore
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    alice, welcome = await a.welcome("alice")
+    bob = await b.enter_json("bob")
+    await alice.say({"kind": "message", "text": "lost", "id": "1"})
+    seq = (await until_kind(alice, "ack"))["seq"]
+    await until_kind(bob, "message")
+    store.go_down()
+    await trio.sleep(0.5)
+    store.come_back(lost=3)
+    for visitor in (alice, bob):
+        gap = await until_kind(visitor, "gap")
+        assert gap["from"] == seq + 1
+    await until_kind(bob, "join")
+    await alice.say({"kind": "message", "text": "goes on", "id": "2"})
+    ack = await until_kind(alice, "ack")
+    assert ack["seq"] > gap["to"]
+    _, later = await b.welcome("carol", after=seq - 1, session=welcome["session"])
+    assert later["session"] != welcome["session"]
+    assert later["resumed"] == "partial" or later["missed"]
