@@ -399,6 +399,42 @@ def serve(
             " can verify.",
         ),
     ] = ServerSettings.irc_sts_seconds,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_CLUSTER",
+            metavar="URL",
+            show_default="one server alone",
+            help="The Redis (redis://, rediss://, unix://, redis+sentinel://) that this room's"
+            " servers share: they are one room.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_NAME",
+            show_default="none",
+            help="With --cluster: this server's name, which no other of the room has.",
+        ),
+    ] = None,
+    advertise: Annotated[
+        list[str] | None,
+        typer.Option(
+            envvar="CHATROOM_ADVERTISE",
+            metavar="HOST:PORT",
+            show_default="--host and --port",
+            help="With --cluster: where clients of the other servers find this one; several times.",
+        ),
+    ] = None,
+    cluster_password_file: Annotated[
+        str | None,
+        typer.Option(
+            envvar="CHATROOM_CLUSTER_PASSWORD_FILE",
+            metavar="FILE",
+            show_default="none",
+            help="A file whose first line is the password for the Redis.",
+        ),
+    ] = None,
     metrics: Annotated[
         Figures,
         typer.Option(
@@ -430,6 +466,7 @@ def serve(
         return
     import trio
 
+    from chatroom.cli.clustering import cluster_options, open_part
     from chatroom.cli.running import open_history, serve_until_signal
     from chatroom.logs import set_up_log
     from chatroom.server.entrance import Entrance
@@ -442,6 +479,16 @@ def serve(
     certificate = certificate_of(tls, tls_cert, tls_key, journal)
     if require_tls and certificate is None:
         raise typer.BadParameter("give --tls-cert, or --tls auto.", param_hint="'--require-tls'")
+    source = context.get_parameter_source("durability")
+    shared = cluster_options(
+        cluster,
+        name,
+        advertise or (),
+        cluster_password_file,
+        listens=(host, port),
+        # By default the Redis may promise less than this server's own disk does.
+        power=durability is Durability.POWER and source is not None and source.name != "DEFAULT",
+    )
     set_up_log(log_level, json=log_format is LogFormat.json)
     settings = ServerSettings(
         host=host,
@@ -505,9 +552,13 @@ def serve(
 
     async def run() -> int:
         server = None if inherited else settings
-        async with open_history(journal_settings, server) as opened:
+        follows = shared is not None
+        async with (
+            open_history(journal_settings, server, following=follows) as opened,
+            open_part(shared, settings, opened) as part,
+        ):
             tune_collector()
-            service = Service(settings, opened, inherited)
+            service = Service(settings, opened, inherited, part)
             return await serve_until_signal(service, supervisor)
 
     status = trio.run(run)

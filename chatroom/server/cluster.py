@@ -79,7 +79,6 @@ class Cluster:
     def order(self, room: Room, teller: Teller, announcer: Announcer) -> ClusteredOrder:
         """See `Way.order`."""
         self._order = ClusteredOrder(room, teller, announcer, self.log)
-        self._order.epoch = self._epoch
         return self._order
 
     def talk(self, hall: Hall) -> OrderedTalk:
@@ -107,6 +106,7 @@ class Cluster:
         called; nothing waits in between.
         """
         self._parts = parts
+        self._order.epoch = self._epoch  # it may have entered again meanwhile
         self._look()
 
     def check(self) -> None:
@@ -137,6 +137,15 @@ class Cluster:
                 await self._back.wait()
                 self._order.refuses = False
             self._notice(BACK_TEXT)
+
+    def description(self) -> dict[str, str]:
+        """What this server is in, for the log."""
+        keeping = self.keeping
+        survives = {
+            "power": "an ack outlives a power failure",
+            "process": "an ack outlives Redis' end, not a power failure",
+        }.get(keeping.survives, "an ack does not outlive Redis")
+        return {"server": self.name, "cluster": f"{keeping.text}: {survives}"}
 
     async def leave(self) -> None:
         """End this server's part in good order; waits as `SharedLog.leave`."""

@@ -296,6 +296,8 @@ class Service:
         where = {} if feed is None else feed.description()
         if self._tls is not None:
             where["tls"] = self._tls.fingerprint
+        if self._cluster is not None:
+            where.update(self._cluster.description())
         self._log("ready", tcp=",".join(self.addresses), **where)
         self._ready.set()
 
