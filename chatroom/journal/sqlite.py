@@ -60,7 +60,7 @@ async def open_journal(
     log.info(
         "journal %s: session %s goes on after #%d, %d events kept",
         settings.path,
-        opened.session,
+        "of a log elsewhere" if following else opened.session,
         opened.last_seq,
         store.kept_events,
     )

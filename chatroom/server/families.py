@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from chatroom.feed.statistics import FeedStatistics
     from chatroom.journal.statistics import JournalStatistics
+    from chatroom.order.part import Statistics as LogStatistics
     from chatroom.room.room import Room
     from chatroom.server.connection import Connection
+    from chatroom.server.counters import Histogram
     from chatroom.server.parts import Parts
     from chatroom.transport.outbox import Shared
 
@@ -157,6 +159,41 @@ def of_the_feed(feed: FeedStatistics) -> Iterator[Metric]:
     yield _counter("chatroom_feed_answers", "Requests that were answered.", feed.answers)
     yield _counters(
         "chatroom_feed_refusals", "Requests that got silence.", "reason", dict(feed.refusals)
+    )
+
+
+def of_the_cluster(log: LogStatistics, round_trips: Histogram) -> Iterator[Metric]:
+    """How the log goes that the room's servers share."""
+    from prometheus_client.metrics_core import GaugeMetricFamily  # noqa: PLC0415
+
+    yield _gauge("chatroom_cluster_reached", "1 while the log is there, else 0.", int(log.reached))
+    yield _gauge(
+        "chatroom_cluster_behind_seconds",
+        "The age of the oldest entry of this server that has not come back.",
+        log.behind_seconds,
+    )
+    yield _gauge("chatroom_cluster_in_flight", "Such entries.", log.in_flight)
+    yield _gauge("chatroom_cluster_in_flight_bytes", "Bytes of them.", log.in_flight_bytes)
+    yield _counter("chatroom_cluster_entries", "Entries of the log, ever.", log.entries)
+    yield _gauge(
+        "chatroom_cluster_snapshot_entries",
+        "Entries since the last snapshot was due.",
+        log.since_snapshot,
+    )
+    silent = GaugeMetricFamily(
+        "chatroom_cluster_silent_seconds",
+        "Since the last entry of each server; with five it is held for gone.",
+        labels=("server",),
+    )
+    for server, seconds in sorted(log.silent_seconds.items()):
+        silent.add_metric((server,), seconds)
+    yield silent
+    yield _histogram(
+        "chatroom_cluster_round_trip_seconds",
+        "From the append of an entry to its being done here.",
+        [bound / 1_000_000 for bound in round_trips.bounds()],
+        round_trips.counts,
+        round_trips.total / 1_000_000,
     )
 
 

@@ -317,6 +317,9 @@ class Service:
         ]
         if feed is not None:
             sources.append(lambda: families.of_the_feed(feed.statistics()))
+        cluster = self._cluster
+        if cluster is not None:
+            sources.append(lambda: families.of_the_cluster(cluster.statistics, cluster.round_trips))
         return sources
 
     def _shares(self, listeners: Sequence[socket.socket]) -> Shares:
