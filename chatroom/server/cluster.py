@@ -68,6 +68,7 @@ class Cluster:
         self._order: ClusteredOrder
         self._parts: Parts | None = None
         self._in_turn = False
+        self._outside: list[Connection] = []  # who was in when this server was held for gone
         self.statistics: Statistics  #: as they were a moment ago
         self._away = trio.Event()
         self._back = trio.Event()
@@ -192,12 +193,16 @@ class Cluster:
             self._epoch = origin.epoch
             return
         self._begin_turn(self._parts)
-        self._order.epoch = origin.epoch
-        for connection in sorted(self._parts.connections, key=lambda one: one.id):
-            connection.who = self._order.who(connection.id)
-            comeback = self._order.standing.comeback(connection)
+        order = self._order
+        order.epoch = origin.epoch
+        for connection in self._parts.connections:
+            connection.who = order.who(connection.id)
+        outside, self._outside = self._outside, []
+        for connection in outside:
+            comeback = order.standing.comeback(connection)
             if comeback is not None and connection.close_reason is None:
                 self._come_back(connection, comeback)
+            order.pending.end(connection)
         self._end_turn()
 
     def out(self) -> None:
@@ -205,10 +210,14 @@ class Cluster:
         if self._parts is None:
             return
         self._begin_turn(self._parts)
-        self._order.give_up()
-        for connection in self._parts.connections:
+        order = self._order
+        order.give_up()
+        for connection in sorted(self._parts.connections, key=lambda one: one.id):
             if connection.inside:
                 self._parts.presence.leave(connection)
+            if order.standing.comeback(connection) is not None:
+                order.pending.begin(connection)  # what it says waits until it is in again
+                self._outside.append(connection)
         self._end_turn()
 
     def away(self) -> None:

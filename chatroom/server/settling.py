@@ -41,6 +41,8 @@ class SettlingEntry:
             # What it has said before is answered first.
             with trio.move_on_after(SUBMIT_SECONDS):
                 await self._order.under_way.wait_none(connection)
+        else:
+            await self._order.pending.wait_none(connection)
         changes = _changes(drafts[-1])
         await self._broadcaster.submit(connection, drafts, wait=wait or changes)
         if not changes:
