@@ -31,14 +31,19 @@ class Follower:
         self._sending = trio.Lock()
         self._replayed_at = 0  # the last number of what was missed
 
-    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Stay in the room until cancelled; started when it is in for the first time."""
+    async def wait_welcomed(self) -> None:
+        """Until it is in the room for the first time."""
+        while not self.welcomes:
+            await self.news.wait()
+
+    async def run(self) -> None:
+        """Stay in the room until cancelled."""
         while True:
             for port in list(self.ports):
                 try:
                     stream = await trio.open_tcp_stream("127.0.0.1", port)
                     async with stream:
-                        await self._converse(stream, task_status)
+                        await self._converse(stream)
                 except (OSError, trio.BrokenResourceError, EOFError):
                     pass
                 finally:
@@ -64,9 +69,7 @@ class Follower:
         """What was said by others, in order."""
         return [one["text"] for _, one in sorted(self.heard.items()) if one["kind"] == "message"]
 
-    async def _converse(
-        self, stream: trio.SocketStream, task_status: trio.TaskStatus[None]
-    ) -> None:
+    async def _converse(self, stream: trio.SocketStream) -> None:
         hello: dict[str, Any] = {"nick": self.nick}
         if self.welcomes:
             # All of it again: its own words among it are those that came through without an ack.
@@ -81,20 +84,14 @@ class Follower:
             *lines, tail = (tail + chunk).split(b"\n")
             for line in lines:
                 if line.startswith(b"{"):
-                    await self._hear(stream, json.loads(line), task_status)
+                    await self._hear(stream, json.loads(line))
 
-    async def _hear(
-        self,
-        stream: trio.SocketStream,
-        told: dict[str, Any],
-        task_status: trio.TaskStatus[None],
-    ) -> None:
+    async def _hear(self, stream: trio.SocketStream, told: dict[str, Any]) -> None:
         kind = told["kind"]
         if kind == "welcome":
             self.welcomes.append(told)
             if len(self.welcomes) == 1:
                 self._stream = stream
-                task_status.started()
             else:
                 self._replayed_at = told["seq"]
         elif kind == "ack":

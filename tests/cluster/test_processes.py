@@ -53,6 +53,12 @@ async def two_servers(
     return a, b
 
 
+async def come_in(nursery: trio.Nursery, follower: Follower) -> None:
+    nursery.start_soon(follower.run)
+    with trio.fail_after(PATIENCE_SECONDS):
+        await follower.wait_welcomed()
+
+
 async def talk(talker: Follower, count: int, pause_seconds: float = 0.005) -> None:
     for number in range(len(talker.acked), len(talker.acked) + count):
         await talker.say(f"{talker.nick}{number}", f"{talker.nick} {number}")
@@ -81,7 +87,7 @@ async def test_all_servers_are_restarted_under_talk_and_nothing_is_lost_or_doubl
     reader = Follower("reader", ports)
     for follower in (*talkers, reader):
         follower.ports = ports  # the same list for all, so that new servers are found
-        await nursery.start(follower.run)
+        await come_in(nursery, follower)
     async with trio.open_nursery() as talking:
         for talker in talkers:
             talking.start_soon(talk, talker, 300)
@@ -107,7 +113,7 @@ async def test_who_was_on_a_killed_server_goes_on_on_the_other(
     talker, reader = Follower("talker", [a.port, b.port]), Follower("reader", [b.port])
     stays = Follower("stays", [a.port])
     for follower in (talker, reader, stays):
-        await nursery.start(follower.run)
+        await come_in(nursery, follower)
     await talk(talker, 20)
     a.signal(signal.SIGKILL)
     begun = trio.current_time()
@@ -131,7 +137,7 @@ async def test_a_stopped_server_is_gone_and_comes_back(
     a, b = await two_servers(redis, start)
     paused, reader = Follower("paused", [a.port]), Follower("reader", [b.port])
     for follower in (paused, reader):
-        await nursery.start(follower.run)
+        await come_in(nursery, follower)
     a.signal(signal.SIGSTOP)
 
     def kinds() -> list[str]:
@@ -154,7 +160,7 @@ async def test_a_redis_that_is_killed_and_back_after_a_while(
     a, b = await two_servers(redis, start, "--appendonly", "yes", "--appendfsync", "always")
     talker, reader = Follower("talker", [a.port]), Follower("reader", [b.port])
     for follower in (talker, reader):
-        await nursery.start(follower.run)
+        await come_in(nursery, follower)
     async with trio.open_nursery() as talking:
         talking.start_soon(talk, talker, 100, 0.02)
         await trio.sleep(0.5)
