@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
+
+from chatroom.protocol.requests import Request
 
 if TYPE_CHECKING:
-    from tests.cluster.conftest import OpenServer
+    from tests.cluster.conftest import ClusterHouse, OpenServer
     from tests.visiting import Visitor
 
 
@@ -119,3 +122,38 @@ async def test_a_drain_names_the_others_and_leaves_are_said_once(
     await bob.say({"kind": "message", "text": "alone", "id": "1"})
     assert await bob.object() == {"kind": "ack", "id": "1", "seq": left["seq"] + 1}
     await b.until(lambda: list(b.cluster.log.replica.servers) == ["b"])
+
+
+async def test_the_topic_a_ban_and_a_redaction_reach_every_server(open_server: OpenServer) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    alice, bob = await a.enter_json("alice"), await b.enter_json("bob")
+    await alice.object()
+    await alice.say({"kind": "message", "text": "a secret", "id": "1"})
+    seq = (await alice.object())["seq"]
+    await alice.say({"kind": "topic", "text": "cats"})
+    assert [one["kind"] for one in await objects(bob, 2)] == ["message", "topic"]
+    for kind, request in (
+        ("redaction", Request("redact", of=seq)),
+        ("leave", Request("kick", nick="alice")),
+    ):
+        await _rule(b, request)
+        told = await bob.object()
+        assert (told["kind"], told.get("of", seq)) == (kind, seq)
+    assert '"reason":"kicked"' in (await alice.rest())[-1]
+    await _rule(a, Request("ban", mask="zoe"))
+    zoe = await b.knock()
+    await zoe.say('/json {"nick":"zoe"}')
+    assert (await zoe.object())["code"] == "banned"
+    other, welcome = await b.welcome("carol", after=seq - 1)
+    assert welcome["topic"] == "cats"
+    assert "text" not in await other.object()
+
+
+async def _rule(house: ClusterHouse, request: Request) -> None:
+    """As the administrator of the machine; returns when it has been done."""
+    done = trio.Event()
+    parts = house.service._parts
+    assert parts is not None
+    parts.dispatcher.administer(request, lambda outcome: done.set())
+    with trio.fail_after(10):
+        await done.wait()
