@@ -156,6 +156,8 @@ class SharedLog:
         following = self._following
         while True:
             await following.present.wait()
+            if following.origin is None:
+                continue  # held for gone before this task had its turn
             entered(link.keeping)
             since = following.pending.oldest_since
             if since is None and not following.is_leaving:

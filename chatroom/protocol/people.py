@@ -92,6 +92,12 @@ class People:
         if card is not None:
             self.departed.append(Departed(nick, card, time))
 
+    def start_over(self, *, moderated: bool) -> None:
+        """Nobody is present, until it is said again who is."""
+        self._cards.clear()
+        self._rosters.clear()
+        self.moderated = moderated
+
     @property
     def are_listed(self) -> bool:
         """Somebody wants lists of names: `come_in` and `go_out` are to be called."""

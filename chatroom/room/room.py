@@ -120,6 +120,11 @@ class Room:
         return self._state.announced
 
     @property
+    def moderated(self) -> bool:
+        """Whether only operators and who has voice may talk."""
+        return self._state.moderated
+
+    @property
     def closing(self) -> bool:
         """It goes down."""
         return self._state.closing

@@ -108,6 +108,7 @@ class Cluster:
         """
         self._parts = parts
         self._order.epoch = self._epoch  # it may have entered again meanwhile
+        parts.presence.start_over()
         self._look()
 
     def check(self) -> None:
@@ -180,6 +181,8 @@ class Cluster:
             replica.room = self.room
         self.room = replica.room
         self._replica = replica
+        if self._parts is not None:
+            self._parts.presence.start_over()
         replica.tell = self._tell
         self._numbering.begin(replica)
 
@@ -214,7 +217,7 @@ class Cluster:
         order.give_up()
         for connection in sorted(self._parts.connections, key=lambda one: one.id):
             if connection.inside:
-                self._parts.presence.leave(connection)
+                self._parts.presence.leave(connection.who)
             if order.standing.comeback(connection) is not None:
                 order.pending.begin(connection)  # what it says waits until it is in again
                 self._outside.append(connection)

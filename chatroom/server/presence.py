@@ -72,6 +72,13 @@ class Presence:
         }
         return [Person(nick, self.people.card(nick)) for nick in self._listed.values()]
 
+    def start_over(self) -> None:
+        """The room is what a log says that it is: what was followed of it is read again."""
+        self.people.start_over(moderated=self._room.moderated)
+        self._nicks.clear()
+        for who in self._room.everybody():
+            self._follow_card(who)
+
     def leave_room(self, who: int) -> None:
         """It is no member any more; it may have its name still."""
         nick = self._listed.pop(who, None)

@@ -31,14 +31,25 @@ def log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
 
+def stamp(file: Path) -> tuple[int, int]:
+    """What changes when `file` does."""
+    if not file.exists():
+        return 0, 0
+    status = file.stat()
+    return status.st_mtime_ns, status.st_size
+
+
 def stored(path: Path) -> set[int]:
     """What the next server would find, read from copies, as after a crash."""
     copies = path.with_name("copies")
     copies.mkdir(exist_ok=True)
-    for file in (path, log_of(path)):
-        (copies / file.name).unlink(missing_ok=True)
-        if file.exists():
-            shutil.copyfile(file, copies / file.name)
+    files = [path, log_of(path)]
+    before = None
+    while before != (before := [stamp(file) for file in files]):  # of one moment, both of them
+        for file in files:
+            (copies / file.name).unlink(missing_ok=True)
+            if file.exists():
+                shutil.copyfile(file, copies / file.name)
     try:
         with closing(sqlite3.connect(copies / path.name)) as connection:
             return {seq for (seq,) in connection.execute("SELECT seq FROM event")}

@@ -55,9 +55,9 @@ def _channel_mode(client: Client, target: str, changes: list[str]) -> None:
 
 
 def _tell(client: Client) -> None:
-    modes = f"+{channel_modes(client.venue)}"
-    if not client.venue.people.moderated:
-        modes = modes.replace("m", "")
+    # The administrator can have a room moderated that has no operators.
+    moderated = "m" * client.venue.people.moderated
+    modes = f"+{channel_modes(client.venue).replace('m', '')}{moderated}"
     # The key is the server's password, which every client has said to get here.
     key = ("*",) if client.venue.secret else ()
     since = str(int(client.venue.since))
