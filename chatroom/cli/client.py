@@ -23,14 +23,20 @@ def client(
         str | None, typer.Argument(metavar="MESSAGE", help="Say this, and end when it is acked.")
     ] = None,
     host: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
             envvar="CHATROOM_HOST",
-            help="Address or name of the server, unix:PATH, or ws://HOST:PORT/ws.",
+            metavar="HOST[:PORT]",
+            show_default=DEFAULT_HOST,
+            help="Address or name of the server, unix:PATH, or ws://HOST:PORT/ws; several times"
+            " for a room on several servers.",
         ),
-    ] = DEFAULT_HOST,
+    ] = None,
     port: Annotated[
-        int, typer.Option(envvar="CHATROOM_PORT", min=1, max=65535, help="Its TCP port.")
+        int,
+        typer.Option(
+            envvar="CHATROOM_PORT", min=1, max=65535, help="Its TCP port, where none is with it."
+        ),
     ] = DEFAULT_PORT,
     nick: Annotated[
         str | None,
@@ -174,9 +180,10 @@ def client(
     on_terminal = _on_terminal() and not json
     if retry is None and not on_terminal:
         retry = 30.0
+    hosts = host or [DEFAULT_HOST]
     options_of = partial(
         ConnectOptions,
-        host=host,
+        hosts=hosts,
         port=port,
         nick=nick,
         resume=True,
@@ -184,7 +191,7 @@ def client(
         tls=tls_wanted(tls=tls, authority=tls_ca, fingerprint=tls_fingerprint),
         secret=None if secret_file is None else _secret(secret_file),
         account=account,
-        password=_password(account, password_command, f"{host}:{port}"),
+        password=_password(account, password_command, _first_server(hosts, port)),
     )
     if mode is ClientMode.multicast:
         if message is not None:
@@ -192,7 +199,7 @@ def client(
         from chatroom.cli.listening import ListeningOptions, listen_to_feed
 
         room = options_of()
-        asks = bool(room.credentials or room.tls) or host != DEFAULT_HOST
+        asks = bool(room.credentials or room.tls) or hosts != [DEFAULT_HOST]
         listen_to_feed(
             ListeningOptions(port, group, interface, request, start, room if asks else None),
             on_terminal=on_terminal,
@@ -235,6 +242,18 @@ def _at_terminal(options: ConnectOptions, *, color: bool, last: int) -> None:
 
     colours = Colours.for_terminal(os.environ, wanted=color)
     trio.run(partial(converse, options, colours=colours, last=last))
+
+
+def _first_server(hosts: list[str], port: int) -> str:
+    """The first of them, `host:port`, once all are known to be such. Raises
+    `typer.BadParameter`.
+    """
+    from chatroom.client.options import ConnectOptions
+
+    try:
+        return str(ConnectOptions(hosts=hosts, port=port).address)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="'--host'") from None
 
 
 def _secret(path: str) -> str:

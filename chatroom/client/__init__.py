@@ -2,7 +2,7 @@
 
 Reading order: `room` (what a program sees), `connecting`, `reconnecting` (coming back),
 `connection` (one connection), `pending` (what waits for an answer), `resume` (what coming back
-needs), `transport` (how lines come and go).
+needs), `servers` (where else to come back to), `transport` (how lines come and go).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import trio
@@ -24,7 +24,7 @@ ABANDON_SECONDS = 0.25
 
 @asynccontextmanager
 async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
-    host: str = DEFAULT_HOST,
+    host: str | Sequence[str] = DEFAULT_HOST,
     port: int = DEFAULT_PORT,
     *,
     nick: str | None = None,
@@ -46,7 +46,10 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     """Be in a room: `async with chatroom.connect(nick="alice") as room: …`.
 
     - `host`, `port`: where the server is; or `unix:PATH` for its Unix socket, or the URL of its
-      WebSocket, `ws://HOST:PORT/ws` or `wss://…`, which names its own port.
+      WebSocket, `ws://HOST:PORT/ws` or `wss://…`, which names its own port. A host may have its
+      port with it, `"a:9009"`, `"[::1]:9009"`, and of a room on several servers all may be named,
+      `["a:9009", "b:9019"]`: they are tried in turn. What a server over TCP says of the others is
+      added to them.
     - `tls`: encrypted, and who answers has to be whom one wanted: by the rules of an `SSLContext`;
       by its certificate's fingerprint, `"sha256:…"`, which the server prints; or with True by an
       authority that this machine trusts and else, as with SSH, by the certificate that was shown
@@ -55,7 +58,8 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     - `secret`: the room's, or `account` and `password`: for a server that does not let everybody
       in. They are said over TLS, or to a server on this machine, and to no other.
     - `nick`: the name wanted; without it the server gives the account's, or a guest's name.
-    - `reconnect`: come back by itself when the connection breaks, after a growing, random delay;
+    - `reconnect`: come back by itself when the connection breaks, after a growing, random delay,
+      to the next server if there are several, and at once if the present one says that it stops;
       `give_up_seconds` later at the latest it is lost for good (None: never).
     - `resume`: after coming back, first get every event since the last one that arrived: nothing
       twice, and nothing missing but what a `Gap` names. Without it what was missed is one `Gap`.
@@ -75,12 +79,12 @@ async def connect(  # noqa: PLR0913  # each is a wish of its own, with a default
     says goodbye. If the block raises or is cancelled, it says goodbye within `ABANDON_SECONDS`,
     and what is not acked by then may be heard or not. Both waits are shielded from cancellation.
     What the block raises comes out as it is, not in an exception group. A `port` that is no number
-    is a `TypeError` at once.
+    is a `TypeError` at once, and a host that names none a `ValueError`.
     """
     if not isinstance(port, int):
         raise TypeError(f"the port is a number, not {port!r}; a name is given with nick=")
     options = ConnectOptions(
-        host=host,
+        hosts=[host] if isinstance(host, str) else host,
         port=port,
         nick=nick,
         resume=resume,

@@ -156,6 +156,7 @@ class Connection:
                 self._tell(item)
             case Bye():
                 self._ending = Ending(item.reason, item.text)
+                state.servers.learn(item.servers, here=self._transport.here)
             case Welcome() | Help() | _:
                 pass
 

@@ -31,21 +31,21 @@ class Entered:
     lines: list[bytes]
 
 
-async def enter(address: Address, hello: Hello) -> Entered:
+async def enter(address: Address, hello: Hello, seconds: float = HANDSHAKE_SECONDS) -> Entered:
     """Connect to a server and say hello.
 
-    Raises `Unreachable` if nothing answers there as a chatroom server does within
-    `HANDSHAKE_SECONDS`, and the `RoomError` of its refusal, as `NickTaken`. Cancelled or failed,
+    Raises `Unreachable` if nothing answers there as a chatroom server does within `seconds`, and
+    the `RoomError` of its refusal, as `NickTaken`. Cancelled or failed,
     it leaves no connection behind.
     """
-    with trio.move_on_after(HANDSHAKE_SECONDS):
+    with trio.move_on_after(seconds):
         transport = await address.connect()
         try:
             return await greet(transport, hello, str(address))
         except BaseException:
             await transport.aclose()
             raise
-    raise Unreachable(f"no answer from {address} within {HANDSHAKE_SECONDS:.0f} s")
+    raise Unreachable(f"no answer from {address} within {seconds:.0f} s")
 
 
 async def greet(transport: Transport, hello: Hello, where: str) -> Entered:
@@ -90,6 +90,13 @@ def _answers(welcome: Welcome, hello: Hello) -> bool:
 
 #: Refusals of a hello that a later try can overcome; the others would only be repeated.
 PASSING = frozenset({"unreachable", "nick_taken", "room_full", "too_fast", "lost", "shutdown"})
+
+
+#: Refusals that are the server's own, and not the room's: another one may take one in.
+ITS_OWN = frozenset({
+    "unreachable", "lost", "shutdown", "room_full", "too_many_connections", "unavailable",
+    "key_changed", "not_encrypted",
+})  # fmt: skip
 
 
 def may_pass(error: RoomError) -> bool:

@@ -21,6 +21,7 @@ class Connected(msgspec.Struct, frozen=True):
     missed: int  #: events since then that the server no longer has
     behind: int  #: events between, told after this
     new_log: bool  #: the server began a new session: numbers from before mean nothing now
+    server: str = ""  #: which one it is: `host:port`, or as it was named
 
 
 class Disconnected(msgspec.Struct, frozen=True):
@@ -32,6 +33,7 @@ class Disconnected(msgspec.Struct, frozen=True):
     text: str  #: a sentence for a person
     tries: int  #: tries to come back so far
     retry_seconds: float  #: until the next one
+    servers: int = 1  #: to come back to
 
 
 #: What `Room.items` gives.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chatroom.client.transport.address import Address
+from chatroom.client.transport.naming import given
 from chatroom.client.transport.tls import Tls
 from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
 
@@ -13,7 +15,7 @@ from chatroom.settings import DEFAULT_HOST, DEFAULT_PORT
 class ConnectOptions:
     """The arguments of `connect`; see there."""
 
-    host: str = DEFAULT_HOST
+    hosts: Sequence[str] = (DEFAULT_HOST,)
     port: int = DEFAULT_PORT
     nick: str | None = None
     resume: bool = False
@@ -32,9 +34,18 @@ class ConnectOptions:
     password: str | None = field(default=None, repr=False)
 
     @property
+    def addresses(self) -> list[Address]:
+        """Where the servers are. Raises `ValueError` for what names none."""
+        if not self.hosts:
+            raise ValueError("there is no server to connect to")
+        named = [given(host, self.port) for host in self.hosts]
+        private = bool(self.credentials)
+        return [Address(host, port, self.tls, private=private) for host, port in named]
+
+    @property
     def address(self) -> Address:
-        """Where the server is."""
-        return Address(self.host, self.port, self.tls, private=bool(self.credentials))
+        """Where the first of them is."""
+        return self.addresses[0]
 
     @property
     def credentials(self) -> dict[str, object]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import trio
+from msgspec import UnsetType, structs
 
 from chatroom.client.backoff import Outage
 from chatroom.client.connection import Connection, Ending
 from chatroom.client.errors import NickTaken, RoomClosed, RoomError
-from chatroom.client.handshake import Entered, enter, may_pass
+from chatroom.client.handshake import HANDSHAKE_SECONDS, ITS_OWN, Entered, enter, may_pass
 from chatroom.client.items import Disconnected
 from chatroom.client.state import ClientState
+from chatroom.client.transport.address import Address
+
+#: Where there is another server to try, the first tries have this long, and each round of them
+#: twice as long as the one before: one that hangs is not waited for, one that is slow is.
+ONE_OF_SEVERAL_SECONDS = 2.5
 
 #: After these nobody comes back by itself: the server said to stay away, or one's own new
 #: connection has taken over, and two that take the nick from each other would never end.
@@ -39,29 +45,48 @@ class Reconnector:
         if self._connection is not None:
             self._connection.notify()
 
-    async def open(self) -> Connection:
-        """Make the first or the next connection. Raises `RoomError` if it can't be made.
+    async def open(self, tries: int = 1) -> Connection:
+        """Make the first or the next connection, to the first server that takes one in; `tries`
+        were made. Raises `RoomError` if it can't be made.
 
         Cancelled, there is none.
         """
+        servers, refused = self._state.servers, list[RoomError]()
+        seconds = HANDSHAKE_SECONDS
+        if len(servers) > 1:
+            seconds = min(seconds, ONE_OF_SEVERAL_SECONDS * 2.0**tries)
+        for address in servers.round():
+            try:
+                return await self._open_at(address, seconds)
+            except RoomError as error:
+                if error.code not in ITS_OWN:
+                    raise
+                refused.append(error)
+        raise _refused_by_all(refused)
+
+    async def _open_at(self, address: Address, seconds: float) -> Connection:
         try:
-            return await self._enter()
+            return await self._enter(address, seconds)
         except NickTaken:
             if not self._state.resume.try_alternative():
                 raise
-            return await self._enter()
+            return await self._enter(address, seconds)
 
-    async def _enter(self) -> Connection:
+    async def _enter(self, address: Address, seconds: float) -> Connection:
         state = self._state
         hello = state.resume.hello(state.pending.lowest_unconfirmed())
-        entered = await enter(state.options.address, hello)
-        return self._opened(entered, hello.get("after"))
+        entered = await enter(address, hello, seconds)
+        state.servers.entered(address)
+        if not isinstance(entered.welcome.servers, UnsetType):
+            state.servers.learn(entered.welcome.servers, here=entered.transport.here)
+        return self._opened(entered, str(address), hello.get("after"))
 
-    def _opened(self, entered: Entered, asked_after: object) -> Connection:
+    def _opened(self, entered: Entered, where: str, asked_after: object) -> Connection:
         state = self._state
         connected, gap = state.resume.welcomed(
             entered.welcome, asked_after if isinstance(asked_after, int) else None
         )
+        connected = structs.replace(connected, server=where)
         if connected.new_log:
             state.pending.forget_numbers()
         if state.options.receive:
@@ -119,15 +144,20 @@ class Reconnector:
     async def _come_back(self, ending: Ending) -> Connection | None:
         """Try until it works. Raises the `RoomError` of a try that must be the last."""
         reason, text, tries = ending.reason, ending.text, 0
+        # A server that is being stopped has said goodbye: those that stay wait for its clients.
+        servers = self._state.servers
+        at_once = reason == "shutdown" and len(servers) > 1
         while (delay := self._outage.next_delay(trio.current_time())) is not None:
+            if at_once and not tries:
+                delay = 0.0
             if self._state.options.receive:
-                self._state.inbox.append(Disconnected(reason, text, tries, delay))
+                self._state.inbox.append(Disconnected(reason, text, tries, delay, len(servers)))
             await trio.sleep(delay)
             if self._leaving:
                 return None
             try:
                 with trio.move_on_at(self._outage.give_up_at):
-                    connection = await self.open()
+                    connection = await self.open(tries)
                     self._state.counts.reconnects += 1
                     return connection
             except RoomError as error:
@@ -143,3 +173,11 @@ class Reconnector:
         if self._connection is not None:
             self._state.pending.add("quit", {}, placed=False)
             self._connection.notify()
+
+
+def _refused_by_all(refused: list[RoomError]) -> RoomError:
+    """One error for a round of tries: one that a later round may overcome, if there is any."""
+    chosen = next(filter(may_pass, refused), refused[-1])
+    if len(refused) > 1:
+        return type(chosen)("; ".join(map(str, refused)), code=chosen.code)
+    return chosen

@@ -9,6 +9,7 @@ from chatroom.client.items import Item
 from chatroom.client.options import ConnectOptions
 from chatroom.client.pending import PendingRequests
 from chatroom.client.resume import ResumeState
+from chatroom.client.servers import Servers
 
 
 @dataclass(slots=True)
@@ -29,6 +30,7 @@ class ClientState:
 
     def __init__(self, options: ConnectOptions) -> None:
         self.options = options
+        self.servers = Servers(options.addresses)
         self.resume = ResumeState(options)
         self.pending = PendingRequests()
         self.inbox = Inbox[Item](options.inbox_limit_bytes)

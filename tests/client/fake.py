@@ -31,6 +31,7 @@ class FakeRoom:
         #: Called with each request before it is carried out; True: it has dealt with it.
         self.before: Callable[[FakeConnection, Line], bool] = lambda connection, request: False
         self.entered: Callable[[FakeConnection], None] = lambda connection: None
+        self.servers: list[str] = []  #: that each welcome names
         self.mute = False  #: read nothing and say nothing, as a server that hangs
         self.port = 0
 
@@ -132,6 +133,8 @@ class FakeConnection:
         nicks = [connection.nick for connection in room.connections] + [self.nick]
         welcome |= {"members": nicks, "member_count": len(nicks), "limits": {"text": 1024}}
         welcome["multicast"] = None
+        if room.servers:
+            welcome["servers"] = room.servers
         replay: list[Line] = []
         if "after" in hello:
             start = hello["after"] if same else 0

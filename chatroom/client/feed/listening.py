@@ -84,7 +84,12 @@ async def listen(  # noqa: PLR0913  # each is a wish of its own, with a default
         options["port"] = port
     host, tcp_port = split_host_port(server)
     room = ConnectOptions(
-        host=host, port=tcp_port, tls=tls or None, secret=secret, account=account, password=password
+        hosts=[host],
+        port=tcp_port,
+        tls=tls or None,
+        secret=secret,
+        account=account,
+        password=password,
     )
     async with listen_with(room, options) as listener:
         yield listener

@@ -132,8 +132,9 @@ class Pipe:
                     print(f"chatroom: connection lost: {visible(item.text)}", file=sys.stderr)
 
     def _ends_with(self, disconnected: Disconnected) -> bool:
-        """A server that was shut down in good order ends who only listens."""
-        return disconnected.reason == "shutdown" and self._only_listening
+        """A room that was shut down in good order ends who only listens."""
+        closed = disconnected.reason == "shutdown" and disconnected.servers == 1
+        return closed and self._only_listening
 
     async def _say_all(self) -> bool:
         """Say every line of the input; once each is answered, True if there was one."""

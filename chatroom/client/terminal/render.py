@@ -36,6 +36,7 @@ class Renderer:
     def __init__(self, colours: Colours, nick: str) -> None:
         self._colours = colours
         self._day: date | None = None
+        self._server = ""
         self._mention = re.compile("")
         self.nick = nick
 
@@ -113,13 +114,16 @@ class Renderer:
 
     def _connected(self, item: Connected) -> list[str]:
         welcome = item.welcome
+        moved = self._server not in ("", item.server)
+        self._server = item.server
         if not item.again:
             here = f"{welcome.member_count} here"
             return [
                 self.notice(f"{visible(welcome.room)}: you are {visible(welcome.nick)}, {here}"),
                 *self._topic(welcome.topic),
             ]
-        lines = [self.notice(f"back in {visible(welcome.room)} as {visible(welcome.nick)}")]
+        where = f", on {visible(item.server)}" if moved else ""
+        lines = [self.notice(f"back in {visible(welcome.room)} as {visible(welcome.nick)}{where}")]
         if item.new_log:
             lines.append(
                 self.warning("the room has begun anew: what was said meanwhile is not known")

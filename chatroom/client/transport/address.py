@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -11,12 +11,10 @@ import trio
 
 from chatroom.client.errors import NotEncrypted, Unreachable
 from chatroom.client.transport.contract import Transport
+from chatroom.client.transport.naming import UNIX, WEB
 from chatroom.client.transport.stream import StreamTransport
 from chatroom.client.transport.tls import Server, Tls, open_tls
 from chatroom.transport.sockets import is_local, peer_name
-
-UNIX = "unix:"
-WEB = ("ws://", "wss://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +26,38 @@ class Address:
     tls: Tls | None = None  #: None: without, except for `wss:`; a Unix socket needs none
     #: Nobody else may read what is said: without TLS no other machine is talked to.
     private: bool = False
+    #: It has to be another machine: nobody from elsewhere sends a client to what listens here.
+    away: bool = False
+    #: Who has told of it, as `known_rooms` has that one; empty: the person who uses this client.
+    introduced_by: str = ""
 
     def __str__(self) -> str:
-        return self.host if self.host.startswith((UNIX, *WEB)) else f"{self.host}:{self.port}"
+        if self.host.startswith((UNIX, *WEB)):
+            return self.host
+        return peer_name((self.host, self.port))
+
+    @property
+    def introduces(self) -> bool:
+        """Whether a server here may tell of others. What a Unix socket or a proxy leads to has ways
+        to it that its servers do not know of, and a TCP port may be less private than they are.
+        """
+        return not self.host.startswith((UNIX, *WEB))
+
+    def introduced(self, host: str, port: int, *, here: bool) -> Address:
+        """Another server, of which this one has told; `here`: this one is on this machine.
+
+        What is said to it is as safe from others as what is said to this one: the same TLS, with
+        a certificate that is known or vouched for, or the same; without TLS it does not leave the
+        machine if it has not before.
+        """
+        return replace(
+            self,
+            host=host,
+            port=port,
+            private=self.private or here,
+            away=not here,
+            introduced_by=self.introduced_by or peer_name((self.host, self.port)),
+        )
 
     async def connect(self) -> Transport:
         """Connect. Raises `Unreachable`, or `NotEncrypted` if it is to be private and would not be.
@@ -39,8 +66,9 @@ class Address:
         if self.host.startswith(WEB):
             return await _connect_web(self)
         if self.host.startswith(UNIX):
-            return StreamTransport(await _dial_unix(self))
-        return StreamTransport(await _open(self, self.host, self.port, self.tls))
+            return StreamTransport(await _dial_unix(self), here=True)
+        stream = await _open(self, self.host, self.port, self.tls)
+        return StreamTransport(stream, here=_is_here(stream))
 
 
 async def _connect_web(address: Address) -> Transport:
@@ -72,20 +100,29 @@ async def _open(address: Address, host: str, port: int, tls: Tls | None) -> trio
         stream = await _dial(address, host, port)
         if address.private and not _is_here(stream):
             await trio.aclose_forcefully(stream)
-            text = f"{address} is another machine: a password is said over TLS only"
+            what = "what was said on this one" if address.introduced_by else "a password"
+            text = f"{address} is another machine: {what} is said over TLS only"
             raise NotEncrypted(text)
         return stream
-    return await open_tls(
-        Server(host, peer_name((host, port)), partial(_dial, address, host, port)), tls
-    )
+    dial = partial(_dial, address, host, port)
+    return await open_tls(Server(host, peer_name((host, port)), dial, address.introduced_by), tls)
 
 
-def _is_here(stream: trio.SocketStream) -> bool:
+def _is_here(stream: trio.abc.Stream) -> bool:
     """Whether the other end is of this machine."""
-    return is_local(stream.socket.getpeername())
+    inner = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+    return isinstance(inner, trio.SocketStream) and is_local(inner.socket.getpeername())
 
 
 async def _dial(address: Address, host: str, port: int) -> trio.SocketStream:
+    stream = await _dial_any(address, host, port)
+    if address.away and _is_here(stream):
+        await trio.aclose_forcefully(stream)
+        raise Unreachable(f"{address} is this machine: no server elsewhere may send one there")
+    return stream
+
+
+async def _dial_any(address: Address, host: str, port: int) -> trio.SocketStream:
     try:
         return await trio.open_tcp_stream(host, port)
     except ConnectionRefusedError as error:

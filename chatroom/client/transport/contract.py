@@ -20,6 +20,10 @@ class Transport(Protocol):
         """Whether something below the lines, such as a pong, waits for the next `send`."""
 
     @property
+    def here(self) -> bool:
+        """Whether the other end is on this machine."""
+
+    @property
     def ending(self) -> str:
         """Why there is nothing more, in words, once `receive` has returned None."""
 

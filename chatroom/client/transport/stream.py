@@ -15,8 +15,9 @@ class StreamTransport:
     replies_due = False
     ending = "the server went away"
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, *, here: bool) -> None:
         self._stream = stream
+        self.here = here
         self._splitter = LineSplitter(MAX_LINE_BYTES)
         self.bytes_received = 0
 

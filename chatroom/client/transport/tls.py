@@ -30,6 +30,7 @@ class Server:
     host: str  #: for the certificate's names
     name: str  #: for `known_rooms`: `host:port`
     dial: Callable[[], Awaitable[trio.SocketStream]]
+    introduced_by: str = ""  #: the server that has told of this one, by its name there
 
 
 async def open_tls(server: Server, tls: Tls) -> trio.abc.Stream:
@@ -46,10 +47,7 @@ async def open_tls(server: Server, tls: Tls) -> trio.abc.Stream:
 
 async def _open_known(server: Server, known: KnownRooms) -> trio.abc.Stream:
     """Trust on first use, unless an authority vouches."""
-    try:
-        shown = known.look_up(server.name)
-    except OSError as error:
-        raise Unreachable(f"cannot read {known.path}: {error.strerror}") from error
+    shown = _look_up(known, server.name)
     if shown is not None and shown != AUTHORITY:
         hint = f"known; if it really has a new one, remove its line from {known.path}"
         return await _open_pinned(server, shown, hint)
@@ -62,6 +60,8 @@ async def _open_known(server: Server, known: KnownRooms) -> trio.abc.Stream:
                 f" none does now ({error}). Somebody may be listening in. If all is well, remove"
                 f" its line from {known.path}"
             ) from error
+        if server.introduced_by:
+            return await _open_introduced(server, known)
         return await _open_the_first_time(server, known)
     if shown is None:
         _remember(known, server, AUTHORITY)
@@ -74,6 +74,19 @@ async def _open_the_first_time(server: Server, known: KnownRooms) -> trio.abc.St
     log.warning("%s is new: its certificate %s is trusted from now on", server.name, shown)
     _remember(known, server, shown)
     return stream
+
+
+async def _open_introduced(server: Server, known: KnownRooms) -> trio.abc.Stream:
+    """For a server that another one has named nobody is there to compare a fingerprint, and who can
+    cut the connection to that one could show any: it has to show the same.
+    """
+    shown = _look_up(known, server.introduced_by)
+    if shown is None or shown == AUTHORITY:
+        raise KeyChanged(
+            f"{server.name}, of which {server.introduced_by} has told, is not known, and no"
+            " authority vouches for it: connect to it by itself once, to have it known"
+        )
+    return await _open_pinned(server, shown, f"{server.introduced_by}'s")
 
 
 async def _open_pinned(server: Server, wanted: str, which: str) -> trio.abc.Stream:
@@ -120,6 +133,13 @@ def _believing_anybody() -> ssl.SSLContext:
 
 def _fingerprint(stream: trio.SSLStream[trio.SocketStream]) -> str:
     return fingerprint_of(stream.getpeercert(binary_form=True) or b"")
+
+
+def _look_up(known: KnownRooms, name: str) -> str | None:
+    try:
+        return known.look_up(name)
+    except OSError as error:
+        raise Unreachable(f"cannot read {known.path}: {error.strerror}") from error
 
 
 def _remember(known: KnownRooms, server: Server, shown: str) -> None:

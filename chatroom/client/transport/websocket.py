@@ -28,6 +28,8 @@ def prepare(url: str) -> ClientWebSocket:
 class WebSocketTransport:
     """See `chatroom.client.transport.contract.Transport`. Made by `shake_hands`."""
 
+    here = False  # a proxy's address would not tell
+
     def __init__(self, stream: trio.abc.Stream, socket: ClientWebSocket) -> None:
         self._stream = stream
         self._socket = socket
