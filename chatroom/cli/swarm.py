@@ -45,6 +45,15 @@ def swarm(
     port: Annotated[
         int, typer.Option(envvar="CHATROOM_PORT", min=1, max=65535, help="Its TCP port.")
     ] = DEFAULT_PORT,
+    server: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            show_default="--host and --port",
+            help="A server of a room on several; given several times, each has processes of its"
+            " own, and all readers have to see one order.",
+        ),
+    ] = None,
     mode: Annotated[SwarmMode, typer.Option(help="How the bots listen.")] = SwarmMode.tcp,
     bots: Annotated[
         int,
@@ -132,8 +141,9 @@ def swarm(
     multicast = mode is SwarmMode.multicast
     if talkers > bots and not multicast:
         raise typer.BadParameter(f"--talkers {talkers} are more than --bots {bots}")
-    if format is SwarmFormat.mixed and not multicast:
-        processes = max(processes, len(DIALECTS))
+    servers = [_named(name, port) for name in server or ()]
+    formats = len(DIALECTS) if format is SwarmFormat.mixed and not multicast else 1
+    processes = max(processes, formats * max(len(servers), 1))
     if processes > bots:
         raise typer.BadParameter(f"--processes {processes} are more than --bots {bots}")
     feed_group, feed_port = (None, None) if group is None else parse_group(group, "--group")
@@ -144,6 +154,8 @@ def swarm(
     settings = SwarmSettings(
         host=host,
         port=port,
+        servers=servers,
+        formats=formats,
         mode=mode.value,
         dialect="json" if multicast else format.value,  # the feed has events as JSON
         bots=bots,
@@ -164,3 +176,17 @@ def swarm(
 
 
 swarm.__doc__ = _HELP
+
+
+def _named(name: str, port: int) -> tuple[str, int]:
+    """Raises `typer.BadParameter` if it names no server."""
+    from chatroom.client.transport.naming import WEB, given
+
+    try:
+        if name.startswith(WEB):
+            raise ValueError(
+                f"{name!r} is neither HOST nor HOST:PORT; --format ws is over WebSockets"
+            )
+        return given(name, port)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="'--server'") from None

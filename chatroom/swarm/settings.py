@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 #: What a host begins with that is a Unix socket.
@@ -13,6 +15,8 @@ class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"  #: or `unix:PATH`
     port: int = 9009
+    #: Hosts and ports of the servers of one room, each with processes of its own; empty: `host`.
+    servers: Sequence[tuple[str, int]] = ()
     mode: str = "tcp"
     dialect: str = "plain"  #: the name of a dialect; `--format` for this project's own server
     bots: int = 100
@@ -31,11 +35,24 @@ class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: Newcomers who connect all at once a quarter into the measured time, and only listen.
     #: The schema of `run.json` calls it `storm`.
     newcomers: int = msgspec.field(default=0, name="storm")
+    formats: int = 1  #: that the processes of a server take turns with
 
     @property
     def place(self) -> str:
-        """Where the server is, for people."""
-        return self.host if self.unix_path is not None else f"{self.host}:{self.port}"
+        """Where the server is, or the servers are, for people."""
+        if self.servers:
+            return ", ".join(_place(host, port) for host, port in self.servers)
+        return _place(self.host, self.port)
+
+    def at(self, rank: int) -> SwarmSettings:
+        """The work of one process, whose bots are all on one server: so its figures are that
+        server's, and the witnesses of all processes tell whether there is one order.
+        """
+        if not self.servers:
+            return self
+        # Each server has all of the formats, which change from process to process.
+        host, port = self.servers[rank // self.formats % len(self.servers)]
+        return msgspec.structs.replace(self, host=host, port=port, servers=())
 
     @property
     def unix_path(self) -> str | None:
@@ -51,3 +68,9 @@ class SwarmSettings(msgspec.Struct, frozen=True, kw_only=True):
     def multicast(self) -> bool:
         """Do the bots listen to the feed? Then the talkers are others, on TCP."""
         return self.mode == "multicast"
+
+
+def _place(host: str, port: int) -> str:
+    if host.startswith(UNIX):
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

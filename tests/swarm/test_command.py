@@ -142,3 +142,18 @@ def test_without_a_server_one_line_says_what_to_do() -> None:
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("chatroom: nobody answers at 127.0.0.1:9:")
     assert "Traceback" not in done.stderr
+
+
+def test_a_room_is_loaded_by_two_ways_at_once(port: str, path: Path) -> None:
+    places = ["--server", f"127.0.0.1:{port}", "--server", f"unix:{path}"]
+    done = swarm("9", *places, "--json", "--talkers", "2")
+    assert done.returncode in (0, 4), done.stderr
+    servers = [one["server"] for one in json.loads(done.stdout)["servers"]]
+    assert servers == [f"127.0.0.1:{port}", f"unix:{path}"]
+
+
+@pytest.mark.parametrize("name", ["a:b", "ws://a:1/ws"])
+def test_a_server_has_a_name_and_a_port(name: str) -> None:
+    done = swarm("9", "--server", name)
+    assert done.returncode == 2
+    assert "--server" in done.stderr

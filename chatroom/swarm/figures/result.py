@@ -74,6 +74,18 @@ class Second(msgspec.Struct):
     lag_p99_us: int | None
 
 
+class ServerFigures(msgspec.Struct):
+    """What one of several servers has done."""
+
+    server: str
+    readers: int
+    sent: int  #: messages due in the measured time, of its talkers
+    delivered: int  #: to its readers, whoever talked
+    delivered_per_second: float
+    faults: int  #: that the audit found with its readers
+    latency: Latency  #: of what its readers got
+
+
 class ThresholdResult(msgspec.Struct):
     """A limit and whether it was kept."""
 
@@ -111,6 +123,7 @@ class RunResult(msgspec.Struct, kw_only=True):
     #: Bots that the server slowed down because of how much they said, by its limit in words.
     slowed: dict[str, int] = {}
     feed: FeedFigures | None = None  #: what the listeners counted, with mode multicast
+    servers: list[ServerFigures] = []  #: of a room on several servers
     same_order: bool = True  #: did all processes of the swarm see the messages in one order?
 
 

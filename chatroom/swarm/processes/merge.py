@@ -16,6 +16,7 @@ from chatroom.swarm.figures.result import (
     RunOutcome,
     RunResult,
     Second,
+    ServerFigures,
     ThresholdResult,
     conclude,
     figures_of,
@@ -132,6 +133,7 @@ def merge(
         given_up=sum(share.given_up for share in shares),
         newcomers=_newcomers(shares),
         feed=_feed(shares),
+        servers=_servers(shares, settings),
         same_order=len({share.verdict.order_digest for share in shares}) == 1,
     )
     figures = figures_of(result)
@@ -199,6 +201,31 @@ def _verdict(shares: Sequence[ProcessResult]) -> Verdict:
         disconnected=sum(share.verdict.disconnected for share in shares),
         worst=worst[:NAMED],
         order_digest=shares[0].verdict.order_digest,
+    )
+
+
+def _servers(shares: Sequence[ProcessResult], settings: SwarmSettings) -> list[ServerFigures]:
+    """What the readers of each server got, where there are several."""
+    if not settings.servers:
+        return []
+    by_place: dict[str, list[ProcessResult]] = {}
+    for rank, share in enumerate(shares):
+        by_place.setdefault(settings.at(rank).place, []).append(share)
+    return [_server(place, its) for place, its in by_place.items()]
+
+
+def _server(place: str, shares: Sequence[ProcessResult]) -> ServerFigures:
+    latency, _, _ = _series(shares)
+    seconds = max(share.seconds for share in shares)
+    within = sum(share.delivered_within for share in shares)
+    return ServerFigures(
+        server=place,
+        readers=sum(share.readers for share in shares),
+        sent=sum(share.sent_by_local for share in shares),
+        delivered=latency.count,
+        delivered_per_second=round(within / seconds, 2) if seconds else 0.0,
+        faults=sum(share.verdict.faults.total() for share in shares),
+        latency=latency_of(latency),
     )
 
 

@@ -87,6 +87,7 @@ async def run_process(
     Raises:
         ChatroomError: the bots could not enter the room.
     """
+    settings = settings.at(0 if barrier is None else barrier.rank)
     each = DESCRIPTORS if settings.multicast else 1
     talkers = settings.talkers if settings.multicast else 0
     bots = settings.bots * each + talkers

@@ -38,6 +38,8 @@ def print_result(result: RunResult, console: Console) -> None:
     console.print()
     console.print(_counts(result))
     console.print(_latencies(result))
+    if result.servers:
+        console.print(_servers(result))
     for limit in result.thresholds:
         mark = "[green]kept[/]" if limit.kept else "[red]crossed[/]"
         console.print(f"threshold {escape(limit.text)}: {mark}")
@@ -97,6 +99,23 @@ def _counts(result: RunResult) -> Table:
         f"{result.delivered_per_second:,.0f}",
         f"{result.cpu_share:.0%}",
     )
+    return table
+
+
+def _servers(result: RunResult) -> Table:
+    table = Table("server", "readers", "sent", "delivered/s", "p50", "p99", "faults")
+    table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in result.servers:
+        table.add_row(
+            escape(one.server),
+            f"{one.readers:,}",
+            f"{one.sent:,}",
+            f"{one.delivered_per_second:,.0f}",
+            *(duration(one.latency.percentiles_us[name]) for name in ("50", "99")),
+            f"{one.faults:,}",
+        )
     return table
 
 
