@@ -9,6 +9,7 @@ import time
 from typing import Protocol
 
 from chatroom.feed.group import Group
+from chatroom.feed.line import WantedLine
 from chatroom.feed.listener import Listener, Wanted
 from chatroom.feed.stream import Delivered
 from chatroom.settings import DEFAULT_GROUP
@@ -49,7 +50,8 @@ class _TcpReader(_Racer):
 class _FeedReader(_Racer):
     def __init__(self, port: int) -> None:
         super().__init__()
-        self.listener = Listener(Wanted(Group(DEFAULT_GROUP, port + 1, "127.0.0.1")))
+        group = Group(DEFAULT_GROUP, port + 1, "127.0.0.1")
+        self.listener = Listener(Wanted([WantedLine(group)]))
 
     def read(self) -> None:
         for outcome in self.listener.receive_nowait():

@@ -125,11 +125,11 @@ def client(
         ClientMode, typer.Option(help="Talk over TCP, or only listen to the multicast feed.")
     ] = ClientMode.tcp,
     group: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             metavar="GROUP[:PORT]",
             show_default=f"{DEFAULT_GROUP}, port: the TCP port + 1",
-            help="With multicast: the feed's group.",
+            help="With multicast: the feed's group; several times where several have the same.",
         ),
     ] = None,
     interface: Annotated[
@@ -198,10 +198,10 @@ def client(
             raise typer.BadParameter("the feed is to listen only: leave MESSAGE or --mode out")
         from chatroom.cli.listening import ListeningOptions, listen_to_feed
 
-        room = options_of()
-        asks = bool(room.credentials or room.tls) or hosts != [DEFAULT_HOST]
+        rooms = [options_of(hosts=[one]) for one in hosts]
+        asks = bool(rooms[0].credentials or rooms[0].tls) or hosts != [DEFAULT_HOST]
         listen_to_feed(
-            ListeningOptions(port, group, interface, request, start, room if asks else None),
+            ListeningOptions(port, group or (), interface, request, start, rooms if asks else ()),
             on_terminal=on_terminal,
             color=not no_color,
             json=json,

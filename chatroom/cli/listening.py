@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import NamedTuple
@@ -16,39 +17,38 @@ from chatroom.client.options import ConnectOptions
 from chatroom.client.terminal.colours import Colours
 from chatroom.errors import ChatroomError
 from chatroom.feed.group import split_host_port
-from chatroom.feed.listener import Listener, ListenOptions, open_listener
-from chatroom.settings import DEFAULT_GROUP
+from chatroom.feed.listener import Listener, ListenOptions, Place, open_listener
 
 
 class ListeningOptions(NamedTuple):
     """The options, as typed."""
 
     tcp_port: int
-    group: str | None
+    groups: Sequence[str]
     interface: str | None
     request: str | None
     start: str
-    room: ConnectOptions | None = None  #: who says where the feed is, and by which keys it opens
+    #: Who say where the feed is, and by which keys it opens.
+    rooms: Sequence[ConnectOptions] = ()
 
     def opening(self) -> AbstractAsyncContextManager[Listener]:
         """The listener, to be entered. Raises `typer.BadParameter`."""
         options = self._options()
-        if self.room is None:
-            return open_listener(options)
-        if self.group is None:
-            del options["group"], options["port"]
-        return listen_with(self.room, options)
+        groups = [parse_group(group, "--group") for group in self.groups]
+        if self.rooms:
+            port = self.tcp_port + 1 if groups else None
+            return listen_with(self.rooms, options, groups or None, port)
+        usual = self.tcp_port + 1
+        places = [Place(group, port or usual) for group, port in groups]
+        return open_listener(options, places or [Place(port=usual)])
 
     def _options(self) -> ListenOptions:
-        group, port = parse_group(self.group or DEFAULT_GROUP, "--group")
         if self.request is not None:
             try:
                 split_host_port(self.request)
             except ValueError as error:
                 raise typer.BadParameter(f"{error}.", param_hint="'--request'") from None
         return ListenOptions(
-            group=group,
-            port=port or self.tcp_port + 1,
             interface=self.interface,
             request=self.request,
             start=self._first(),

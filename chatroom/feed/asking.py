@@ -31,6 +31,7 @@ class Question(NamedTuple):
 
     sequence: int
     wanted: int
+    tries: int  #: how often this was asked since the last answer, this time included
 
 
 class Asking:
@@ -77,7 +78,7 @@ class Asking:
         if stretch.tries == 0:
             stretch.asked = stretch.effort_from = now
         self._count(stretch, now)
-        return Question(stretch.first, stretch.end - stretch.first)
+        return Question(stretch.first, stretch.end - stretch.first, stretch.tries)
 
     def _search(self, stretch: Stretch, now: float) -> Question:
         """Halve the stretch until the oldest number that the server keeps is found."""
@@ -92,7 +93,7 @@ class Asking:
             stretch.effort_from = now  # found: from here the effort is bounded
         stretch.searched = low
         self._count(stretch, now)
-        return Question(middle, min(QUESTION_MESSAGES, stretch.end - middle))
+        return Question(middle, min(QUESTION_MESSAGES, stretch.end - middle), stretch.tries)
 
     def _count(self, stretch: Stretch, now: float) -> None:
         if stretch.tries:

@@ -7,10 +7,10 @@ import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import trio
 from msgspec import MsgspecError
@@ -22,13 +22,14 @@ from chatroom.feed.group import (
     default_interface,
     kernel_drops,
     open_asking,
-    open_listening,
     split_host_port,
 )
+from chatroom.feed.line import Address, Line, WantedLine
 from chatroom.feed.reassembly import (
     Introduction,
     Outcome,
     Reassembly,
+    Request,
     SessionBegan,
     SessionEnded,
 )
@@ -47,36 +48,38 @@ DATAGRAMS_AT_ONCE = 64
 #: Longer than any UDP payload.
 _LONGEST = 65_536
 
-_Address = Any  # what the socket module says about where a datagram came from
-
 
 @dataclass(frozen=True)
 class Wanted:
     """What to listen to."""
 
-    group: Group
-    request: _Address | None = None
-    """Where to ask again; None: the address the feed comes from, at the feed's port + 1."""
+    lines: Sequence[WantedLine]
+    """Groups that have the same feed."""
     start: int | None = None
     """The first number wanted, of the session heard first; None: what comes from now on."""
     keyring: Keyring | None = None
     """Opens a sealed feed."""
-    request_port: int | None = None
-    """Where `request` is None: the port; None: the feed's port + 1."""
+
+
+class Place(NamedTuple):
+    """Where a feed comes on."""
+
+    group: str = DEFAULT_GROUP
+    port: int = DEFAULT_PORT + 1
+    request_port: int | None = None  #: where to ask at the address that it comes from, if known
 
 
 class ListenOptions(TypedDict, total=False):
-    """The arguments of `listen`."""
+    """The arguments of `listen` that are the same for every group."""
 
-    group: str
-    port: int
     interface: str | None
     request: str | None
     start: int | None
 
 
 class Listener:
-    """A listener of one feed. Made by `listen`; iterating it gives events, `Lost`, `SessionBegan`
+    """A listener of one feed, on one group or on several: what comes first is taken, and what comes
+    on none is asked for. Made by `listen`; iterating it gives events, `Lost`, `SessionBegan`
     and `SessionEnded`.
 
     There is no task behind it: datagrams are taken, and repairs asked for, while someone waits in
@@ -85,38 +88,46 @@ class Listener:
     """
 
     def __init__(self, wanted: Wanted) -> None:
-        """Open the sockets. Raises `ChatroomError` if the group can't be joined, and `OSError`
+        """Open the sockets. Raises `ChatroomError` if a group can't be joined, and `OSError`
         if the address for requests can't be found out."""
-        self.group = wanted.group
         self._keyring = wanted.keyring
         self._reassembly = Reassembly(wanted.start, keyring=wanted.keyring)
-        self._request_port = wanted.request_port or wanted.group.port + 1
         self._puzzled = trio.Event()
-        self._given_request = wanted.request
-        self._source: _Address = None
-        self._feed = open_listening(wanted.group)
-        self._ask = open_asking(wanted.group.family)
+        with ExitStack() as opened:
+            self._lines = [_opened(line, opened) for line in wanted.lines]
+            opened.pop_all()
+        self._ask = open_asking(self._lines[0].group.family)
         # A task can wait for one descriptor only, and a task for each socket would cost a hop for
         # every datagram: while answers are due both sockets are in this one. At other times the
-        # group's is waited for by itself, which saves its sender a wake-up for each datagram.
+        # group's, if there is one only, is waited for by itself, which saves its sender a wake-up
+        # for each datagram.
         self._both = select.epoll()
         self._both.register(self._ask, select.EPOLLIN)
         self._waiting: deque[Outcome] = deque()
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the groups."""
         self._both.close()
-        self._feed.close()
+        for line in self._lines:
+            line.socket.close()
         self._ask.close()
 
-    def introduce(self, introduction: Introduction, keys: Sequence[FeedKey]) -> None:
-        """What the server itself says of its feed. Raises `ChatroomError` for a key that is none.
-        For a sealed feed only.
+    @property
+    def where(self) -> str:
+        """The groups, for people."""
+        return " and ".join(str(line.group) for line in self._lines)
+
+    def introduce(
+        self, introduction: Introduction, keys: Sequence[FeedKey], server: int = 0
+    ) -> None:
+        """What a server itself says of its feed; `server`: which of several it is. Raises
+        `ChatroomError` for a key that is none. For a sealed feed only.
         """
         assert self._keyring is not None
         now = time.monotonic()
-        self._keyring.take(keys, now)
-        self._puzzled = trio.Event()
+        self._keyring.take(keys, now, server)
+        if self._puzzled.is_set():  # else somebody may be waiting for this one
+            self._puzzled = trio.Event()
         self._reassembly.introduce(introduction, now)
 
     async def wait_puzzled(self) -> None:
@@ -129,14 +140,15 @@ class Listener:
     def statistics(self) -> ListenerStatistics:
         """The counts so far."""
         counts = self._reassembly.statistics
-        if self._feed.fileno() >= 0:
-            counts.kernel_drops = kernel_drops(self._feed) + kernel_drops(self._ask)
+        if self._ask.fileno() >= 0:
+            sockets = [*(line.socket for line in self._lines), self._ask]
+            counts.kernel_drops = sum(map(kernel_drops, sockets))
         return counts
 
-    def filenos(self) -> tuple[int, int]:
-        """The descriptors of both sockets, for a poller of one's own: when one is readable,
+    def filenos(self) -> list[int]:
+        """The descriptors of all sockets, for a poller of one's own: when one is readable,
         `receive_nowait` finds something."""
-        return self._feed.fileno(), self._ask.fileno()
+        return [*(line.socket.fileno() for line in self._lines), self._ask.fileno()]
 
     @property
     def deadline(self) -> float:
@@ -147,7 +159,7 @@ class Listener:
     def receive_nowait(self) -> list[Outcome]:
         """Take what has come, ask for what is missing, and return what can be delivered."""
         now = time.monotonic()
-        taken = self._drain_feed(now)
+        taken = sum([self._drain(number, line, now) for number, line in enumerate(self._lines)])
         # An answer comes only to a question; one that is late is taken when nothing else is there.
         if not taken or self._reassembly.deadline != inf:
             self._drain_answers(now)
@@ -172,15 +184,17 @@ class Listener:
     async def wait_for_work(self) -> None:
         """Wait until `receive_nowait` is to be called. Cancelled, nothing is lost."""
         deadline = self._reassembly.deadline
-        if deadline == inf:
-            await trio.lowlevel.wait_readable(self._feed)
+        if deadline == inf and len(self._lines) == 1:
+            await trio.lowlevel.wait_readable(self._lines[0].socket)
             return
-        self._both.register(self._feed, select.EPOLLIN)
+        for line in self._lines:
+            self._both.register(line.socket, select.EPOLLIN)
         try:
             with trio.move_on_after(max(0.0, deadline - time.monotonic())):
                 await trio.lowlevel.wait_readable(self._both.fileno())
         finally:
-            self._both.unregister(self._feed)
+            for line in self._lines:
+                self._both.unregister(line.socket)
 
     def finish(self) -> list[Outcome]:
         """The last outcomes: what waits for something missing, and what is missing, as lost."""
@@ -203,15 +217,15 @@ class Listener:
             except MsgspecError:  # whoever sends that is no room of this project's
                 self._reassembly.statistics.ignored += 1
 
-    def _drain_feed(self, now: float) -> int:
-        receive, take = self._feed.recvfrom, self._reassembly.receive
-        for number in range(DATAGRAMS_AT_ONCE):
+    def _drain(self, number: int, line: Line, now: float) -> int:
+        receive, take = line.socket.recvfrom, self._reassembly.receive
+        for count in range(DATAGRAMS_AT_ONCE):
             try:
                 datagram, source = receive(_LONGEST)
             except OSError:  # nothing more, or the interface is down
-                return number
-            if take(datagram, now, source):
-                self._source = source
+                return count
+            if take(datagram, now, source, number):
+                line.hear(source, now)
         return DATAGRAMS_AT_ONCE
 
     def _drain_answers(self, now: float) -> None:
@@ -222,49 +236,56 @@ class Listener:
                 return
             except OSError:
                 continue  # an error that an earlier request met, such as a port that is closed
-            target = self._request_address()
-            if target is not None and _bare(source) == _bare(target):
+            if any(line.answers_from(source) for line in self._lines):
                 self._reassembly.receive_answer(datagram, now)
             else:
                 self._reassembly.statistics.ignored += 1
 
-    def _send(self, request: bytes) -> None:
-        target = self._request_address()
-        if target is not None:
+    def _send(self, request: Request) -> None:
+        for target in self._targets(request):
             with suppress(OSError):  # as if the network had lost it: it is asked again
-                self._ask.sendto(request, target)
+                self._ask.sendto(request.packet, target)
 
-    def _request_address(self) -> _Address:
-        if self._given_request is not None:
-            return self._given_request
-        if self._source is None:
-            return None
-        host, _, *rest = self._source
-        return (host, self._request_port, *rest)
+    def _targets(self, request: Request) -> Sequence[Address]:
+        """Whom to ask: who was heard last and so is there, most surely; all, if no answer came."""
+        lines = [line for line in self._lines if line.request_address is not None]
+        if request.tries == 1 and lines:
+            lines = [max(lines, key=lambda line: line.heard_at)]
+        return [line.request_address for line in lines]
 
 
-def _bare(address: _Address) -> tuple[str, int]:
-    """Host and port, without the interface that IPv6 may put behind a host."""
-    return address[0].partition("%")[0], address[1]
+def _opened(wanted: WantedLine, opened: ExitStack) -> Line:
+    line = Line(wanted)
+    opened.callback(line.socket.close)
+    return line
 
 
 @asynccontextmanager
 async def open_listener(
-    options: ListenOptions, keyring: Keyring | None = None, request_port: int | None = None
+    options: ListenOptions, places: Sequence[Place], keyring: Keyring | None = None
 ) -> AsyncIterator[Listener]:
-    """As `chatroom.listen` without a server; `keyring` opens a sealed feed, and `request_port` is
-    where to ask at the address that the feed comes from.
+    """As `chatroom.listen` without a server, on one or several groups; `keyring` opens a sealed
+    feed. Raises `ValueError` for two groups of which one is IPv4 and one IPv6.
     """
-    group, port = options.get("group", DEFAULT_GROUP), options.get("port", DEFAULT_PORT + 1)
-    check_group(group)
-    where = Group(group, port, options.get("interface") or default_interface(group))
+    groups = [_group_at(place, options.get("interface")) for place in places]
+    if len({group.family for group in groups}) > 1:
+        raise ValueError("the groups are to be of one version of IP")
     request, target = options.get("request"), None
     if request is not None:
         host, asked_port = split_host_port(request)
-        found = await trio.socket.getaddrinfo(host, asked_port, where.family, socket.SOCK_DGRAM)
+        found = await trio.socket.getaddrinfo(host, asked_port, groups[0].family, socket.SOCK_DGRAM)
         target = found[0][4]
-    listener = Listener(Wanted(where, target, options.get("start"), keyring, request_port))
+    lines = [
+        WantedLine(group, target, place.request_port)
+        for group, place in zip(groups, places, strict=True)
+    ]
+    listener = Listener(Wanted(lines, options.get("start"), keyring))
     try:
         yield listener
     finally:
         listener.close()
+
+
+def _group_at(place: Place, interface: str | None) -> Group:
+    check_group(place.group)
+    return Group(place.group, place.port, interface or default_interface(place.group))

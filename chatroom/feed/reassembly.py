@@ -6,7 +6,7 @@ clock that never goes back.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from math import inf
 from random import Random
@@ -46,6 +46,13 @@ class SessionEnded(NamedTuple):
 Outcome = Delivered | Lost | SessionBegan | SessionEnded
 
 
+class Request(NamedTuple):
+    """A packet to send to a server that is asked."""
+
+    packet: bytes
+    tries: int  #: how often this was asked since the last answer, this time included
+
+
 @dataclass(slots=True)
 class _Newcomer:
     """Another session that was heard while one is followed."""
@@ -59,7 +66,7 @@ class _Ended:
     """The session that was followed before, and was said to have ended."""
 
     session: bytes
-    source: object
+    sources: dict[int, object]  # by line
     end: int  # the number that would never come
     stream: Stream
 
@@ -98,64 +105,70 @@ class Reassembly:
         self._ended_at: int | None = None  # the one last reported, when all before it was settled
         self._tentative = False  # only heartbeats said where this session stands
         self._newcomer: _Newcomer | None = None
-        self._source = Source()
+        self._sources: defaultdict[int, Source] = defaultdict(Source)
+        self._ends: dict[int, int] = {}  # what each line has said of the end of the session
         self._ended: _Ended | None = None
         self._outcomes: list[Outcome] = []
 
-    def receive(self, datagram: bytes, now: float, source: object = None) -> bool:
-        """Take a datagram of the group. Returns whether it was taken, and its source is the one to
+    def receive(self, datagram: bytes, now: float, source: object = None, line: int = 0) -> bool:
+        """Take a datagram of a group. Returns whether it was taken, and its source is the one to
         ask.
 
-        `source` is where it came from. A session comes from one source, which is another only after
-        the first has been silent for `SESSION_SILENCE_SECONDS`: what anybody else sends under its
-        name is not believed. What is sealed is believed wherever it comes from. Never raises,
-        whatever the bytes.
+        `source` is where it came from, `line` on which group, where the feed comes on several: what
+        comes first is delivered. On each line a session comes from one source, which is another
+        only after the first has been silent for `SESSION_SILENCE_SECONDS`: what anybody else sends
+        under its name is not believed. What is sealed is believed wherever it comes from. Never
+        raises, whatever the bytes.
         """
         self.statistics.datagrams += 1
         packet = self._read(datagram, now)
-        if packet is None or not self._belongs(packet, now, source):
+        if packet is None or not self._belongs(packet, now, source, line):
             self.statistics.ignored += 1
             return False
         assert self._stream is not None
         self._newcomer = None
-        self._note_end(packet, self._stream.expected)
+        self._note_end(packet, now, line)
         if not self._has_ended:
             self._heard_at = now
         if self._tentative:
             self._settle(packet)
         duplicates = self.statistics.duplicates
-        self._stream.take_group(packet.sequence, packet.messages, now)
+        self._stream.take_group(packet.sequence, packet.messages, now, line)
         if self._keyring is not None:
             new = self.statistics.duplicates - duplicates < len(packet.messages)
-            self._source.hear_sealed(source, now, new=new)
+            self._sources[line].hear_sealed(source, now, new=new)
         if self._end_at is not None:
             self._collect()
-        return source == self._source.address
+        return source == self._sources[line].address
 
-    def _belongs(self, packet: mold.Packet, now: float, source: object) -> bool:
+    def _belongs(self, packet: mold.Packet, now: float, source: object, line: int) -> bool:
         """Whether the packet is to be taken: of the session followed, by its source."""
         if packet.session != self._session:
-            if not self._comes_back(packet, source) and not self._changes_session(packet, now):
+            if not self._comes_back(packet, source, line) and not self._changes_session(
+                packet, now
+            ):
                 return False
-        elif self._keyring is None and self._source.is_another(source, now):
+        elif self._keyring is None and self._sources[line].is_another(source, now):
             return False
         if self._keyring is None:
-            self._source.hear(source, now)
+            self._sources[line].hear(source, now)
         return True
 
-    def _comes_back(self, packet: mold.Packet, source: object) -> bool:
+    def _comes_back(self, packet: mold.Packet, source: object, line: int) -> bool:
         """Whether a session goes on that was said to have ended: its source sends what is beyond
         that end. Then the end was forged, and so, it may be, was what came after it.
         """
         ended = self._ended
-        if ended is None or packet.session != ended.session or source != ended.source:
+        if ended is None or packet.session != ended.session:
+            return False
+        if line not in ended.sources or source != ended.sources[line]:
             return False
         if packet.end_of_session or packet.sequence + len(packet.messages) <= ended.end:
             return False
         self.finish()
         self._ended = None
         self._session, self._stream = ended.session, ended.stream
-        self._end_at, self._ended_at = None, None
+        self._forget_end()
         expected = self._stream.expected
         self._outcomes.append(SessionBegan(self._session.decode("ascii"), expected))
         return True
@@ -178,6 +191,8 @@ class Reassembly:
         self.puzzled = False
         session = introduction.session.encode("ascii")
         if session != self._session:
+            if session in self._left:
+                return  # of several servers this one is behind
             self._follow(_Newcomer(session, introduction.seq + 1), now)
         elif self._stream is not None:
             self._stream.expect(introduction.seq + 1, now)
@@ -191,11 +206,14 @@ class Reassembly:
             return
         self._stream.take_answer(packet.sequence, packet.messages, now)
 
-    def poll(self, now: float) -> list[bytes]:
+    def poll(self, now: float) -> list[Request]:
         """The requests that are due, for the caller to send."""
         if self._stream is None:
             return []
-        return [mold.request(self._session, *question) for question in self._stream.poll(now)]
+        return [
+            Request(mold.request(self._session, first, wanted), tries)
+            for first, wanted, tries in self._stream.poll(now)
+        ]
 
     @property
     def deadline(self) -> float:
@@ -214,15 +232,31 @@ class Reassembly:
             self._stream.finish()
             self._collect()
 
-    def _note_end(self, packet: mold.Packet, expected: int) -> None:
+    def _note_end(self, packet: mold.Packet, now: float, line: int) -> None:
         """What the packet says about the end of its session. What was overtaken by the end, or came
         twice, says nothing: only numbers beyond the end show that it was none.
+
+        Of several lines one may end alone, as its server does: the others have to say it too, or be
+        silent.
         """
+        assert self._stream is not None
         following = packet.sequence + len(packet.messages)
-        if packet.end_of_session and following >= expected:
-            self._end_at = following
-        elif self._end_at is not None and following > self._end_at:
+        if packet.end_of_session and following >= self._stream.expected:
+            self._ends[line] = following
+        elif following > self._ends.get(line, following):
+            del self._ends[line]
+        if not self._ends:
             self._end_at = None
+            return
+        goes_on = any(
+            other not in self._ends and source.is_heard(now)
+            for other, source in self._sources.items()
+        )
+        self._end_at = None if goes_on else max(self._ends.values())
+
+    def _forget_end(self) -> None:
+        self._ends.clear()
+        self._end_at, self._ended_at = None, None
 
     @property
     def _has_ended(self) -> bool:
@@ -269,13 +303,14 @@ class Reassembly:
         self.finish()
         # A sealed end is the server's word, and not taken back.
         if self._stream is not None and self._ended_at is not None and self._keyring is None:
-            source = self._source.address
-            self._ended = _Ended(self._session, source, self._ended_at, self._stream)
+            sources = {line: source.address for line, source in self._sources.items()}
+            self._ended = _Ended(self._session, sources, self._ended_at, self._stream)
         unsure = self._stream is None and self._start is None
         self._tentative = unsure and self._keyring is None
         self._left.append(self._session)
         first = self._first_wanted(newcomer)
-        self._session, self._end_at, self._ended_at = newcomer.session, None, None
+        self._session = newcomer.session
+        self._forget_end()
         self._stream = self._new_stream(first)
         self._stream.expect(newcomer.sequence, now)
         self._outcomes.append(SessionBegan(self._session.decode("ascii"), first))

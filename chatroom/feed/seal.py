@@ -122,24 +122,25 @@ class Keyring:
     OLD_SECONDS = 2.0
 
     def __init__(self) -> None:
-        self._keys: dict[bytes, tuple[Callable[[bytes, bytes, bytes], bytes], float]] = {}
+        # By its number: what opens, until when, and the server whose it is.
+        self._keys: dict[bytes, tuple[Callable[[bytes, bytes, bytes], bytes], float, int]] = {}
         self.lacks_key = False
         self.unopened = 0
 
-    def take(self, keys: Sequence[FeedKey], now: float) -> None:
-        """These are the keys now; the others end. Raises `ChatroomError` for a cipher that is not
-        known, or a key that is none.
+    def take(self, keys: Sequence[FeedKey], now: float, server: int = 0) -> None:
+        """These are the keys of a server now; its others end. Raises `ChatroomError` for a cipher
+        that is not known, or a key that is none.
         """
         kept = {
-            number: (opens, min(until, now + self.OLD_SECONDS))
-            for number, (opens, until) in self._keys.items()
+            number: (opens, min(until, now + self.OLD_SECONDS) if whose == server else until, whose)
+            for number, (opens, until, whose) in self._keys.items()
         }
         for key in keys:
             if key.cipher != CIPHER:
                 raise ChatroomError(f"the feed is sealed by {key.cipher}, which is not known here")
             try:
                 number, secret = bytes.fromhex(key.id), b64decode(key.secret, validate=True)
-                kept[number] = (_cipher(secret).decrypt, float("inf"))
+                kept[number] = (_cipher(secret).decrypt, float("inf"), server)
             except ValueError as error:
                 raise ChatroomError("the server has given a key that is none") from error
         self._keys = {number: one for number, one in kept.items() if one[1] > now}

@@ -21,7 +21,11 @@ class Source:
 
     def is_another(self, address: object, now: float) -> bool:
         """Whether `address` is a stranger's: the session's own was heard a short while ago."""
-        return address != self.address and now - self._heard_at < SESSION_SILENCE_SECONDS
+        return address != self.address and self.is_heard(now)
+
+    def is_heard(self, now: float) -> bool:
+        """Whether it speaks, as a server does that lives."""
+        return now - self._heard_at < SESSION_SILENCE_SECONDS
 
     def hear(self, address: object, now: float) -> None:
         """A packet of the session was taken from there."""

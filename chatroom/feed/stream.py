@@ -69,8 +69,8 @@ class Stream:
         self._highest = expected - 1  # of all numbers that came with their message
         self._missing = Missing()
         self._asking = Asking(self._missing, random or Random())
-        #: (when, the lowest "next" number that a packet of the group named in `_HEARD_SECONDS`)
-        self._heard: deque[tuple[float, int]] = deque(maxlen=_HEARD_KEPT)
+        #: By line: (when, the lowest "next" number that its packets named in `_HEARD_SECONDS`).
+        self._heard: dict[int, deque[tuple[float, int]]] = {}
 
     @property
     def buffered(self) -> tuple[int, int]:
@@ -89,11 +89,15 @@ class Stream:
             self._missing.append(Stretch(self.end, sequence, now, now))
             self.end = sequence
 
-    def take_group(self, sequence: int, messages: Sequence[bytes], now: float) -> None:
-        """A packet of the group: messages, or none in a heartbeat."""
+    def take_group(
+        self, sequence: int, messages: Sequence[bytes], now: float, line: int = 0
+    ) -> None:
+        """A packet of a group: messages, or none in a heartbeat. `line`: on which of them, where
+        the same comes on several.
+        """
         following = sequence + len(messages)
         if messages or not self._sealed:
-            self._hear(following, now)
+            self._hear(following, now, line)
         if sequence == self.expected == self.end:  # the usual way: nothing is missing
             number = sequence
             for message in messages:
@@ -166,8 +170,10 @@ class Stream:
 
     # What came.
 
-    def _hear(self, following: int, now: float) -> None:
-        heard = self._heard
+    def _hear(self, following: int, now: float, line: int) -> None:
+        heard = self._heard.get(line)
+        if heard is None:
+            heard = self._heard[line] = deque(maxlen=_HEARD_KEPT)
         if not heard or now - heard[-1][0] > _HEARD_SECONDS:
             heard.append((now, following))
         elif following < heard[-1][1]:
@@ -289,17 +295,24 @@ class Stream:
             return True
         since = stretch.noticed + CONTRADICTION_SECONDS
         return not self._sealed and any(
-            begin >= since and low >= stretch.end for begin, low in self._heard
+            begin >= since and low >= stretch.end
+            for heard in self._heard.values()
+            for begin, low in heard
         )
 
     def _contradiction(self, stretch: Stretch) -> int | None:
         """The lowest number that the group, later, still called the next, if below the end.
 
-        So a forged heartbeat with a huge number is found out by the next true packet.
+        So a forged heartbeat with a huge number is found out by the next true packet. Of several
+        lines one may be behind: as long as another does not, it contradicts nothing.
         """
         since = stretch.noticed + CONTRADICTION_SECONDS
-        lowest = min((low for begin, low in self._heard if begin >= since), default=stretch.end)
-        return lowest if lowest < stretch.end else None
+        lowest = [
+            min((low for begin, low in heard if begin >= since), default=-1)
+            for heard in self._heard.values()
+        ]
+        said = max(lowest, default=-1)
+        return said if 0 <= said < stretch.end else None
 
     def _forget(self, stretch: Stretch) -> bool:
         self._truncate(stretch.first)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count, pairwise
 from random import Random
 
@@ -47,6 +48,7 @@ class Simulation:
     keep: int = 1 << 20  #: how many of the newest messages the server can send again
     datagram_bytes: int = 200
     session: bytes = SESSION
+    lines: int = 1  #: on how many groups the feed comes, each with a network of its own
     now: float = 0.0
     sent: int = 0
     outcomes: list[Outcome] = field(default_factory=list)
@@ -78,14 +80,16 @@ class Simulation:
 
     def to_group(self, datagram: bytes) -> None:
         """Send to the listener through the bad network."""
-        for delay in self.network.copies(self.random):
-            self.at(self.now + delay, lambda: self._arrive(datagram, answer=False))
+        for line in range(self.lines):
+            for delay in self.network.copies(self.random):
+                self.at(self.now + delay, partial(self._arrive, datagram, line))
 
-    def _arrive(self, datagram: bytes, *, answer: bool) -> None:
-        if answer:
-            self.listener.receive_answer(datagram, self.now)
-        else:
-            self.listener.receive(datagram, self.now)
+    def _arrive(self, datagram: bytes, line: int) -> None:
+        self.listener.receive(datagram, self.now, line=line)
+        self.outcomes += self.listener.take_outcomes()
+
+    def _arrive_answer(self, datagram: bytes) -> None:
+        self.listener.receive_answer(datagram, self.now)
         self.outcomes += self.listener.take_outcomes()
 
     def _ask(self, question: bytes) -> None:
@@ -101,7 +105,7 @@ class Simulation:
         blocks = [mold.block(message(number)) for number in range(first, last + 1)]
         answer = next(mold.packets(session, first, blocks, self.datagram_bytes))
         for delay in self.network.copies(self.random):
-            self.at(self.now + delay, lambda: self._arrive(answer, answer=True))
+            self.at(self.now + delay, lambda: self._arrive_answer(answer))
 
     def run(self, until: float) -> None:
         """Let everything happen that is due before `until`."""
@@ -115,7 +119,7 @@ class Simulation:
             if event_time == time:
                 heapq.heappop(self._events)[2]()
             for question in self.listener.poll(self.now):
-                self._ask(question)
+                self._ask(question.packet)
             self.outcomes += self.listener.take_outcomes()
 
     def check(self, first: int, last: int) -> list[Lost]:

@@ -190,7 +190,7 @@ def test_a_heartbeat_says_where_to_ask() -> None:
     table = Table()
     table.deal(mold.heartbeat(SESSION, 3))
     table.now += 0.1
-    assert table.listener.poll(table.now) == [mold.request(SESSION, 1, 2)]
+    assert [one.packet for one in table.listener.poll(table.now)] == [mold.request(SESSION, 1, 2)]
     table.listener.receive_answer(datagram(table.sealer, 1, b"a", b"b"), table.now)
     assert table.deal() == [Delivered(1, b"a"), Delivered(2, b"b")]
 
@@ -315,3 +315,18 @@ def test_no_forger_makes_it_deliver_or_lose_anything(forged: list[bytes | str]) 
         data = kinds[one] if isinstance(one, str) else mold.HEADER.pack(SESSION, 2, 1) + one
         assert table.wait(0.3, data) == []
     assert table.deal(datagram(table.sealer, 2, b"b")) == [Delivered(2, b"b")]
+
+
+def test_the_keys_of_one_server_end_none_of_anothers() -> None:
+    ring = Keyring()
+    first, second = Sealer(SESSION), Sealer(SESSION)
+    ring.take([first.key], 0, server=0)
+    ring.take([second.key], 0, server=1)
+    ring.take([second.next_key], 1, server=1)
+    (of_first,) = mold.packets(SESSION, 1, first.blocks(1, [b"one"]), 1400)
+    (of_second,) = mold.packets(SESSION, 1, second.blocks(1, [b"one"]), 1400)
+    opened = ring.unseal(mold.decode_packet(of_first), 9)
+    assert opened is not None
+    assert opened.messages == [b"one"]
+    assert ring.unseal(mold.decode_packet(of_second), 9) is None
+    assert ring.lacks_key

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ from chatroom.client.errors import RoomError
 from chatroom.client.feed.login import ask_for_feed
 from chatroom.client.handshake import may_pass
 from chatroom.client.options import ConnectOptions
-from chatroom.feed.group import split_host_port
-from chatroom.feed.listener import Listener, ListenOptions, open_listener
+from chatroom.feed.group import split_group
+from chatroom.feed.listener import Listener, ListenOptions, Place, open_listener
 from chatroom.feed.reassembly import Introduction
 from chatroom.feed.seal import Keyring
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_PORT
@@ -34,13 +34,13 @@ RENEW_FROM, RENEW_TO = 0.5, 0.9
 
 @asynccontextmanager
 async def listen(  # noqa: PLR0913  # each is a wish of its own, with a default
-    group: str | None = None,
+    group: str | Sequence[str] | None = None,
     port: int | None = None,
     *,
     interface: str | None = None,
     request: str | None = None,
     start: int | None = None,
-    server: str | None = None,
+    server: str | Sequence[str] | None = None,
     tls: ssl.SSLContext | str | bool | None = None,
     secret: str | None = None,
     account: str | None = None,
@@ -56,14 +56,17 @@ async def listen(  # noqa: PLR0913  # each is a wish of its own, with a default
     could not be had any more; `SessionBegan` and `SessionEnded` when the server's log begins anew.
 
     Args:
-        group: an IPv4 or IPv6 multicast group; by default what the server says, or the usual one.
-        port: the feed's UDP port.
+        group: an IPv4 or IPv6 multicast group, `GROUP` or `GROUP:PORT`; by default what the server
+            says, or the usual one. Several that have the same feed, as of two servers of one room:
+            each event is taken from where it comes first, and asked for if it comes on none.
+        port: the feed's UDP port, where none is with the group.
         interface: an address or the name of the interface to listen on; loopback by default.
         request: `HOST:PORT` to ask for what is missing; by default the address that the feed comes
             from, and the port after the feed's.
         start: the first number wanted; by default what comes from now on.
         server: `HOST:PORT` of the room, which a sealed feed needs: it is asked, in a connection of
             a moment, where the feed is and by which keys it is opened, and again when they change.
+            Several, of one room, each with a feed: one that is away at the beginning is left out.
         tls, secret, account, password: as for `connect`; to get in there.
 
     Raises `ChatroomError` if the group can't be joined, `ValueError` for a bad argument, `OSError`
@@ -73,51 +76,57 @@ async def listen(  # noqa: PLR0913  # each is a wish of its own, with a default
     waits, and leaves the group also when it is cancelled.
     """
     options = ListenOptions(interface=interface, request=request, start=start)
+    groups = [group] if isinstance(group, str) else group
+    wanted = None if groups is None else [split_group(one) for one in groups]
     if server is None:
-        options["group"], options["port"] = group or DEFAULT_GROUP, port or DEFAULT_PORT + 1
-        async with open_listener(options) as listener:
+        usual = port or DEFAULT_PORT + 1
+        places = [Place(one, its or usual) for one, its in wanted or [(DEFAULT_GROUP, None)]]
+        async with open_listener(options, places) as listener:
             yield listener
         return
-    if group is not None:
-        options["group"] = group
-    if port is not None:
-        options["port"] = port
-    host, tcp_port = split_host_port(server)
-    room = ConnectOptions(
-        hosts=[host],
-        port=tcp_port,
-        tls=tls or None,
-        secret=secret,
-        account=account,
-        password=password,
-    )
-    async with listen_with(room, options) as listener:
+    rooms = [
+        ConnectOptions(
+            hosts=[one], tls=tls or None, secret=secret, account=account, password=password
+        )
+        for one in ([server] if isinstance(server, str) else server)
+    ]
+    async with listen_with(rooms, options, wanted, port) as listener:
         yield listener
 
 
 @asynccontextmanager
-async def listen_with(room: ConnectOptions, options: ListenOptions) -> AsyncIterator[Listener]:
-    """As `listen` with a server, with the arguments in two values."""
-    feed = await ask_for_feed(room)
-    options = {"group": feed.multicast.group, "port": feed.multicast.port, **options}
-    keyring = None if feed.multicast.key is msgspec.UNSET else Keyring()
+async def listen_with(
+    rooms: Sequence[ConnectOptions],
+    options: ListenOptions,
+    groups: Sequence[tuple[str, int | None]] | None = None,
+    port: int | None = None,
+) -> AsyncIterator[Listener]:
+    """As `listen` with servers: `rooms` are the ways to each of them; `groups` and `port` are what
+    is given of the feed, and `options` the other arguments.
+    """
+    feeds = await _ask_each(rooms)
+    said = [feed.multicast for feed in feeds.values()]
+    places = _places([Place(one.group, one.port, one.request_port) for one in said], groups, port)
+    keyring = Keyring() if any(one.key is not msgspec.UNSET for one in said) else None
     raised: BaseException | None = None
     refused: list[RoomError] = []
-    async with open_listener(options, keyring, feed.multicast.request_port) as listener:
+    async with open_listener(options, places, keyring) as listener:
         if keyring is None:
             yield listener
             return
         async with trio.open_nursery() as nursery:
-            seconds = _take(listener, feed)
 
-            async def renew() -> None:
+            async def renew(server: int, seconds: float) -> None:
                 try:
-                    await _renew(listener, room, seconds)
+                    await _renew(listener, server, rooms[server], seconds)
                 except RoomError as error:
                     refused.append(error)
                     nursery.cancel_scope.cancel()
 
-            nursery.start_soon(renew)
+            for server in range(len(rooms)):
+                feed = feeds.get(server)
+                seconds = SHORTEST_SECONDS if feed is None else _take(listener, server, feed)
+                nursery.start_soon(renew, server, seconds)
             try:
                 yield listener
             except BaseException as error:  # noqa: ASYNC103
@@ -129,15 +138,48 @@ async def listen_with(room: ConnectOptions, options: ListenOptions) -> AsyncIter
         raise raised
 
 
-def _take(listener: Listener, feed: Feed) -> float:
+async def _ask_each(rooms: Sequence[ConnectOptions]) -> dict[int, Feed]:
+    """What the servers say of their feeds, by their places in the row. Raises the `RoomError` of
+    the first if none answers, and one that does not pass.
+    """
+    feeds, away = dict[int, "Feed"](), list[RoomError]()
+    for server, room in enumerate(rooms):
+        try:
+            feeds[server] = await ask_for_feed(room)
+        except RoomError as error:
+            if not may_pass(error):
+                raise
+            away.append(error)
+    if not feeds:
+        raise away[0]
+    return feeds
+
+
+def _places(
+    said: list[Place], groups: Sequence[tuple[str, int | None]] | None, port: int | None
+) -> list[Place]:
+    """Where to listen: what is given goes before what the servers have said."""
+    if groups is None:
+        places = said if port is None else [place._replace(port=port) for place in said]
+    else:
+        places = [
+            (base := said[min(number, len(said) - 1)])._replace(
+                group=group, port=own or port or base.port
+            )
+            for number, (group, own) in enumerate(groups)
+        ]
+    return list(dict.fromkeys(places))  # two servers may send to one group
+
+
+def _take(listener: Listener, server: int, feed: Feed) -> float:
     """What the server says is so. How long its key is good, in seconds."""
     multicast = feed.multicast
     keys = [key for key in (multicast.key, multicast.next_key) if key is not msgspec.UNSET]
-    listener.introduce(Introduction(feed.session, feed.first, feed.seq), keys)
+    listener.introduce(Introduction(feed.session, feed.first, feed.seq), keys, server)
     return LONGEST_SECONDS if multicast.seconds is msgspec.UNSET else multicast.seconds
 
 
-async def _renew(listener: Listener, room: ConnectOptions, seconds: float) -> None:
+async def _renew(listener: Listener, server: int, room: ConnectOptions, seconds: float) -> None:
     """Ask again when something puzzles the listener, and before the key's time is over."""
     random = Random()
     pause, known = SHORTEST_SECONDS, b""
@@ -159,4 +201,4 @@ async def _renew(listener: Listener, room: ConnectOptions, seconds: float) -> No
         said = msgspec.json.encode((feed.session, feed.multicast.key))
         pause = SHORTEST_SECONDS if said != known else min(2 * pause, LONGEST_SECONDS)
         known = said
-        seconds = _take(listener, feed)
+        seconds = _take(listener, server, feed)

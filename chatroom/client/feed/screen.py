@@ -121,7 +121,7 @@ class ListeningScreen:
     def _status(self) -> str:
         counts = self._feed.statistics
         parts = [
-            f"listening to {self._feed.group}",
+            f"listening to {self._feed.where}",
             f"log {self._session}, #{self._seq}" if self._session else "nothing heard yet",
             f"{counts.repaired} repaired, {counts.lost} lost",
         ]

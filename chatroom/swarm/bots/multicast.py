@@ -10,6 +10,7 @@ import msgspec
 
 from chatroom.errors import ChatroomError
 from chatroom.feed.group import Group, default_interface
+from chatroom.feed.line import WantedLine
 from chatroom.feed.listener import Listener, Wanted
 from chatroom.feed.stream import Delivered
 from chatroom.settings import DEFAULT_GROUP
@@ -87,7 +88,7 @@ class MulticastBot:
     def start(self) -> None:
         """Join the group."""
         try:
-            self._listener = Listener(Wanted(self._group))
+            self._listener = Listener(Wanted([WantedLine(self._group)]))
         except (ChatroomError, OSError) as error:
             self.gone = str(error)
             self.on_gone(self.gone)
