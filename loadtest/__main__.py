@@ -104,6 +104,11 @@ def _add_measuring(name: str, about: str, *, seconds: float) -> None:
 
 
 _add_measuring(
+    "cluster",
+    "Measure a room on two servers beside one server: latency, throughput, acks, and a kill.",
+    seconds=3.0,
+)
+_add_measuring(
     "feed",
     "Measure the multicast feed: latency and cost beside TCP's, repairs on a lossy link.",
     seconds=3.0,

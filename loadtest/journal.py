@@ -104,7 +104,7 @@ def fanout(place: Place, repeat: int, seconds: float) -> list[Row]:
 def acks(place: Place, seconds: float) -> list[Row]:
     """100 clients that keep 10 messages each unacked."""
     with _serving(place, "acks.db") as server:
-        taken = ack_seconds(server.port, seconds)
+        taken = ack_seconds([server.port], seconds)
     rate, p99_ms = len(taken) / seconds, taken[len(taken) * 99 // 100] * 1000
     return [
         Row(

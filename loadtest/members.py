@@ -8,6 +8,8 @@ import json
 import selectors
 import socket
 import time
+from collections.abc import Sequence
+from contextlib import closing
 
 import msgspec
 
@@ -22,27 +24,43 @@ def warm_up_seconds(seconds: float) -> float:
     return min(1.0, seconds)
 
 
+class Fanout:
+    """One talker, at the first of the ports, and readers at all of them; plain."""
+
+    def __init__(self, ports: Sequence[int], readers: int = READERS) -> None:
+        """`readers`: how many in all."""
+        self._talker = _plain(ports[0], "talker")
+        self._readers = [_plain(ports[n % len(ports)], f"reader{n}") for n in range(readers)]
+        self._selector = selectors.DefaultSelector()
+        for reader in self._readers:
+            self._selector.register(reader, selectors.EVENT_READ)
+        self._line = b"x" * 100 + b"\n"
+        self._talker.sendall(self._line * FANOUT_IN_FLIGHT)
+
+    def run(self, seconds: float) -> int:
+        """Keep 64 messages in flight for so long; how many were delivered."""
+        end = time.perf_counter() + seconds
+        delivered = 0
+        while time.perf_counter() < end:
+            for key, _ in self._selector.select(1):
+                lines = key.fileobj.recv(1 << 20).count(b"\n")  # type: ignore[union-attr]
+                if key.fileobj is self._readers[-1]:  # the last to be sent to: the others have it
+                    self._talker.sendall(self._line * lines)
+                delivered += lines
+        return delivered
+
+    def close(self) -> None:
+        """All hang up."""
+        self._selector.close()
+        for sock in (self._talker, *self._readers):
+            sock.close()
+
+
 def deliveries_per_second(port: int, seconds: float) -> float:
     """One talker, 100 readers, 64 messages in flight, plain."""
-    talker = _plain(port, "talker")
-    readers = [_plain(port, f"reader{n}") for n in range(READERS)]
-    selector = selectors.DefaultSelector()
-    for reader in readers:
-        selector.register(reader, selectors.EVENT_READ)
-    line = b"x" * 100 + b"\n"
-    talker.sendall(line * FANOUT_IN_FLIGHT)
-    begin = time.perf_counter() + warm_up_seconds(seconds)
-    delivered = 0
-    while (now := time.perf_counter()) < begin + seconds:
-        for key, _ in selector.select(1):
-            lines = key.fileobj.recv(1 << 20).count(b"\n")  # type: ignore[union-attr]
-            if key.fileobj is readers[-1]:  # the last to be sent to: the others have it
-                talker.sendall(line * lines)
-            if now >= begin:
-                delivered += lines
-    for sock in (talker, *readers):
-        sock.close()
-    return delivered / seconds
+    with closing(Fanout([port])) as fanout:
+        fanout.run(warm_up_seconds(seconds))
+        return fanout.run(seconds) / seconds
 
 
 def _plain(port: int, nick: str) -> socket.socket:
@@ -100,10 +118,12 @@ class _Talker:
         return taken
 
 
-def ack_seconds(port: int, seconds: float) -> list[float]:
-    """The times to the acks of clients that keep messages unacked, in ascending order."""
+def ack_seconds(ports: Sequence[int], seconds: float) -> list[float]:
+    """The times to the acks of clients that keep messages unacked, in ascending order. They are
+    spread over the ports.
+    """
     selector = selectors.DefaultSelector()
-    talkers = [_Talker(port, n) for n in range(TALKERS)]
+    talkers = [_Talker(ports[n % len(ports)], n) for n in range(TALKERS)]
     for talker in talkers:
         selector.register(talker.sock, selectors.EVENT_READ, talker)
         talker.say(IN_FLIGHT)
