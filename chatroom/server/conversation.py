@@ -58,7 +58,9 @@ async def converse(session: Session, line: Line) -> Ending:
             if chunk is not None:
                 connection.received_bytes += len(chunk)
                 session.feed(chunk)
-            while session.pending:
+            # A connection that has ended is answered no more: what asks until it is answered (for
+            # the next page, say) would never be done.
+            while session.pending and connection.close_reason is None:
                 drafts = session.drafts()
                 if drafts:
                     await line.submit(drafts, more=session.pending)

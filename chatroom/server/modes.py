@@ -272,6 +272,9 @@ class _ThreadLine:
 
     async def _take(self, drafts: Sequence[Draft], more: bool) -> None:
         await self._intake.take(self.connection, drafts, more=more)
+        # In a room where nothing waits that does not either, and the thread, which sees nothing of
+        # a cancellation between two calls of this, would go on as long as there is more.
+        await trio.lowlevel.checkpoint_if_cancelled()
 
     async def failure(self) -> OSError | None:
         return self._outbox.block_until_told()
