@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import signal
+import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
     from chatroom.settings import JournalSettings, ServerSettings
 
 log = logging.getLogger("chatroom.server")
+
+#: A second signal leaves the journal this long to be closed in good order: a few commits. What is
+#: not over then never will be.
+INSISTED_SECONDS = 2.0
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @asynccontextmanager
@@ -52,7 +60,8 @@ async def open_history(
 async def serve_until_signal(service: Service, supervisor: Supervisor) -> int:
     """Serve until a signal drains; the exit code is that of the second signal, if there is one.
 
-    SIGHUP reloads, and `supervisor` is told of it all.
+    SIGHUP reloads, and `supervisor` is told of it all. After the second signal the process ends,
+    whatever hangs in it: see `_insist`.
     """
     status = 0
 
@@ -63,12 +72,13 @@ async def serve_until_signal(service: Service, supervisor: Supervisor) -> int:
                 await _reload(service, supervisor)
             elif service.draining:
                 status = 128 + signum
+                _insist()
                 everything.cancel()
                 return
             else:
                 service.drain()
 
-    heeded = [signal.SIGINT, signal.SIGTERM]
+    heeded = [*_ENDING]
     if service.settings.tls is not None or supervisor.is_there:
         heeded.append(signal.SIGHUP)  # else it means what it always does: the terminal has gone
     with trio.open_signal_receiver(*heeded) as signals:
@@ -79,6 +89,20 @@ async def serve_until_signal(service: Service, supervisor: Supervisor) -> int:
             await service.run()
             nursery.cancel_scope.cancel()
     return status
+
+
+def _insist() -> None:
+    """From here on the process ends within `INSISTED_SECONDS`, and at once by one more signal.
+
+    A cancellation does not reach into a thread: one that hangs would keep the server for ever. This
+    takes nothing of Python's to end it, so it does whatever the fault is; the exit code is 1 then,
+    and the standard error output has what each thread was at.
+    """
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    log.warning("a second signal: ends at once")
+    if sys.__stderr__ is not None:
+        faulthandler.dump_traceback_later(INSISTED_SECONDS, exit=True, file=sys.__stderr__)
 
 
 async def _report(service: Service, supervisor: Supervisor) -> None:
