@@ -32,6 +32,7 @@ async def test_who_registers_is_welcomed_by_the_book_and_is_not_in_the_room_yet(
     assert tokens["CHANTYPES"] == "#"
     assert tokens["LINELEN"] == "512"
     assert tokens["CHATHISTORY"] == "100"
+    assert "STATUSMSG" not in tokens  # nobody is told apart
     assert {"UTF8ONLY", "WHOX", "NETWORK", "PREFIX", "TARGMAX", "MSGREFTYPES", "BOT"} <= set(tokens)
     assert "#lobby" in lines[-2].text
     await alice.all()

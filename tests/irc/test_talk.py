@@ -61,6 +61,7 @@ async def test_formatting_and_control_characters_reach_nobody(house: House) -> N
         ("PRIVMSG a,b,c,d,e,f,g :hi", ["401", "401", "401", "401", "407"]),
         ("NOTICE bob :hi", []),
         ("NOTICE #nowhere :hi", []),
+        ("NOTICE @#lobby :for operators", []),
         ("NOTICE #lobby :\x01PING 1\x01", []),
         ("NOTICE", []),
         ("TAGMSG #lobby", ["421"]),

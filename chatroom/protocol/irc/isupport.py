@@ -60,7 +60,6 @@ def isupport(venue: Venue) -> Iterator[Parts]:
         f"NETWORK={NETWORK}",
         f"NICKLEN={MAX_NICK_CHARS}",
         "PREFIX=(ov)@+",
-        "STATUSMSG=@+",
         f"TARGMAX={targets},JOIN:,PART:,NAMES:1,LIST:1,WHOIS:1,KICK:1",
         "TOPICLEN=300",
         f"USERLEN={MAX_USER_CHARS + 1}",

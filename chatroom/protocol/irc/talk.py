@@ -43,7 +43,7 @@ def notice(client: Client, line: Line) -> None:
     """As PRIVMSG, but never answered (RFC 1459, 4.4.2): what cannot be said is passed over."""
     if len(line.params) >= 2 and line.params[1]:
         for target in _targets(line)[:MAX_TARGETS]:
-            if is_channel(target.lstrip("@+"), client.venue) and client.joined:
+            if is_channel(target, client.venue) and client.joined:
                 say(client, "NOTICE", line.params[1])
 
 
