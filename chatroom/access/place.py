@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_network
 
 from chatroom.room.bans import parse_address
@@ -11,6 +12,7 @@ from chatroom.room.bans import parse_address
 PLACES = 10_000
 
 
+@lru_cache
 def place_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 address, which one host may have; an IPv4 address in
     an IPv6 one is IPv4. Empty for loopback and for what is none (a Unix socket): no limit by place

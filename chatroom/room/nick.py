@@ -18,8 +18,9 @@ class NickInvalid(ValueError):
 
 def is_reserved(nick: str, key: str) -> bool:
     """Names that the server gives itself, and what looks like one: nobody may choose them."""
-    looks = {key} if nick.isascii() else skeletons(nick, key)
-    return any(one == "server" or one.startswith("guest") for one in looks)
+    if nick.isascii():
+        return key == "server" or key.startswith("guest")
+    return any(one == "server" or one.startswith("guest") for one in skeletons(nick, key))
 
 
 def parse_nick(wanted: str) -> tuple[str, str]:

@@ -212,7 +212,7 @@ class Admission:
         self._fanout.enter(connection)
         by, since = self._room.topic_set
         welcome = msgspec.structs.replace(
-            self._welcome(connection), id=enter.id, topic_by=by, topic_time=since
+            self._welcome(connection, named=0), id=enter.id, topic_by=by, topic_time=since
         )
         self._announcer.tell(connection, welcome)
         self._presence.tell_newcomer(connection)
@@ -287,7 +287,7 @@ class Admission:
         text = f"not let in: {refused.code}"
         self._endings.end(connection, reason, text, code=refused.code)
 
-    def _welcome(self, connection: Connection) -> answers.Welcome:
+    def _welcome(self, connection: Connection, *, named: int = WELCOME_MEMBERS) -> answers.Welcome:
         room = self._room
         return answers.Welcome(
             protocol=PROTOCOL_VERSION,
@@ -296,7 +296,7 @@ class Admission:
             nick=room.nick(connection.who),
             token=room.token(connection.who),
             seq=room.seq,
-            members=room.latest_speakers(WELCOME_MEMBERS),
+            members=room.latest_speakers(named),
             member_count=len(room),
             limits=self._offer.limits,
             multicast=self._offer.multicast(private=connection.private),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
 from chatroom.settings import (
@@ -57,7 +58,12 @@ def is_local(address: object) -> bool:
     """Whether a peer is on this machine: of a loopback address, or come by a Unix socket."""
     if not isinstance(address, tuple):
         return True
-    host = ip_address(address[0].partition("%")[0])
+    return _is_loopback(address[0].partition("%")[0])
+
+
+@lru_cache  # a crowd comes from a few addresses, and reading one takes 3 µs
+def _is_loopback(address: str) -> bool:
+    host = ip_address(address)
     mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
     return (mapped or host).is_loopback
 

@@ -93,16 +93,20 @@ class Names(Asked):
         self._start = ""
 
     def lines(self, voice: Voice, answer: answers.AnyAnswer) -> Iterable[Parts | Rendered]:
-        """353 for a page of members, and 366 behind the last. What the answer says is not looked
-        at: it gives the turn in which the list is read.
-        """
+        """What the answer says is not looked at: it gives the turn in which the list is read."""
+        return self._page(voice)
+
+    def _page(self, voice: Voice) -> list[Parts | Rendered]:
+        """353 for a page of members, and 366 behind the last. In the room's turn."""
         channel = voice.form.channel
         head = f":{SERVER} 353 {voice.nick} = {channel} :"
         texts, self._start = _roster(voice, channel).page(self._start, _PAGE_PIECES)
         self.over = not self._start
-        lines: list[Parts | Rendered] = [Rendered((), head + text) for text in texts]
-        if lines and not self.label:  # no tag goes before any of them
+        lines: list[Parts | Rendered]
+        if texts and not self.label:  # no tag goes before any of them
             lines = [Rendered((), head + f"\r\n{head}".join(texts))]
+        else:
+            lines = [Rendered((), head + text) for text in texts]
         if self.over:
             lines.append(("366", channel, "End of /NAMES list"))
         return lines
@@ -182,6 +186,8 @@ class Joining(Names):
         lines += (Rendered((), text) for text in voice.form.join(voice.nick))
         if answer.topic:
             lines += topic(voice, answer.topic, answer.topic_by or "", answer.topic_time or "")
+        if self._names and not self._mark:
+            lines += self._page(voice)  # in this turn: one less for each of a crowd that comes
         return lines
 
     def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:

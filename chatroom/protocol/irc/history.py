@@ -47,9 +47,10 @@ def replay(client: Client, joining: Joining) -> Iterator[Draft]:
         return
     reading.end(client)
     head = f":{SERVER} NOTICE {client.channel} :-- "
-    for event in events:
-        for text in pieces(_in_words(event), IRC_LINE_BYTES - 2 - len(head.encode())):
-            client.say(Rendered((), head + text))
+    limit_bytes = IRC_LINE_BYTES - 2 - len(head.encode())
+    texts = [text for event in events for text in pieces(_in_words(event), limit_bytes)]
+    if texts:
+        client.say(*(Rendered((), head + text) for text in texts))
 
 
 def _in_words(event: Event | Gap) -> str:

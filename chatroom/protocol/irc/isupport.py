@@ -83,20 +83,17 @@ def welcome_text(venue: Venue, nick: str, source: str, names_held: int) -> str:
     """`welcome` in one text, most of which is made once for all: in a storm of newcomers a third of
     the time would be spent on it.
     """
-    counts = (compose(number, nick, *rest) for number, *rest in lusers(names_held))
-    lines = "\r\n".join(f":{SERVER} {line}" for line in counts)
     first = fitting(f":{SERVER} 001 {nick} :Welcome to the {NETWORK} network, {source}")
-    return _welcome_around(venue).format(nick=nick, first=first, counts=lines)
+    return _behind_first(venue).format(first=first, nick=nick, names_held=names_held)
 
 
 @lru_cache(maxsize=8)
-def _welcome_around(venue: Venue) -> str:
-    def texts(lines: Iterator[Parts]) -> str:
-        composed = (compose(number, "\0", *rest) for number, *rest in lines)
-        text = "\r\n".join(f":{SERVER} {line}" for line in composed)
-        return text.replace("{", "{{").replace("}", "}}").replace("\0", "{nick}")
-
-    return f"{{first}}\r\n{texts(_what_it_is(venue))}\r\n{{counts}}\r\n{texts(motd(venue))}"
+def _behind_first(venue: Venue) -> str:
+    lines = (*_what_it_is(venue), *lusers("\1"), *motd(venue))
+    composed = (compose(number, "\0", *rest) for number, *rest in lines)
+    text = "".join(f"\r\n:{SERVER} {line}" for line in composed)
+    text = text.replace("{", "{{").replace("}", "}}")
+    return "{first}" + text.replace("\0", "{nick}").replace("\1", "{names_held}")
 
 
 def _what_it_is(venue: Venue) -> Iterator[Parts]:
@@ -109,7 +106,7 @@ def _what_it_is(venue: Venue) -> Iterator[Parts]:
     yield from isupport(venue)
 
 
-def lusers(names_held: int) -> Iterator[Parts]:
+def lusers(names_held: int | str) -> Iterator[Parts]:
     """251 and its kin: how many there are."""
     yield "251", f"There are {names_held} users and 0 invisible on 1 servers"
     yield "252", "0", "operator(s) online"

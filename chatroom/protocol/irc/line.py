@@ -15,9 +15,6 @@ _ESCAPE = str.maketrans(_ESCAPES)
 _UNESCAPES = {escape[1]: plain for plain, escape in _ESCAPES.items()}
 _ESCAPED = re.compile(r"\\(.?)")
 
-#: What would end a line early where it is passed on.
-_BREAKS = {0: None, 13: None}
-
 #: Bold, colours and the like (modern.ircdocs.horse/formatting).
 _FORMATTING = re.compile(
     r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x04(?:[0-9a-fA-F]{6}(?:,[0-9a-fA-F]{6})?)?"
@@ -67,17 +64,22 @@ def parse_line(data: bytes) -> Line | None:
         raise LineTooLong
     if data.startswith(b":"):  # a source: clients have none to tell
         data = data.partition(b" ")[2].lstrip(b" ")
-    tags = _parse_tags(tagged[1:].decode("utf-8", "replace"))
+    tags = _parse_tags(tagged[1:].decode("utf-8", "replace")) if tagged else {}
     try:
-        text = data.decode().translate(_BREAKS)
+        text = _unbroken(data.decode())
     except UnicodeDecodeError:
-        command = data.partition(b" ")[0].decode("ascii", "replace").translate(_BREAKS)
+        command = _unbroken(data.partition(b" ")[0].decode("ascii", "replace"))
         raise NotUtf8(command.upper(), tags.get("label", "")) from None
     head, colon, trailing = f" {text}".partition(" :")
     params = head.split()
     if colon:
         params.append(trailing)
     return Line(tags, params[0].upper(), params[1:]) if params and head.strip() else None
+
+
+def _unbroken(text: str) -> str:
+    """`text` without what would end a line early where it is passed on."""
+    return text.replace("\r", "").replace("\0", "")
 
 
 def _parse_tags(text: str) -> dict[str, str]:

@@ -80,14 +80,13 @@ class Reading(Asked):
                 event for event in page.events if _is_of(event, kinds) and _last(event) > above
             ]
             found[:0] = fresh
-            if _count(found) >= wanted or not (page.more and page.events):
+            if len(_places(found)) >= wanted or not (page.more and page.events):
                 break
             before = _first(page.events[0])
             if before <= above:
                 break
-        while _count(found) > wanted:
-            found.pop(0)
-        return found
+        places = _places(found)
+        return found[places[-wanted - 1] + 1 :] if len(places) > wanted else found
 
     def forth(
         self, after: int, wanted: int, kinds: frozenset[str], *, below: int | None = None
@@ -101,14 +100,13 @@ class Reading(Asked):
                 for event in page.events
                 if _is_of(event, kinds) and (below is None or _first(event) < below)
             ]
-            if _count(found) >= wanted or not (page.more and page.events):
+            if len(_places(found)) >= wanted or not (page.more and page.events):
                 break
             after = _last(page.events[-1])
             if below is not None and after >= below:
                 break
-        while _count(found) > wanted:
-            found.pop()
-        return found
+        places = _places(found)
+        return found[: places[wanted]] if len(places) > wanted else found
 
     def first_since(self, stamp: str, *, later: bool) -> Generator[Draft, None, int]:
         """The number of the first event that has this time, in milliseconds, or a later one; with
@@ -133,8 +131,9 @@ def _is_of(event: Event | Gap, kinds: frozenset[str]) -> bool:
     return isinstance(event, Gap) or event.kind in kinds
 
 
-def _count(events: Sequence[Event | Gap]) -> int:
-    return sum(isinstance(event, Event) for event in events)
+def _places(events: Sequence[Event | Gap]) -> list[int]:
+    """Where there is no gap."""
+    return [place for place, event in enumerate(events) if isinstance(event, Event)]
 
 
 def _first(event: Event | Gap) -> int:
