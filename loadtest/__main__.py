@@ -3,6 +3,7 @@
 `python -m loadtest feed`: the multicast feed beside TCP, and on a link that loses.
 `python -m loadtest flood`: what two people who talk notice of a flooder.
 `python -m loadtest journal`: the journal on disk beside `:memory:`.
+`python -m loadtest soak`: a mixed room under faults, and whether every promise was kept.
 `python -m loadtest sealing`: the feed's blocks sealed and in the clear.
 `python -m loadtest tls`: TLS beside plain TCP.
 """
@@ -137,6 +138,22 @@ def sealing_command(repeat: Repeat = 5) -> None:
 
     for name, microseconds in sealing(repeat).items():
         print(f"{name:22} {microseconds:5.2f} µs a block")
+
+
+@app.command(name="soak")
+def soak_command(
+    hours: Annotated[float, typer.Option(min=0, help="How long; and")] = 0.0,
+    minutes: Annotated[float, typer.Option(min=0, help="so much more.  [default: 2]")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Decides which faults strike, and in what order.")] = 1,
+) -> None:
+    """Put a mixed room under one fault after the other, and hold it to what was promised.
+
+    Exit codes: 0 every promise was kept; 1 one was not, or not possible; 2 usage.
+    """
+    from loadtest.soak.command import soak  # noqa: PLC0415 - of no use to the other commands
+
+    seconds = 3600 * hours + 60 * minutes or 120.0
+    raise typer.Exit(0 if soak(seconds, seed) else 1)
 
 
 def _run(plan: Plan, results: Comparison, report: Path | None) -> int:

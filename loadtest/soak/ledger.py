@@ -1,0 +1,128 @@
+"""What was promised, over all lives of a server: a number is one event for ever, what was acked is
+there exactly once, and where something is missing a gap says so.
+
+The swarm's own audit holds streams against a witness whose connection never breaks; here every
+connection breaks, so numbers take the witness's place. Texts are the swarm's: each says whose it
+is, when it was due, and whether it came to harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from time import monotonic_ns
+from zlib import crc32
+
+from chatroom.swarm.wire.payload import Mark, Payload
+
+#: After a fault is over, so long counts as its window still: clients are coming back.
+SETTLING_US = 1_000_000
+
+
+@dataclass
+class Faults:
+    """What must not be. Each kind by what it is said about, the first few of them."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    examples: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, example: str, count: int = 1) -> None:
+        """Note it."""
+        self.counts[kind] = self.counts.get(kind, 0) + count
+        if len(self.examples) < 20:
+            self.examples.append(f"{kind}: {example}")
+
+
+class Windows:
+    """When the room was under a fault: latencies are measured outside."""
+
+    def __init__(self) -> None:
+        self.is_open = True  # until everybody is in
+        self._clear_from_us = 0
+
+    def open(self) -> None:
+        """A fault begins."""
+        self.is_open = True
+
+    def close(self) -> None:
+        """It is over."""
+        self.is_open = False
+        self._clear_from_us = monotonic_ns() // 1000 + SETTLING_US
+
+    def outside(self, due_us: int) -> bool:
+        """Was the room well from that time until now?"""
+        return not self.is_open and due_us >= self._clear_from_us
+
+
+class Ledger:
+    """See the module. No I/O."""
+
+    def __init__(self, payload: Payload) -> None:
+        self.payload = payload
+        self.windows = Windows()
+        self.faults = Faults()
+        self.deliveries = 0
+        self.acks = 0
+        self.not_stored = 0
+        self.worst_latency_us = 0
+        #: Talkers who say so much at once that their lines wait, as they should.
+        self.untimed: set[int] = set()
+        self.messages: dict[int, Mark] = {}  #: by number
+        self.numbers: dict[tuple[int, int], int] = {}  #: by talker and its count
+        self.acked: dict[int, tuple[int, int]] = {}  #: by number: talker and its count
+        self.last_acked = 0
+        self.last_seq = 0
+        self.endangered_to = 0  #: somebody has touched the journal: up to here it may be a gap
+        self._events: dict[int, int] = {}  # checksum of each event, by number
+
+    @property
+    def event_count(self) -> int:
+        """How many different ones somebody has had."""
+        return len(self._events)
+
+    def see(self, seq: int, line: bytes, text: bytes | None, who: str) -> None:
+        """An event came to somebody, live, in a replay or out of the history.
+
+        Args:
+            seq: its number.
+            line: its JSON, without its end.
+            text: what a message in it says; None: it is no message.
+            who: for the report.
+        """
+        checksum = crc32(line)
+        known = self._events.setdefault(seq, checksum)
+        if known != checksum:
+            self.faults.add("altered", f"#{seq} came to {who} as another event: {line[:200]!r}")
+            return
+        self.last_seq = max(self.last_seq, seq)
+        if text is None or seq in self.messages:
+            return
+        mark = self.payload.read(text)
+        if mark is None:
+            if self.payload.left_traces_in(line):
+                self.faults.add("altered", f"#{seq} came to {who} damaged: {line[:200]!r}")
+            return
+        self.messages[seq] = mark
+        before = self.numbers.setdefault(mark[:2], seq)
+        if before != seq:
+            self.faults.add("doubled", f"talker {mark.talker}'s {mark.number}: #{before}, #{seq}")
+
+    def hear(self, seq: int, line: bytes, text: bytes | None, who: str) -> None:
+        """As `see`, for what is live: counted, and how long it took."""
+        self.see(seq, line, text, who)
+        self.deliveries += 1
+        mark = self.messages.get(seq)
+        if mark is None or mark.talker in self.untimed:
+            return
+        if self.windows.outside(mark.due_us):
+            self.worst_latency_us = max(self.worst_latency_us, monotonic_ns() // 1000 - mark.due_us)
+
+    def ack(self, seq: int, talker: int, number: int) -> None:
+        """The server says that this is kept."""
+        self.acks += 1
+        if self.acked.setdefault(seq, (talker, number)) != (talker, number):
+            self.faults.add("doubled", f"#{seq} was acked for two messages")
+        self.last_acked = max(self.last_acked, seq)
+
+    def endanger(self) -> None:
+        """Somebody has destroyed what the journal has so far."""
+        self.endangered_to = max(self.endangered_to, self.last_acked)

@@ -1,0 +1,127 @@
+"""The soak's own parts: what is drawn, what stands in a server's way, and what it tells of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import islice
+from pathlib import Path
+from random import Random
+
+import pytest
+import trio
+
+from chatroom.journal.sqlite import open_journal
+from chatroom.settings import JournalSettings
+from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Mark, Payload
+from loadtest.soak.faults import FAULTS, Ground
+from loadtest.soak.history import History
+from loadtest.soak.ledger import Ledger
+from loadtest.soak.network import place
+from loadtest.soak.obstacles import Obstacles
+from loadtest.soak.report import grown, is_good, report
+from loadtest.soak.server import Place, Server, Size
+from loadtest.soak.soak import Result, plan
+from tests.journal.talk import said, store
+from tests.visiting import open_house
+
+_PLACE = Place(1, "239.255.90.9", 2, "127.0.0.1")
+
+
+def ledger() -> Ledger:
+    return Ledger(Payload("4f2a", SMALLEST_TEXT_BYTES))
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Ground:
+    obstacles = Obstacles(tmp_path)
+    return Ground(Server(tmp_path, _PLACE, obstacles), obstacles, ledger(), True)
+
+
+def test_the_seed_decides_the_faults_and_each_has_its_turn(ground: Ground) -> None:
+    drawn = [list(islice(plan(Random(seed), ground), 2 * len(FAULTS))) for seed in (1, 1, 2)]
+    first, again, other = [[(fault.name, vars(fault)) for fault in faults] for faults in drawn]
+    assert first == again != other
+    assert {type(fault) for fault in drawn[0][: len(FAULTS)]} == set(FAULTS)
+
+
+def test_without_a_network_of_its_own_no_interface_goes_down(ground: Ground) -> None:
+    here = Ground(ground.server, ground.obstacles, ground.ledger, False)
+    names = {fault.name for fault in islice(plan(Random(1), here), 2 * len(FAULTS))}
+    assert "interface down" not in names
+    assert len(names) == len(FAULTS) - 1
+    assert place(is_own_network=False).port > 0
+
+
+def write_in(obstacles: Obstacles, path: Path) -> str:
+    """A program's write through SQLite, and its clock."""
+    script = """
+import sqlite3, sys, time
+connection = sqlite3.connect(sys.argv[1])
+try:
+    connection.execute("CREATE TABLE t (x)")
+    print("written", time.time())
+except sqlite3.OperationalError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", script, str(path)]
+    environment = {**os.environ, **obstacles.environment}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def test_obstacles_stand_in_a_programs_way_and_go_again(tmp_path: Path) -> None:
+    obstacles = Obstacles(tmp_path)
+    obstacles.put(disk_full=True)
+    assert "full" in write_in(obstacles, tmp_path / "full.db")
+    obstacles.put(clock_back_seconds=10**9)
+    late = float(write_in(obstacles, tmp_path / "late.db").split()[1])
+    obstacles.clear()
+    now = float(write_in(obstacles, tmp_path / "now.db").split()[1])
+    assert abs(now - late - 10**9) < 60
+    obstacles.close()
+
+
+def test_a_result_is_good_if_every_promise_was_kept() -> None:
+    result = Result(7, ledger())
+    result.sizes["epoll"] = [Size(10**8, 30), Size(10**8, 30)]
+    assert is_good(result)
+    assert any(line.startswith("lost ") and line.endswith(" 0") for line in report(result))
+    result.ledger.faults.add("lost", "#1 is not there")
+    assert not is_good(result)
+    assert "FAULT        lost: #1 is not there" in list(report(result))
+
+
+def test_a_process_that_grows_is_noticed() -> None:
+    result = Result(7, ledger())
+    result.sizes["epoll"] = [Size(10**8, 30), Size(2 * 10**8, 100)]
+    assert grown(result) == ["epoll: memory has grown", "epoll: descriptors have grown"]
+    assert not is_good(result)
+
+
+def test_what_nobody_foresaw_is_found_in_the_log(ground: Ground) -> None:
+    ground.server.log.write_text('{"message":"well"}\n{"exception":"Traceback (most"}\nFatal\n')
+    assert ground.server.tracebacks() == ['{"exception": "Traceback (most"}', "Fatal"]
+
+
+async def test_what_was_acked_is_looked_for_in_the_history(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    book = ledger()
+    texts = {seq: book.payload.write(Mark(1, seq, 0)).decode() for seq in (1, 2, 3)}
+    async with open_journal(JournalSettings(path=str(tmp_path / "room.db"))) as journal:
+        assert await store(journal, [said(seq, text) for seq, text in texts.items()])
+        house = await open_house(nursery, "epoll", journal=journal)
+        server = Server(tmp_path, Place(house.service.port, "", 0, ""), None)  # type: ignore[arg-type]
+        history = History(server, book)
+        for seq in (1, 2):
+            book.ack(seq, 1, seq)
+        await history.check()
+        assert (history.checked, book.faults.counts) == (2, {})
+        book.ack(3, 1, 77)  # another message's number
+        await history.check()
+        assert book.faults.counts == {"lost": 1}
+        house.close()
+        house.service.drain()

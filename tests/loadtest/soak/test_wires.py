@@ -1,0 +1,30 @@
+"""A soak's connections: the same lines in every format."""
+
+from __future__ import annotations
+
+import pytest
+
+from loadtest.soak.wires import connect, greeting, heard, saying
+from tests.conftest import OpenHouse
+
+
+@pytest.mark.parametrize("format", ["plain", "irc", "json", "ws"])
+async def test_what_one_says_another_hears(open_room: OpenHouse, format: str) -> None:
+    house = await open_room()
+    other = await house.enter_json("other")
+    wire = await connect(house.service.port, format)
+    await wire.say(greeting(format, "bob"))
+    assert (await other.object())["kind"] == "join"
+    await wire.say(saying(format, b"hello"))
+    assert (await other.object())["text"] == "hello"
+    await other.say(*({"kind": "message", "text": f"line {n}"} for n in range(300)))
+    wanted = [f"line {n}".encode() for n in range(300)]
+    texts: list[bytes] = []
+    while len(texts) < 300:
+        for line in await wire.lines():
+            if format in ("plain", "irc"):
+                texts += [text] if (text := heard(format, line)) else []
+            elif b'"kind":"message"' in line:
+                texts.append(line.partition(b'"text":"')[2].rstrip(b'"}'))
+    assert texts == wanted
+    await wire.aclose()
