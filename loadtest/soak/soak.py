@@ -85,8 +85,9 @@ class Soak:
         self._say = say
         self.result = Result(seed, ledger)
 
-    async def run(self, seconds: float) -> Result:
-        """Run for about so long; a fault that has begun is seen to its end.
+    async def run(self, seconds: float) -> None:
+        """Run for about so long; a fault that has begun is seen to its end. Cancelled, `result` has
+        what came of it so far.
 
         Raises `ChatroomError` if the server can't be started at all.
         """
@@ -113,9 +114,8 @@ class Soak:
                 if self._server.is_alive:
                     await self._server.kill()
             ground.obstacles.close()
-        result.seconds = trio.current_time() - begun
-        self._sum_up()
-        return result
+            result.seconds = trio.current_time() - begun
+            self._sum_up()
 
     async def _begin(self) -> None:
         if missing := await self._crowd.wait_all_in():

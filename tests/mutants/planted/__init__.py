@@ -1,0 +1,18 @@
+"""The faults, by where they are planted."""
+
+from tests.mutants.mutant import Mutant
+from tests.mutants.planted.fanout import FANOUT
+from tests.mutants.planted.journal import JOURNAL
+from tests.mutants.planted.order import ORDER
+from tests.mutants.planted.outbox import OUTBOX
+from tests.mutants.planted.reassembly import REASSEMBLY
+from tests.mutants.planted.resume import RESUME
+
+AREAS: dict[str, tuple[Mutant, ...]] = {
+    "fanout": FANOUT,
+    "order": ORDER,
+    "outbox": OUTBOX,
+    "journal": JOURNAL,
+    "resume": RESUME,
+    "reassembly": REASSEMBLY,
+}

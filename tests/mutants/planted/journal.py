@@ -1,0 +1,97 @@
+"""Planted in what is on the disk."""
+
+from tests.mutants.mutant import Mutant
+
+JOURNAL = (
+    Mutant(
+        "a hole is not recorded",
+        "chatroom/journal/store.py",
+        "self._note_gap(events[start].seq - 1)",
+        "self.written_to = events[start].seq - 1",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "what went into a deleted file counts as stored",
+        "chatroom/journal/store.py",
+        "        try:\n            self.check_files()\n        except FileGoneError:  # what",
+        "        try:\n            pass\n        except FileGoneError:  # what",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "what was refused comes back with the file",
+        "chatroom/journal/store.py",
+        "            if self._surplus:\n                self._remove_surplus()\n            for",
+        "            for",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "a crash goes on with the session",
+        "chatroom/journal/store.py",
+        "if not clean or not sessions",
+        "if not sessions",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "what a crash has lost is no gap",
+        "chatroom/journal/store.py",
+        "            self._note_gap(last_seq)\n            if not clean",
+        "            if not clean",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "what was not written is acked",
+        "chatroom/journal/writer.py",
+        "self._done(group, written=False)",
+        "self._done(group, written=True)",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "an ack does not wait for the sync",
+        "chatroom/journal/store.py",
+        "with self.transaction(sync=self._durability is Durability.POWER):",
+        "with self.transaction(sync=False):",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "ranges that touch stay two",
+        "chatroom/journal/ranges.py",
+        "first - 1, key=",
+        "first, key=",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "a range is counted without its last number",
+        "chatroom/journal/ranges.py",
+        "- max(first, low) + 1)",
+        "- max(first, low))",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "numbers are not reserved ahead",
+        "chatroom/journal/store.py",
+        "if used < self._reserved_events // 2:",
+        "if True:",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "a clean end looks like a crash",
+        "chatroom/journal/store.py",
+        "SET clean = 1, reserved_to",
+        "SET clean = 0, reserved_to",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "somebody else's file is overwritten",
+        "chatroom/journal/store.py",
+        "if self.path.exists() and self.path.stat().st_size > 0:",
+        "if False:",
+        ("tests/journal",),
+    ),
+    Mutant(
+        "a disk that is well again is not noticed in silence",
+        "chatroom/journal/writer.py",
+        "        self._succeeded()\n\n    def _do_chore",
+        "        return\n\n    def _do_chore",
+        ("tests/journal",),
+    ),
+)
