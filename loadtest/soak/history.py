@@ -22,16 +22,20 @@ class _Page(msgspec.Struct):
     code: str = ""
 
 
-class _Item(msgspec.Struct, rename={"first": "from", "last": "to"}):
+class _Item(msgspec.Struct):
     kind: str
     seq: int = 0
     text: str = ""
-    first: int = 0
-    last: int = 0
+
+
+class _Gap(msgspec.Struct, rename={"first": "from", "last": "to"}):
+    first: int
+    last: int
 
 
 _page = msgspec.json.Decoder(_Page).decode
 _item = msgspec.json.Decoder(_Item).decode
+_gap = msgspec.json.Decoder(_Gap).decode
 
 
 class History:
@@ -101,15 +105,16 @@ class History:
             raise ChatroomError(f"the history ends at #{self._read_to}, before what was acked")
         for raw in page.events:
             item = _item(raw)
-            first = item.first if item.kind == "gap" else item.seq
+            gap = _gap(raw) if item.kind == "gap" else None  # a rename's `to` is a name
+            first = gap.first if gap is not None else item.seq
             if first > until:
                 break  # it is not settled yet: it is read again
             if first != self._read_to + 1:
                 kind = "lost" if first > self._read_to else "doubled"
                 ledger.faults.add(kind, f"the history has #{first} after #{self._read_to}")
-            if item.kind == "gap":
+            if gap is not None:
                 self.gaps += 1
-                self._read_to = item.last
+                self._read_to = gap.last
                 continue
             text = item.text.encode() if item.kind == "message" else None
             ledger.see(item.seq, bytes(raw), text, "the history")

@@ -12,6 +12,7 @@ from random import Random
 import pytest
 import trio
 
+from chatroom.event import Event
 from chatroom.journal.sqlite import open_journal
 from chatroom.settings import JournalSettings
 from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Mark, Payload
@@ -110,9 +111,11 @@ async def test_what_was_acked_is_looked_for_in_the_history(
     tmp_path: Path, nursery: trio.Nursery
 ) -> None:
     book = ledger()
+    renamed = Event(4, "2026-11-22T13:17:42.123456Z", "rename", "alice", to="bob")
     texts = {seq: book.payload.write(Mark(1, seq, 0)).decode() for seq in (1, 2, 3)}
     async with open_journal(JournalSettings(path=str(tmp_path / "room.db"))) as journal:
         assert await store(journal, [said(seq, text) for seq, text in texts.items()])
+        assert await store(journal, [renamed])
         house = await open_house(nursery, "epoll", journal=journal)
         server = Server(tmp_path, Place(house.service.port, "", 0, ""), None)  # type: ignore[arg-type]
         history = History(server, book)
@@ -120,8 +123,13 @@ async def test_what_was_acked_is_looked_for_in_the_history(
             book.ack(seq, 1, seq)
         await history.check()
         assert (history.checked, book.faults.counts) == (2, {})
-        book.ack(3, 1, 77)  # another message's number
+        book.ack(4, 1, 4)  # it has come to a rename
         await history.check()
         assert book.faults.counts == {"lost": 1}
+        history = History(server, book)
+        book.acked.clear()
+        book.ack(3, 1, 77)  # another message's number
+        await history.check()
+        assert book.faults.counts == {"lost": 2}
         house.close()
         house.service.drain()

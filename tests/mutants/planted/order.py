@@ -2,68 +2,88 @@
 
 from tests.mutants.mutant import Mutant
 
+_TESTS = (
+    "tests/server/test_broadcaster.py",
+    "tests/server/test_conversation_json.py",
+    "tests/server/test_conversation_plain.py",
+    "tests/server/test_one_order.py",
+    "tests/server/test_catching_up.py",
+    "tests/server/test_inlet.py",
+    "tests/server/test_endings.py",
+)
+_TESTS_2 = (
+    "tests/room",
+    "tests/server/test_broadcaster.py",
+    "tests/server/test_conversation_json.py",
+    "tests/server/test_conversation_plain.py",
+    "tests/server/test_one_order.py",
+    "tests/server/test_catching_up.py",
+    "tests/server/test_inlet.py",
+    "tests/server/test_endings.py",
+)
+
 ORDER = (
     Mutant(
         "a read overtakes what waits",
         "chatroom/server/broadcaster.py",
         "if not self._inlet.waiting and self._last_batch_reads",
         "if self._last_batch_reads",
-        ("tests/server",),
+        _TESTS,
     ),
     Mutant(
         "a turn is taken after a batch of many",
         "chatroom/server/broadcaster.py",
         "self._inlet.waiting and self._last_batch_reads == 1 and",
         "self._inlet.waiting and",
-        ("tests/server",),
+        _TESTS,
     ),
     Mutant(
         "a batch is dealt with backwards",
         "chatroom/server/broadcaster.py",
         "for read in batch])",
         "for read in reversed(batch)])",
-        ("tests/server",),
+        _TESTS,
     ),
     Mutant(
         "reads are forgotten in the count of those that wait",
         "chatroom/server/broadcaster.py",
         "inlet.waiting -= len(batch)",
         "inlet.waiting = 0",
-        ("tests/server",),
+        _TESTS,
     ),
     Mutant(
         "a query is not waited for",
         "chatroom/server/broadcaster.py",
         "            await done.wait()",
         "            pass",
-        ("tests/server",),
+        _TESTS,
     ),
     Mutant(
         "a cancelled read is lost",
         "chatroom/server/inlet.py",
         "                await self._send.send(read)\n            if patience",
         "                pass\n            if patience",
-        ("tests/server",),
+        _TESTS,
     ),
     Mutant(
         "a batch has no bound",
         "chatroom/server/inlet.py",
         "len(batch) < BATCH_READS and weight < BATCH_WEIGHT",
         "True",
-        ("tests/server",),
+        _TESTS,
     ),
     Mutant(
         "a number is left out",
         "chatroom/room/room.py",
         "state.seq = seq = state.seq + 1",
         "state.seq = seq = state.seq + 2",
-        ("tests/room", "tests/server"),
+        _TESTS_2,
     ),
     Mutant(
         "a rename has the number before it",
         "chatroom/room/room.py",
         "        self._state.seq += 1\n        return Outcome(Event(self._state.seq, time",
         "        return Outcome(Event(self._state.seq, time",
-        ("tests/room", "tests/server"),
+        _TESTS_2,
     ),
 )

@@ -2,68 +2,76 @@
 
 from tests.mutants.mutant import Mutant
 
+_TESTS = ("tests/journal/test_resuming.py", "tests/server/test_resuming.py")
+_TESTS_2 = (
+    "tests/client/test_resuming.py",
+    "tests/client/test_coming_back.py",
+    "tests/client/test_outstanding.py",
+    "tests/client/test_outages.py",
+)
+
 RESUME = (
     Mutant(
         "another session's numbers are believed",
         "chatroom/server/replay.py",
         "known = after <= self._room.seq and (session is None or self._journal.knows(session))",
         "known = after <= self._room.seq",
-        ("tests/journal/test_resuming.py", "tests/server"),
+        _TESTS,
     ),
     Mutant(
         "numbers from the future are believed",
         "chatroom/server/replay.py",
         "known = after <= self._room.seq and (session",
         "known = (session",
-        ("tests/journal/test_resuming.py", "tests/server"),
+        _TESTS,
     ),
     Mutant(
         "one event is lost between disk and memory",
         "chatroom/server/replay.py",
         "after + 1 < recent.first_seq",
         "after + 2 < recent.first_seq",
-        ("tests/journal/test_resuming.py", "tests/server"),
+        _TESTS,
     ),
     Mutant(
         "a gap is replayed from its beginning",
         "chatroom/server/replay.py",
         "last.last if isinstance(last, Gap)",
         "last.first if isinstance(last, Gap)",
-        ("tests/journal/test_resuming.py", "tests/server"),
+        _TESTS,
     ),
     Mutant(
         "what was missed is not said",
         "chatroom/server/replay.py",
         "if known and not missed:",
         "if known:",
-        ("tests/journal/test_resuming.py", "tests/server"),
+        _TESTS,
     ),
     Mutant(
         "a client takes an event twice",
         "chatroom/client/resume.py",
         "        if seq <= self.after:\n            return False",
         "        if seq < self.after:\n            return False",
-        ("tests/client",),
+        _TESTS_2,
     ),
     Mutant(
         "a client resumes behind what it has not been acked",
         "chatroom/client/resume.py",
         "min(self.after, lowest)",
         "self.after",
-        ("tests/client",),
+        _TESTS_2,
     ),
     Mutant(
         "a client's own events come twice",
         "chatroom/client/resume.py",
         "        return not ours",
         "        return True",
-        ("tests/client",),
+        _TESTS_2,
     ),
     Mutant(
         "an ack hides what came before it",
         "chatroom/client/resume.py",
         "        self._own.add(seq)\n",
         "        self.after = seq\n",
-        ("tests/client",),
+        _TESTS_2,
     ),
 )
