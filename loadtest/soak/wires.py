@@ -23,14 +23,19 @@ class Wire:
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
         self._tail = b""
+        self._sending = trio.Lock()  # who listens answers pings while who talks is talking
 
     async def open(self) -> None:
         """What comes before the first line."""
 
     async def say(self, lines: bytes) -> None:
         """Send lines, each with its end. Raises `trio.TooSlowError` if nobody takes them."""
+        await self._send(self._sent(lines))
+
+    async def _send(self, data: bytes) -> None:
         with trio.fail_after(SEND_SECONDS):
-            await self._stream.send_all(self._sent(lines))
+            async with self._sending:
+                await self._stream.send_all(data)
 
     async def lines(self) -> list[bytes]:
         """The next lines, without their ends; none at the end of the connection."""
@@ -90,8 +95,7 @@ class WebSocketWire(Wire):
             records = self._frames.unframe(memoryview(buffer), ROOM_BYTES + len(data))
             if self._frames.replies:
                 replies, self._frames.replies = self._frames.replies, b""
-                with trio.fail_after(SEND_SECONDS):
-                    await self._stream.send_all(replies)
+                await self._send(replies)
             if records:
                 return bytes(records)
 

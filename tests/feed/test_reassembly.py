@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from chatroom.feed import stream as stream_module
 from chatroom.feed.asking import SMALLEST_WINDOW
 from chatroom.feed.reassembly import Reassembly, SessionBegan, SessionEnded
-from chatroom.feed.stream import Delivered, Lost
+from chatroom.feed.statistics import ListenerStatistics
+from chatroom.feed.stream import Delivered, Lost, Stream
 from chatroom.protocol import moldudp64 as mold
 from tests.feed.simulation import SESSION, Network, Simulation, message
 
@@ -397,3 +398,12 @@ def test_where_a_stranger_stood_is_forgotten_when_the_followed_session_speaks() 
     listener.receive(packet(80, 1, NEXT), 5.0)
 
     assert listener.take_outcomes() == [SessionBegan("ANOTHER000", 80), (80, message(80))]
+
+
+def test_an_answer_tells_of_no_number_that_the_group_has_not() -> None:
+    """Anybody may answer: what nobody has heard of in the group is not taken from there."""
+    stream = Stream(1, ListenerStatistics())
+    stream.take_answer(1, [message(1)], 0.0)
+    stream.take_group(3, [message(3)], 0.0)
+    stream.take_answer(1, [message(number) for number in range(1, 6)], 0.0)
+    assert stream.outcomes == [Delivered(number, message(number)) for number in (1, 2, 3)]

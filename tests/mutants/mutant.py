@@ -52,7 +52,7 @@ class Mutant:
 
 
 def _pass(checkout: Path, tests: tuple[str, ...]) -> bool:
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "4", *tests]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", *tests]
     # An old file with a new one's time and size must not be what runs.
     environment = {**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"}
     try:

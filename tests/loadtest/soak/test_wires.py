@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import cast
 
-from loadtest.soak.wires import connect, greeting, heard, saying
+import pytest
+import trio
+import trio.testing
+
+from loadtest.soak.wires import Wire, connect, greeting, heard, saying
 from tests.conftest import OpenHouse
 
 
@@ -28,3 +32,15 @@ async def test_what_one_says_another_hears(open_room: OpenHouse, format: str) ->
                 texts.append(line.partition(b'"text":"')[2].rstrip(b'"}'))
     assert texts == wanted
     await wire.aclose()
+
+
+async def test_who_talks_and_who_listens_may_send_at_once(nursery: trio.Nursery) -> None:
+    near, far = trio.testing.lockstep_stream_pair()
+    wire = Wire(cast("trio.SocketStream", near))
+    nursery.start_soon(wire.say, b"one\n")
+    nursery.start_soon(wire.say, b"two\n")
+    await trio.testing.wait_all_tasks_blocked()
+    received = b""
+    while len(received) < 8:
+        received += await far.receive_some(100)
+    assert sorted(received.splitlines()) == [b"one", b"two"]

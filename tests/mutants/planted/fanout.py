@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 _TESTS = (
+    "tests/server/test_audience.py",
     "tests/server/test_broadcaster.py",
     "tests/server/test_conversation_json.py",
     "tests/server/test_conversation_plain.py",
