@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -132,9 +132,10 @@ class Soak:
         begun = trio.current_time()
         ledger.windows.open()
         try:
-            with trio.fail_after(_STRIKE_SECONDS):
-                await fault.strike(self._ground)
-            await self._recover(fault)
+            with self._server.excused() if fault.may_end_server else nullcontext():
+                with trio.fail_after(_STRIKE_SECONDS):
+                    await fault.strike(self._ground)
+                await self._recover(fault)
             await self._check_history()
         except (ChatroomError, OSError, trio.TooSlowError) as error:
             result.failures.append(f"{fault.name}: {error!r}")

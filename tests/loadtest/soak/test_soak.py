@@ -103,8 +103,13 @@ def test_a_process_that_grows_is_noticed() -> None:
 
 
 def test_what_nobody_foresaw_is_found_in_the_log(ground: Ground) -> None:
-    ground.server.log.write_text('{"message":"well"}\n{"exception":"Traceback (most"}\nFatal\n')
-    assert ground.server.tracebacks() == ['{"exception": "Traceback (most"}', "Fatal"]
+    log = ground.server.log
+    log.write_text('{"message":"well"}\n{"exception":"Traceback (most"}\n')
+    with ground.server.excused(), log.open("a") as file:
+        file.write("Traceback of a MemoryError\n")
+    with log.open("a") as file:
+        file.write("Fatal Python error\n")
+    assert ground.server.tracebacks() == ['{"exception":"Traceback (most"}', "Fatal Python error"]
 
 
 async def test_what_was_acked_is_looked_for_in_the_history(
