@@ -152,6 +152,25 @@ async def test_a_gap_in_the_middle(path: Path, mode: str, disk: Disk) -> None:
         assert f"-- a gap: #{last + 1} to #{last + 1} are missing" in lines
 
 
+async def test_a_gap_at_the_end_of_a_piece_is_told_once(
+    path: Path, mode: str, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.server.replay.FIRST_REPLAY_EVENTS", 2)
+    monkeypatch.setattr("chatroom.server.replay.MAX_REPLAY_EVENTS", 2)
+    async with room(path, mode, recent_events=1) as house:
+        talker = await house.enter_json("talker", presence=False)
+        last = await say_and_store(talker, 1, 1)
+        disk.on_write = lambda name: SQLITE_FULL
+        for id in ("x", "y"):
+            await talker.say({"kind": "message", "text": "lost", "id": id})
+            assert (await talker.object())["code"] == "not_stored"
+        disk.on_write = lambda name: SQLITE_OK
+        end = await say_and_store(talker, 1, 3)
+        back, _ = await house.welcome("back", after=last - 1, presence=False)
+        events = await events_up_to(back, end)
+        assert seqs(events) == [last, (last + 1, last + 2), *range(last + 3, end + 1)]
+
+
 async def test_history_beyond_memory(path: Path, mode: str) -> None:
     async with room(path, mode, recent_events=3) as house:
         talker = await house.enter_json("talker", presence=False)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Draft, Ending, Request
+from chatroom.server.broadcaster import Broadcaster
+from chatroom.server.inlet import Inlet, Read
 from tests.server.paper import PaperRoom, enters
 
 #: What a talker does: say so many lines in one read, pause or not before, be cancelled or not.
@@ -37,6 +39,20 @@ async def test_nothing_overtakes_what_waits_in_the_channel() -> None:
         room = PaperRoom(3)
         await _talk_all(room, talkers)
         _assert_one_order(room, talkers)
+
+
+async def test_what_waits_is_counted_until_it_has_been_dealt_with(
+    monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
+) -> None:
+    monkeypatch.setattr("chatroom.server.inlet.BATCH_READS", 2)
+    inlet, waiting = Inlet(), []
+    for _ in range(5):
+        await inlet.put(Read(None, (), None))
+    broadcaster = Broadcaster(inlet, lambda batch: waiting.append(inlet.waiting))
+    await nursery.start(broadcaster.run)
+    await trio.testing.wait_all_tasks_blocked()
+    assert waiting == [5, 3, 1]
+    assert inlet.waiting == 0
 
 
 def _assert_one_order(room: PaperRoom, talkers: list[list[tuple[int, int, bool]]]) -> None:

@@ -31,13 +31,6 @@ ORDER = (
         _TESTS,
     ),
     Mutant(
-        "a turn is taken after a batch of many",
-        "chatroom/server/broadcaster.py",
-        "self._inlet.waiting and self._last_batch_reads == 1 and",
-        "self._inlet.waiting and",
-        _TESTS,
-    ),
-    Mutant(
         "a batch is dealt with backwards",
         "chatroom/server/broadcaster.py",
         "for read in batch])",

@@ -2,7 +2,12 @@
 
 from tests.mutants.mutant import Mutant
 
-_TESTS = ("tests/feed/test_reassembly.py", "tests/feed/test_forged.py", "tests/feed/test_seal.py")
+_TESTS = (
+    "tests/feed/test_reassembly.py",
+    "tests/feed/test_missing.py",
+    "tests/feed/test_forged.py",
+    "tests/feed/test_seal.py",
+)
 
 REASSEMBLY = (
     Mutant(

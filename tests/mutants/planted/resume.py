@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _TESTS = ("tests/journal/test_resuming.py", "tests/server/test_resuming.py")
 _TESTS_2 = (
+    "tests/client/test_resume_state.py",
     "tests/client/test_resuming.py",
     "tests/client/test_coming_back.py",
     "tests/client/test_outstanding.py",
