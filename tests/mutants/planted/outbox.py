@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 _TESTS = (
     "tests/transport/test_backlog.py",
+    "tests/transport/test_last_line.py",
     "tests/transport/test_bounds.py",
     "tests/server/test_broadcaster.py",
     "tests/server/test_conversation_json.py",
