@@ -36,10 +36,10 @@ class Stop(Fault):
 
 
 class Signals(Fault):
-    """A volley of signals that ask for nothing, or to read files again."""
+    """A volley of signals that ask for nothing. SIGHUP is none: without TLS it ends a server."""
 
     name = "signals"
-    _NUMBERS = (signal.SIGHUP, signal.SIGCHLD, signal.SIGWINCH, signal.SIGPIPE, signal.SIGURG)
+    _NUMBERS = (signal.SIGCONT, signal.SIGCHLD, signal.SIGWINCH, signal.SIGPIPE, signal.SIGURG)
 
     def __init__(self, random: Random) -> None:
         self._volley = [random.choice(self._NUMBERS) for _ in range(random.randrange(5, 60))]
