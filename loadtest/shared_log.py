@@ -125,7 +125,7 @@ async def _raw(link: Link, messages: int) -> list[float]:
     return took[_WARM_UP:]
 
 
-async def _append(link: Link) -> None:
+async def _append(link: Link) -> None:  # noqa: ASYNC124 - a task beside the one that reads
     link.append(_TEXT.encode())
 
 
@@ -158,7 +158,7 @@ async def _throughput(servers: Sequence[_Server], seconds: float) -> float:
 
 
 async def _settle(servers: Sequence[_Server]) -> None:
-    while any(server.heard_events < _TALKERS for server in servers):
+    while any(server.heard_events < _TALKERS for server in servers):  # noqa: ASYNC110 - not timed
         await trio.sleep(0.01)
 
 

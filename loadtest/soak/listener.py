@@ -9,6 +9,7 @@ import trio
 
 from chatroom.errors import ChatroomError
 from chatroom.feed.group import Group
+from chatroom.feed.line import WantedLine
 from chatroom.feed.listener import Listener, Wanted
 from chatroom.feed.reassembly import Reassembly, SessionBegan
 from chatroom.feed.stream import Delivered, Lost
@@ -35,10 +36,10 @@ class _BadLine(Reassembly):
         super().__init__(random=random)
         self._chance = random
 
-    def receive(self, datagram: bytes, now: float, source: object = None) -> bool:
+    def receive(self, datagram: bytes, now: float, source: object = None, line: int = 0) -> bool:
         if self._chance.random() < LOSS:
             return False
-        return super().receive(datagram, now, source)
+        return super().receive(datagram, now, source, line)
 
 
 class FeedListener:
@@ -49,7 +50,7 @@ class FeedListener:
         self.is_in = False
         self.lost = 0  #: numbers of which the feed said that they are lost
         self.repaired = 0
-        self._wanted = Wanted(Group(place.group, place.feed_port, place.interface))
+        self._wanted = Wanted([WantedLine(Group(place.group, place.feed_port, place.interface))])
         self._place = NumberedPlace(ledger, name)
         self._random = random
 
