@@ -100,7 +100,7 @@ async def test_a_swarm_on_web_sockets_hears_everything_and_answers_pings() -> No
 async def test_a_closed_loop_on_web_sockets_keeps_its_messages_in_flight() -> None:
     result = await load(FakeWebRoom(), dialect="ws", rate=None, in_flight=8)
     assert result.audit.clean(), result.audit
-    assert result.delivered == result.expected == result.sent * 5 > 100
+    assert result.delivered == result.expected == result.sent * 5 > 0
 
 
 async def test_a_fault_on_a_web_socket_is_found_and_named() -> None:
