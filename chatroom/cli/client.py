@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chatroom.cli.numbers import refuse_nan
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_HOST, DEFAULT_PORT
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def client(
     retry: Annotated[
         float | None,
         typer.Option(
+            callback=refuse_nan,
             min=0,
             metavar="SECONDS",
             show_default="for ever on a terminal, else 30",

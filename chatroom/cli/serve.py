@@ -10,6 +10,7 @@ import typer
 from chatroom.cli.choices import FeedEncryption, Figures, LogFormat, LogLevel, ServerMode, Tls
 from chatroom.cli.config import config_of, read_config
 from chatroom.cli.groups import parse_group
+from chatroom.cli.numbers import refuse_nan
 from chatroom.cli.places import access_of, certificate_of, exempt_of
 from chatroom.settings import (
     DEFAULT_GROUP,
@@ -80,6 +81,7 @@ def serve(
     write_deadline: Annotated[
         float,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_WRITE_DEADLINE",
             min=0.01,
             metavar="SECONDS",
@@ -89,6 +91,7 @@ def serve(
     idle_timeout: Annotated[
         float,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_IDLE_TIMEOUT",
             min=0,
             metavar="SECONDS",
@@ -99,6 +102,7 @@ def serve(
     lost_timeout: Annotated[
         float,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_LOST_TIMEOUT",
             min=4,
             max=7200,
@@ -109,6 +113,7 @@ def serve(
     grace: Annotated[
         float,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_GRACE",
             min=0,
             metavar="SECONDS",
@@ -132,6 +137,7 @@ def serve(
     keep_days: Annotated[
         float | None,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_KEEP_DAYS",
             min=0,
             max=100_000,
@@ -282,6 +288,7 @@ def serve(
     talk_rate: Annotated[
         float,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_TALK_RATE",
             min=0,
             metavar="N",
@@ -298,6 +305,7 @@ def serve(
     talk_patience: Annotated[
         float,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_TALK_PATIENCE",
             min=1,
             metavar="SECONDS",
@@ -307,6 +315,7 @@ def serve(
     room_rate: Annotated[
         float | None,
         typer.Option(
+            callback=refuse_nan,
             envvar="CHATROOM_ROOM_RATE",
             min=0,
             metavar="N",

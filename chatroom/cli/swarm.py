@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from chatroom.cli.groups import parse_group
+from chatroom.cli.numbers import refuse_nan
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_HOST, DEFAULT_PORT
 
 _HELP = """Load a room with bots, and say honestly how it fared.
@@ -64,20 +65,31 @@ def swarm(
     talkers: Annotated[int, typer.Option(min=0, help="So many of the bots talk.")] = 1,
     rate: Annotated[
         float | None,
-        typer.Option(min=0.001, help="Messages a second, all talkers together.  [default: 10]"),
+        typer.Option(
+            callback=refuse_nan,
+            min=0.001,
+            help="Messages a second, all talkers together.  [default: 10]",
+        ),
     ] = None,
     in_flight: Annotated[
         int | None,
         typer.Option(min=1, metavar="W", help="Keep W messages on their way, in place of --rate."),
     ] = None,
     ramp: Annotated[
-        float, typer.Option(min=1, metavar="N", help="Connections begun in a second.")
+        float,
+        typer.Option(
+            callback=refuse_nan, min=1, metavar="N", help="Connections begun in a second."
+        ),
     ] = 5000.0,
     warmup: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Load before the measured time.")
+        float,
+        typer.Option(
+            callback=refuse_nan, min=0, metavar="SECONDS", help="Load before the measured time."
+        ),
     ] = 1.0,
     duration: Annotated[
-        float, typer.Option(min=0.1, metavar="SECONDS", help="The measured time.")
+        float,
+        typer.Option(callback=refuse_nan, min=0.1, metavar="SECONDS", help="The measured time."),
     ] = 10.0,
     size: Annotated[
         int,
