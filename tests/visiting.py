@@ -46,14 +46,18 @@ class Visitor:
 
     async def line_bytes(self) -> bytes:
         """The next line, without its LF. Raises `EOFError` at the end of the stream."""
-        with trio.fail_after(PATIENCE_SECONDS):
-            while not self._lines:
-                chunk = await self.receive()
-                if not chunk:
-                    raise EOFError
-                *whole, self._tail = (self._tail + chunk).split(b"\n")
-                self._lines += whole
+        if not self._lines:  # else there is nothing to wait for: a deadline costs more than a line
+            with trio.fail_after(PATIENCE_SECONDS):
+                await self._read_lines()
         return self._lines.popleft()
+
+    async def _read_lines(self) -> None:
+        while not self._lines:
+            chunk = await self.receive()
+            if not chunk:
+                raise EOFError
+            *whole, self._tail = (self._tail + chunk).split(b"\n")
+            self._lines += whole
 
     async def line(self) -> str:
         return (await self.line_bytes()).decode()
