@@ -7,6 +7,7 @@ what a delivery costs each: deliveries for each second of a server's processor t
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,12 +18,14 @@ import trio
 
 from loadtest.killing import EACH, WATCH_SECONDS, Killed, kill
 from loadtest.members import IN_FLIGHT, TALKERS, Fanout, ack_seconds, warm_up_seconds
+from loadtest.namespaces import missing
 from loadtest.one_way import one_way_us
 from loadtest.redis import redis_server
 from loadtest.rows import Row
 from loadtest.serving import Server, serving, swarm
 from loadtest.shared_log import measure as measure_log
 from loadtest.shared_log import raw_seconds
+from loadtest.two_feeds import LOSS_PERCENT, listen
 
 RATE = 200
 READERS = 200
@@ -168,6 +171,18 @@ def _of_death(seen: Killed) -> Iterator[Row]:
     )
 
 
+def feeds(seconds: float) -> Iterator[Row]:
+    """Each server feeds a group of its own, and a tenth is lost on the way to the listeners."""
+    one, both = listen(seconds)
+    yield Row(
+        f"{LOSS_PERCENT} % lost on each of two groups: to ask for, with one, with both",
+        f"{one.repaired_percent:.1f} %, {both.repaired_percent:.1f} % of {both.received:,},"
+        f" {both.lost} lost",
+        "some 1 % with both, 0 lost",
+        both.repaired_percent < 2 and both.received > 0 and both.lost == 0,
+    )
+
+
 def measure(repeat: int, seconds: float) -> Iterator[Row]:
     """All measurements."""
     yield from latency(repeat, seconds)
@@ -175,6 +190,10 @@ def measure(repeat: int, seconds: float) -> Iterator[Row]:
     yield from deliveries(repeat, seconds)
     yield from acks(seconds)
     yield from death()
+    if why := missing():
+        print(f"left out: the feed on two groups: {why}", file=sys.stderr)
+    else:
+        yield from feeds(seconds)
 
 
 def _at_most(name: str, is_: float, beside: float, factor: float, unit: str) -> Row:
