@@ -39,6 +39,7 @@ class SharedLog:
     def __init__(self, store: Store, part: Part, hearer: Hearer) -> None:
         self._store = store
         self._following = Following(part, hearer)
+        self._running = trio.CancelScope()
 
     @property
     def replica(self) -> Replica:
@@ -65,17 +66,18 @@ class SharedLog:
 
     async def leave(self) -> None:
         """End this server's part in good order: when this returns, all that was appended has been
-        heard of, and whoever was left here has left with `shutdown`. Waits as long as the log is
-        away. Cancelled, the rest happens all the same, if it can, as long as `run` runs.
+        heard of, whoever was left here has left with `shutdown`, and `run` ends: nothing is heard
+        any more. Waits as long as the log is away. Cancelled, the rest happens all the same, if it
+        can, as long as `run` runs.
         """
         following = self._following
-        if following.origin is None:
+        if following.origin is not None:
+            if not following.is_leaving:
+                self._append(Quit, even_if_full=True)
             following.is_leaving = True
-            return
-        if not following.is_leaving:
-            self._append(Quit, even_if_full=True)
-            following.is_leaving = True
-        await following.left.wait()
+            await following.left.wait()
+        following.is_leaving = True
+        self._running.cancel()
 
     def statistics(self) -> Statistics:
         """How it goes now. Never waits."""
@@ -109,9 +111,10 @@ class SharedLog:
     # The life
 
     async def run(self, *, task_status: TaskStatus[Keeping]) -> None:
-        """Take part until cancelled; started when this server has entered, with what the keeper of
-        the log promises. Raises `UnusableError` if that cannot be: the log is not there at the
-        start, its entries are of another version, the server's name is another's.
+        """Take part until cancelled, or until this server has left; started when it has entered,
+        with what the keeper of the log promises. Raises `UnusableError` if that cannot be: the log
+        is not there at the start, its entries are of another version, the server's name is
+        another's.
         """
         begun_at, pause = trio.current_time(), _FIRST_PAUSE_SECONDS
         started = False
@@ -123,13 +126,14 @@ class SharedLog:
                 started = True
                 task_status.started(keeping)
 
-        while True:
-            error = await self._take_part(entered)
-            self._following.be_cut_off()
-            if not started and trio.current_time() - begun_at >= FIRST_REACH_SECONDS:
-                raise UnusableError(f"the log cannot be reached: {error}")
-            await trio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        with self._running:
+            while True:
+                error = await self._take_part(entered)
+                self._following.be_cut_off()
+                if not started and trio.current_time() - begun_at >= FIRST_REACH_SECONDS:
+                    raise UnusableError(f"the log cannot be reached: {error}")
+                await trio.sleep(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _take_part(self, entered: Callable[[Keeping], None]) -> AwayError:
         """As long as one link holds. Returns why it broke."""

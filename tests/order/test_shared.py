@@ -227,6 +227,17 @@ async def test_who_leaves_in_good_order_has_said_everything_before(
         a.log.append([])
 
 
+async def test_who_has_left_hears_no_more(autojump_clock: object, nursery: trio.Nursery) -> None:
+    a, b = await _open(nursery, MemoryStore(), "a", "b")
+    await a.log.leave()
+    heard = len(a.applied)
+    assert b.join("bob") is not None
+    await _hear_all(b)
+    assert any("bob" in line for line in b.lines)
+    assert len(a.applied) == heard
+    assert "away" not in a.told
+
+
 async def test_a_name_is_one_process_until_that_is_gone(
     autojump_clock: object, nursery: trio.Nursery
 ) -> None:
