@@ -178,6 +178,10 @@ ACCEPT_BACKLOG = 4096
 #: some milliseconds, not seconds.
 ACCEPT_BATCH = 32
 
+#: Who has said nothing for so long, to twice that, is waited for without a task: 2.5 KB less, and
+#: what it says next goes 30 us longer.
+REST_SECONDS = 10.0
+
 #: Unsent bytes that the kernel takes for one connection (TCP_NOTSENT_LOWAT; Trio's streams use the
 #: same). Without it a stuck reader holds 3 MB of kernel memory instead of 22 KB.
 NOTSENT_LOWAT_BYTES = 16384

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 
 from chatroom.event import CloseReason
@@ -26,7 +25,8 @@ class LineSession:
     def __init__(self, rules: TextRules) -> None:
         self.rules = rules
         self._splitter = LineSplitter(MAX_LINE_BYTES)
-        self._lines: deque[bytes] = deque()
+        # The next one is last. An empty deque is 600 bytes, and nearly always it is empty.
+        self._lines: list[bytes] = []
         self._too_long = False
 
     def take_line(self, line: bytes, group: list[Draft]) -> None:
@@ -42,7 +42,7 @@ class LineSession:
             lines = self._splitter.feed(chunk)
         except LineTooLong as error:
             lines, self._too_long = error.lines, True
-        self._lines.extend(line for line in lines if line)
+        self._lines = [line for line in reversed(lines) if line] + self._lines
 
     def expire(self) -> None:
         """A line-based client may be silent as long as it likes."""
@@ -52,7 +52,7 @@ class LineSession:
         weight = 0
         lines = self._lines
         while lines and weight < GROUP_WEIGHT:
-            self.take_line(lines.popleft(), group)
+            self.take_line(lines.pop(), group)
             last = group[-1]
             if is_query(last):
                 return group

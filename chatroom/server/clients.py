@@ -39,9 +39,9 @@ class Clients:
         *,
         shares: Shares,
     ) -> None:
-        """`nursery`: of a task for each. `visit` makes what a session knows of a peer, by its name
-        for the log and whether it is on this machine. From an address that `is_banned`, and beyond
-        its share, nobody comes in.
+        """`nursery`: of a task for each that is served. `visit` makes what a session knows of a
+        peer, by its name for the log and whether it is on this machine. From an address that
+        `is_banned`, and beyond its share, nobody comes in.
         """
         self._parts = parts
         self._mode = mode
@@ -74,6 +74,10 @@ class Clients:
         connection.needs_tls = visit.needs_tls
         self._nursery.start_soon(self._serve, connection, visit)
 
+    def wake(self, connection: Connection) -> None:
+        """Go on serving one that was quiet."""
+        self._nursery.start_soon(self._serve, connection, None)
+
     def refuse(self, sock: socket.socket) -> None:
         """Turn a newcomer away for whom there is no descriptor. Never blocks or raises."""
         self._turning_away.at_once(sock, EXHAUSTED)
@@ -97,12 +101,13 @@ class Clients:
         if leaving:
             await self._all_gone.wait()
 
-    async def _serve(self, connection: Connection, visit: Visit) -> None:
+    async def _serve(self, connection: Connection, visit: Visit | None) -> None:
         """The one exception boundary of a connection: what gets here is a fault of ours, and ends
         this connection alone.
         """
+        has_ended = True
         try:
-            await self._mode.serve(connection, visit)
+            has_ended = await self._mode.serve(connection, visit)
         except* trio.BrokenResourceError:
             pass  # the broadcaster has ended before it: the server is being stopped at once
         except* Exception:
@@ -110,10 +115,11 @@ class Clients:
             ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
             await self._parts.intake.take(connection, [ending])
         finally:
-            self._forget(connection)
-            self._parts.counters.ended_received_bytes += connection.received_bytes
+            if has_ended:
+                self._forget(connection)
 
     def _forget(self, connection: Connection) -> None:
+        self._parts.counters.ended_received_bytes += connection.received_bytes
         self._parts.connections.discard(connection)
         self._shares.release(connection.place)
         if connection in self._leaving:

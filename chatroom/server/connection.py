@@ -32,6 +32,16 @@ class Hearing(Protocol):
         """A record for one of them, at this place in the order."""
 
 
+class Reader(Protocol):
+    """Who reads what a client says: of the mode that serves it."""
+
+    def stop_reading(self) -> None:
+        """End the waiting for more of this client's bytes."""
+
+    def has_more(self) -> bool:
+        """Whether bytes of this client are there to be read."""
+
+
 class Connection:
     """A client, from its accept to its last byte."""
 
@@ -41,7 +51,6 @@ class Connection:
         "card",
         "close_reason",
         "format",
-        "has_more",
         "id",
         "inside",
         "local",
@@ -53,11 +62,11 @@ class Connection:
         "peer",
         "place",
         "proven",
+        "reader",
         "received_bytes",
         "replay_after",
         "slot",
         "speaker",
-        "stop_reading",
         "transport",
         "wanted_nick",
         "who",
@@ -92,13 +101,20 @@ class Connection:
         self.close_reason: CloseReason | None = None
         #: These are given by the mode that serves it, which is made for it.
         self.outbox: Outbox
-        self.stop_reading: Callable[[], None]  #: ends the waiting for more of this client's bytes
-        self.has_more: Callable[[], bool]  #: bytes of this client are there to be read
+        self.reader: Reader
 
     @property
     def private(self) -> bool:
         """Nobody else can read what it says: it is of this machine, or under TLS."""
         return self.local or self.transport == "tls"
+
+    def stop_reading(self) -> None:
+        """See `Reader.stop_reading`."""
+        self.reader.stop_reading()
+
+    def has_more(self) -> bool:
+        """See `Reader.has_more`."""
+        return self.reader.has_more()
 
     def securing(self) -> None:
         """It begins to shake hands: nothing can be said to it until it is secured."""

@@ -28,12 +28,15 @@ class Line(Protocol):
     """One client's bytes, and the way of its drafts to the room."""
 
     connection: Connection
+    session: Session
 
     def receive_nowait(self) -> bytes | None:
         """What has come already; None if nothing has, or if that can't be told without waiting."""
 
-    async def receive(self) -> bytes:
-        """What comes next; empty at the end of the stream. Raises OSError."""
+    async def receive(self) -> bytes | None:
+        """What comes next; empty at the end of the stream. None: nothing does for a while, and what
+        does is to be waited for without a task. Raises OSError.
+        """
 
     async def receive_within(self, wait: Wait) -> bytes | None:
         """As `receive`; None when `wait` has passed, which began when it was first given here."""
@@ -45,11 +48,12 @@ class Line(Protocol):
         """What sending to the client failed with, if it has."""
 
 
-async def converse(session: Session, line: Line) -> Ending:
-    """Talk with a client until it ends, and say how it did. Cancelled, what was read has been
-    handed over.
+async def converse(line: Line) -> Ending | None:
+    """Talk with a client until it ends, and say how it did; None: it says nothing for a while, and
+    this is to be called again when there is something. Cancelled, what was read has been handed
+    over.
     """
-    connection = line.connection
+    connection, session = line.connection, line.session
     try:
         # Who comes in a crowd has spoken before we look: no wait to set up (40 % more newcomers a
         # second). Once only, because nothing in it lets the others have their turn.
@@ -65,10 +69,12 @@ async def converse(session: Session, line: Line) -> Ending:
                 if drafts:
                     await line.submit(drafts, more=session.pending)
                 elif session.successor is not None:
-                    session = session.successor
+                    session = line.session = session.successor
             wait = session.wait
             if wait is None:
                 chunk = await line.receive()
+                if chunk is None:
+                    return None
             else:
                 chunk = await line.receive_within(wait)
                 if chunk is None:

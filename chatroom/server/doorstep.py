@@ -42,16 +42,16 @@ class Door(Line, Protocol):
         """
 
 
-async def attend(visit: Visit, door: Door) -> Ending:
-    """Talk with a client from its first byte to its end; see `converse`."""
+async def attend(visit: Visit, door: Door) -> Ending | None:
+    """Talk with a client from its first byte on; see `converse`."""
     try:
-        session = await _open(visit, door)
+        door.session = await _open(visit, door)
     except HandshakeError as error:
         log.info("from %s: %s", visit.peer, error)
         return Ending(CloseReason.PROTOCOL_ERROR, str(error))
     except OSError as error:
         return Ending(CloseReason.LOST, str(error))
-    return await converse(session, door)
+    return await converse(door)
 
 
 async def _open(visit: Visit, door: Door) -> Session:

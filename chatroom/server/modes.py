@@ -1,4 +1,6 @@
-"""The two server modes: how connections are served. The room behind them is the same."""
+"""How connections are served: what is asked of a mode, and the baseline, two threads for each. The
+room behind them is the same.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,16 @@ from chatroom.protocol.requests import Ending
 from chatroom.server.conversation import Intake, run_blocking
 from chatroom.server.doorstep import attend
 from chatroom.settings import LOBBY_CONNECTIONS, READ_BYTES, ServerSettings
-from chatroom.transport import epoll, threads
+from chatroom.transport import threads
 from chatroom.transport.sockets import has_more
 from chatroom.transport.stream import SocketTransport
-from chatroom.transport.tls_handshake import Handshakes, ThreadHandshakes
+from chatroom.transport.tls_handshake import ThreadHandshakes
 
 if TYPE_CHECKING:
+    from trio_typing import TaskStatus
+
     from chatroom.protocol.requests import Draft
-    from chatroom.protocol.session import Visit, Wait
+    from chatroom.protocol.session import Session, Visit, Wait
     from chatroom.server.connection import Connection
     from chatroom.transport.outbox import Shared
     from chatroom.transport.tls_server import ServerTls
@@ -38,117 +42,23 @@ class Mode(Protocol):
     """How the clients' sockets are served."""
 
     def attach(self, sock: socket.socket, connection: Connection) -> None:
-        """Give `connection` its outbox and the means to stop its reading. Never blocks."""
+        """Give `connection` its outbox and its reader. Never blocks."""
 
-    async def serve(self, connection: Connection, visit: Visit) -> None:
-        """Read what the client says until it ends, then let its outbox empty. Closes its transport,
-        also when cancelled.
+    async def serve(self, connection: Connection, visit: Visit | None) -> bool:
+        """Read what the client says until it ends, then let its outbox empty; or until it is quiet.
+        Whether it has ended: else it is to be called again, without a `visit`, when `run` says
+        so. When it has, and when cancelled, its transport is closed.
         """
 
-
-class EpollMode:
-    """Serves each client in one task of Trio's loop, which is epoll on Linux."""
-
-    def __init__(
+    async def run(
         self,
-        nursery: trio.Nursery,
-        intake: Intake,
-        shared: Shared,
-        report_slow: ReportSlow,
-        tls: ServerTls | None,
+        wake: Callable[[Connection], None],
+        *,
+        task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """`nursery`: of the flushers."""
-        self._handshakes = None if tls is None else Handshakes(tls)
-        self._shared = shared
-        self._nursery = nursery
-        self._intake = intake
-        self._report_slow = report_slow
-        self._reading: dict[Connection, trio.CancelScope] = {}
-
-    def attach(self, sock: socket.socket, connection: Connection) -> None:
-        sock.setblocking(False)
-        transport = SocketTransport(sock)
-        outbox = connection.outbox = epoll.EpollOutbox(
-            transport,
-            self._shared,
-            self._nursery,
-            reroute=connection.reroute,
-            report_slow=lambda text: self._report_slow(connection, text),
-        )
-        connection.has_more = lambda: has_more(outbox.transport.sock)
-        reading = self._reading[connection] = trio.CancelScope()
-        connection.stop_reading = reading.cancel
-
-    async def serve(self, connection: Connection, visit: Visit) -> None:
-        outbox = connection.outbox
-        assert isinstance(outbox, epoll.EpollOutbox)
-        line = _EpollLine(connection, outbox, self._intake, self._handshakes)
-        ending: Ending | None = None
-        try:
-            with self._reading.pop(connection):
-                ending = await attend(visit, line)
-            await _end(connection, ending, self._intake)
-            await outbox.wait_empty()
-            await epoll.linger(outbox.transport)
-        finally:
-            trio.lowlevel.notify_closing(outbox.transport.sock)
-            outbox.transport.close()
-
-
-class _EpollLine:
-    """See `chatroom.server.doorstep.Door`."""
-
-    __slots__ = ("_deadline", "_handshakes", "_intake", "_outbox", "_wait", "connection")
-
-    def __init__(
-        self,
-        connection: Connection,
-        outbox: epoll.EpollOutbox,
-        intake: Intake,
-        handshakes: Handshakes | None,
-    ) -> None:
-        self.connection = connection
-        self._outbox = outbox
-        self._intake = intake
-        self._handshakes = handshakes
-        self._wait: Wait | None = None
-        self._deadline = 0.0
-
-    @property
-    def offers_tls(self) -> bool:
-        return self._handshakes is not None
-
-    async def peek_within(self, wait: Wait) -> bytes | None:
-        with trio.move_on_after(wait.seconds):
-            return await epoll.peek(self._outbox.transport.sock)
-        return None
-
-    async def secure(self) -> None:
-        assert self._handshakes is not None
-        self.connection.securing()
-        await self._handshakes.secure(self._outbox)
-        self.connection.secured()
-
-    def receive_nowait(self) -> bytes | None:
-        return epoll.receive_nowait(self._outbox.transport)
-
-    async def receive(self) -> bytes:
-        return await epoll.receive(self._outbox.transport)
-
-    async def receive_within(self, wait: Wait) -> bytes | None:
-        if wait is not self._wait:
-            self._wait = wait
-            self._deadline = trio.current_time() + wait.seconds
-        with trio.move_on_at(self._deadline):
-            return await epoll.receive(self._outbox.transport)
-        return None
-
-    async def submit(self, drafts: Sequence[Draft], *, more: bool) -> None:
-        await self._intake.take(self.connection, drafts, more=more)
-        await self._outbox.wait_drained()
-
-    async def failure(self) -> OSError | None:
-        return self._outbox.failure
+        """Call `wake` for each that was quiet and is to be served again. Runs until cancelled;
+        those who are quiet then are to be served again, too, to end as all others.
+        """
 
 
 class ThreadMode:
@@ -167,7 +77,6 @@ class ThreadMode:
         self._intake = intake
         self._report_slow = report_slow
         self._limiter = trio.CapacityLimiter(2 * (settings.max_clients + LOBBY_CONNECTIONS))
-        self._stopped: dict[Connection, threading.Event] = {}
 
     def attach(self, sock: socket.socket, connection: Connection) -> None:
         threads.make_blocking(sock)
@@ -177,24 +86,16 @@ class ThreadMode:
             self._shared,
             report_slow=lambda text: self._report_slow(connection, text),
         )
-        stopped = self._stopped[connection] = threading.Event()
+        connection.reader = _ThreadLine(connection, outbox, self._intake, self._handshakes)
 
-        def stop_reading() -> None:
-            stopped.set()
-            self._intake.let_go(connection)
-            threads.shut(outbox.transport.sock, socket.SHUT_RD)  # wakes the reading thread
-
-        connection.stop_reading = stop_reading
-        connection.has_more = lambda: has_more(outbox.transport.sock)
-
-    async def serve(self, connection: Connection, visit: Visit) -> None:
+    async def serve(self, connection: Connection, visit: Visit | None) -> bool:
         """When cancelled, both threads are woken by the shutdown of their socket and end: none is
         abandoned.
         """
-        outbox = connection.outbox
+        outbox, line = connection.outbox, connection.reader
         assert isinstance(outbox, threads.ThreadOutbox)
-        stopped = self._stopped.pop(connection)
-        line = _ThreadLine(connection, outbox, self._intake, stopped, self._handshakes)
+        assert isinstance(line, _ThreadLine)
+        assert visit is not None
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_wake_on_cancel, connection, outbox)
@@ -202,36 +103,56 @@ class ThreadMode:
                 ending = await trio.to_thread.run_sync(
                     lambda: run_blocking(attend(visit, line)), limiter=self._limiter
                 )
-                await _end(connection, ending, self._intake)
+                await end_told(connection, ending, self._intake)
                 await outbox.wait_empty()
                 await threads.linger(outbox.transport)  # both threads have ended
                 nursery.cancel_scope.cancel()
         finally:
             outbox.transport.close()
+        return True
+
+    async def run(
+        self,
+        wake: Callable[[Connection], None],
+        *,
+        task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        task_status.started()
 
     async def _run_in_thread(self, work: Callable[[], None]) -> None:
         await trio.to_thread.run_sync(work, limiter=self._limiter)
 
 
 class _ThreadLine:
-    """See `chatroom.server.doorstep.Door`. Its coroutines block, and never yield."""
+    """See `chatroom.server.doorstep.Door`, whose coroutines block and never yield, and
+    `chatroom.server.connection.Reader`.
+    """
+
+    session: Session
 
     def __init__(
         self,
         connection: Connection,
         outbox: threads.ThreadOutbox,
         intake: Intake,
-        stopped: threading.Event,
         handshakes: ThreadHandshakes | None,
     ) -> None:
         self.connection = connection
         self._outbox = outbox
         self._intake = intake
-        self._stopped = stopped
+        self._stopped = threading.Event()
         self._handshakes = handshakes
         self._wait: Wait | None = None
         self._deadline = 0.0
         self._timed = False
+
+    def stop_reading(self) -> None:
+        self._stopped.set()
+        self._intake.let_go(self.connection)
+        threads.shut(self._outbox.transport.sock, socket.SHUT_RD)  # wakes the reading thread
+
+    def has_more(self) -> bool:
+        return has_more(self._outbox.transport.sock)
 
     @property
     def offers_tls(self) -> bool:
@@ -280,7 +201,7 @@ class _ThreadLine:
         return self._outbox.block_until_told()
 
 
-async def _end(connection: Connection, ending: Ending | None, intake: Intake) -> None:
+async def end_told(connection: Connection, ending: Ending | None, intake: Intake) -> None:
     """The client has ended, or has been made to: the room hears of it, if it does not know."""
     if connection.close_reason is None:
         await intake.take(connection, [ending or _MADE_TO_END])

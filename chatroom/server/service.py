@@ -27,9 +27,10 @@ from chatroom.server.control import Control
 from chatroom.server.counters import Counters
 from chatroom.server.doors import open_doors
 from chatroom.server.entrance import Entrance
+from chatroom.server.epoll_mode import EpollMode
 from chatroom.server.figures import Figures, Source
 from chatroom.server.housekeeping import give_memory_back, measure_lag
-from chatroom.server.modes import EpollMode, Mode, ThreadMode
+from chatroom.server.modes import Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import ALONE, Parts, Way, assemble
 from chatroom.server.shares import Shares
@@ -223,6 +224,7 @@ class Service:
                 figures = Figures(self._sources(parts, shared, feed))
                 shares = self._shares(doors.listeners)
                 clients = self._clients(parts, mode, figures, connections, shares)
+                await connections.start(mode.run, clients.wake)
                 acceptors = self._acceptors(doors.listeners, clients)
                 connections.start_soon(self._accept, acceptors, clients.take)
                 self._say_ready(feed)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from time import monotonic
+from typing import Protocol
 
 import trio
 
@@ -13,6 +14,16 @@ from chatroom.settings import LINGER_SECONDS, READ_BYTES
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.contract import Transport
 from chatroom.transport.outbox import Boundary, Shared, remember
+
+
+class Owner(Protocol):
+    """Whose an outbox is."""
+
+    def reroute(self, send: Callable[[bytes], int]) -> None:
+        """The outbox's `send` is another one from now on."""
+
+    def report_slow(self, text: str) -> None:
+        """The reader has fallen too far behind: a sentence that says so."""
 
 
 class EpollOutbox:
@@ -31,8 +42,7 @@ class EpollOutbox:
         "_drained",
         "_nursery",
         "_own_bytes",
-        "_report_slow",
-        "_reroute",
+        "_owner",
         "_shared",
         "failure",
         "moved_at",
@@ -45,21 +55,16 @@ class EpollOutbox:
         transport: Transport,
         shared: Shared,
         nursery: trio.Nursery,
-        *,
-        reroute: Callable[[Callable[[bytes], int]], None],
-        report_slow: Callable[[str], None],
+        owner: Owner,
     ) -> None:
-        """`nursery`: of the flushers. `reroute` is called with the new `send` when that changes,
-        `report_slow` with a sentence when the reader has fallen too far behind.
-        """
+        """`nursery`: of the flushers."""
         self.transport = transport
         self._shared = shared
         self._bounds = shared.bounds
         self._congestion = shared.congestion
         self._budget = shared.budget
         self._nursery = nursery
-        self._reroute = reroute
-        self._report_slow = report_slow
+        self._owner = owner
         self._backlog: Backlog | None = None
         self._drained: trio.Event | None = None
         self._closed = False  # nothing more is taken: said goodbye, or the peer is gone
@@ -123,7 +128,7 @@ class EpollOutbox:
         if self._closed:
             self.give_up()
         else:
-            self._report_slow(text)
+            self._owner.report_slow(text)
 
     def _forget(self) -> None:
         """Nothing is kept any more."""
@@ -146,7 +151,7 @@ class EpollOutbox:
 
     def _go_by(self, send: Callable[[bytes], int]) -> None:
         self.send = send
-        self._reroute(send)
+        self._owner.reroute(send)
 
     def _add(self, records: bytes) -> int:
         assert self._backlog is not None
@@ -160,7 +165,7 @@ class EpollOutbox:
         self._congestion.enter(self)
         text = self._bounds.too_much(size_bytes, monotonic() - self.moved_at)
         if text:
-            self._report_slow(text)
+            self._owner.report_slow(text)
 
     async def wait_drained(self) -> None:
         """Wait until little is kept, or nothing will leave any more."""

@@ -11,17 +11,19 @@ from collections.abc import Callable, Sequence
 class SocketTransport:
     """See `chatroom.transport.contract.Transport`: a stream socket as it is."""
 
-    __slots__ = ("receive", "send", "sock")
+    __slots__ = ("send", "sock")
 
     begun_bytes = 0
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.send: Callable[[bytes], int] = sock.send
-        self.receive: Callable[[int], bytes] = sock.recv
 
     def send_some(self, buffers: Sequence[bytes | memoryview], *, wait: bool = True) -> int:
         return self.sock.sendmsg(buffers, (), 0 if wait else socket.MSG_DONTWAIT)
+
+    def receive(self, limit_bytes: int) -> bytes:
+        return self.sock.recv(limit_bytes)
 
     def set_patience(self, seconds: float | None) -> None:
         if seconds == 0:

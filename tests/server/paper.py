@@ -70,6 +70,15 @@ class PaperOutbox:
     async def wait_drained(self) -> None: ...
 
 
+class PaperReader:
+    """See `chatroom.server.connection.Reader`. Nobody reads here."""
+
+    def __init__(self, has_more: Callable[[], bool] = lambda: False) -> None:
+        self.has_more = has_more
+
+    def stop_reading(self) -> None: ...
+
+
 class PaperRoom:
     """Connections that ask, and what each of them is told."""
 
@@ -93,7 +102,7 @@ class PaperRoom:
 
         outbox = PaperOutbox(report_slow)
         connection.outbox = outbox
-        connection.stop_reading = lambda: None
+        connection.reader = PaperReader()
         self.connections.append(connection)
         self.outboxes.append(outbox)
 

@@ -22,6 +22,7 @@ from chatroom.server.counters import Counters
 from chatroom.server.pacing import Exempt, PacedIntake, Tolls
 from chatroom.settings import RateSettings
 from chatroom.transport.outbox import Congestion
+from tests.server.paper import PaperReader
 
 
 class Order:
@@ -68,7 +69,7 @@ class Edge:
 
     def connect(self, number: int, has_more: Callable[[], bool] = lambda: False) -> Connection:
         connection = Connection(number, "paper")
-        connection.has_more = has_more
+        connection.reader = PaperReader(has_more)
         return connection
 
     def enter(self, connection: Connection, nick: str, *, role: Role = Role.MEMBER) -> None:

@@ -90,7 +90,7 @@ class IrcSession(LineSession):
                 if is_query(draft):
                     break
             elif self._lines:
-                line = self._lines.popleft()
+                line = self._lines.pop()
                 talk = self._talk(line)
                 if talk is not None:
                     group.append(talk)
