@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chatroom.protocol.requests import Draft
-    from chatroom.protocol.session import Wait
+    from chatroom.protocol.session import Session, Wait
     from tests.conftest import OpenHouse
     from tests.visiting import House
 
@@ -47,6 +47,7 @@ class _PaperLine:
 
     def __init__(self) -> None:
         self.connection = Connection(1, "paper")
+        self.session: Session = _Endless()
         self.submitted = 0
 
     def receive_nowait(self) -> bytes | None:
@@ -70,7 +71,7 @@ class _PaperLine:
 
 def test_who_has_ended_asks_no_more() -> None:
     line = _PaperLine()
-    assert run_blocking(converse(_Endless(), line)) == Ending(CloseReason.QUIT, "")
+    assert run_blocking(converse(line)) == Ending(CloseReason.QUIT, "")
     assert line.submitted == 3
 
 

@@ -25,17 +25,29 @@ class Wire:
         return len(records)
 
 
+@dataclass
+class Owner:
+    """See `chatroom.transport.epoll.Owner`."""
+
+    ways: list[Callable[[bytes], int]] = field(default_factory=list)
+
+    def reroute(self, send: Callable[[bytes], int]) -> None:
+        self.ways.append(send)
+
+    def report_slow(self, text: str) -> None:
+        raise AssertionError(text)
+
+
 async def test_nothing_follows_the_bye(nursery: trio.Nursery) -> None:
-    wire, ways = Wire(), list[Callable[[bytes], int]]()
+    wire, owner = Wire(), Owner()
     outbox = EpollOutbox(
         cast("Transport", wire),
         Shared(Bounds(1000, 1.0), Congestion(), Budget(1000)),
         nursery,
-        reroute=ways.append,
-        report_slow=lambda text: None,
+        owner,
     )
     outbox.push(b"hello\n")
     outbox.close(b"bye\n", lambda chunk, offset: offset, abrupt=False)
     outbox.push(b"more\n")
-    assert ways[-1](b"to all\n") == len(b"to all\n")  # the fan-out's own way
+    assert owner.ways[-1](b"to all\n") == len(b"to all\n")  # the fan-out's own way
     assert wire.sent == [b"hello\n", b"bye\n"]
