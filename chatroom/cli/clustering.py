@@ -36,6 +36,17 @@ class ClusterOptions:
     password_file: Path | None
     power: bool  #: only a log that survives a power failure will do
 
+    @property
+    def journal(self) -> str:
+        """The file of a server that was not told another one."""
+        return f"chatroom-{self.name}.db"
+
+
+def is_chosen(context: typer.Context, parameter: str) -> bool:
+    """Whether it was given, in whichever way."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name != "DEFAULT"
+
 
 def cluster_options(
     url: str | None,

@@ -125,6 +125,7 @@ def serve(
         typer.Option(
             envvar="CHATROOM_JOURNAL",
             metavar="FILE",
+            show_default=f"{DEFAULT_JOURNAL}; with --cluster chatroom-NAME.db",
             help="Where history is kept; :memory: keeps the newest events while the server runs.",
         ),
     ] = DEFAULT_JOURNAL,
@@ -475,7 +476,7 @@ def serve(
         return
     import trio
 
-    from chatroom.cli.clustering import cluster_options, open_part
+    from chatroom.cli.clustering import cluster_options, is_chosen, open_part
     from chatroom.cli.running import open_history, serve_until_signal
     from chatroom.logs import set_up_log
     from chatroom.server.entrance import Entrance
@@ -484,11 +485,6 @@ def serve(
     from chatroom.server.supervision import Supervisor
     from chatroom.transport.inherited import take_inherited
 
-    group, feed_port = parse_group(multicast, "--multicast")
-    certificate = certificate_of(tls, tls_cert, tls_key, journal)
-    if require_tls and certificate is None:
-        raise typer.BadParameter("give --tls-cert, or --tls auto.", param_hint="'--require-tls'")
-    source = context.get_parameter_source("durability")
     shared = cluster_options(
         cluster,
         name,
@@ -496,8 +492,14 @@ def serve(
         cluster_password_file,
         listens=(host, port),
         # By default the Redis may promise less than this server's own disk does.
-        power=durability is Durability.POWER and source is not None and source.name != "DEFAULT",
+        power=durability is Durability.POWER and is_chosen(context, "durability"),
     )
+    if shared is not None and not is_chosen(context, "journal"):
+        journal = shared.journal  # servers of one room may share a directory
+    group, feed_port = parse_group(multicast, "--multicast")
+    certificate = certificate_of(tls, tls_cert, tls_key, journal)
+    if require_tls and certificate is None:
+        raise typer.BadParameter("give --tls-cert, or --tls auto.", param_hint="'--require-tls'")
     set_up_log(log_level, json=log_format is LogFormat.json)
     settings = ServerSettings(
         host=host,
