@@ -3,6 +3,7 @@
 `python -m loadtest feed`: the multicast feed beside TCP, and on a link that loses.
 `python -m loadtest flood`: what two people who talk notice of a flooder.
 `python -m loadtest journal`: the journal on disk beside `:memory:`.
+`python -m loadtest memory`: what a connection costs.
 `python -m loadtest soak`: a mixed room under faults, and whether every promise was kept.
 `python -m loadtest sealing`: the feed's blocks sealed and in the clear.
 `python -m loadtest tls`: TLS beside plain TCP.
@@ -138,6 +139,18 @@ def sealing_command(repeat: Repeat = 5) -> None:
 
     for name, microseconds in sealing(repeat).items():
         print(f"{name:22} {microseconds:5.2f} µs a block")
+
+
+@app.command(name="memory")
+def memory_command() -> None:
+    """Measure what a connection costs the server in memory.
+
+    Prints a Markdown table.
+    """
+    from loadtest.memory import measure  # noqa: PLC0415 - of no use to the other commands
+
+    for line in table(measure()):
+        print(line, flush=True)
 
 
 @app.command(name="soak")
