@@ -264,7 +264,8 @@ class Cluster:
     def _tell(self, batch: Batch | None, done: Done) -> None:
         """A command has been done, and the room is as it left it."""
         command, outcome = done
-        if outcome.event is not None or outcome.removed:
+        event, session = outcome.event, self._replica.session
+        if outcome.removed or (event and not self._numbering.hear_next(event, session)):
             outcome = self._follow(outcome)
         if self._parts is None:
             self._keep(outcome)

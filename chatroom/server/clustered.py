@@ -190,4 +190,4 @@ class ClusteredOrder:
 
 
 def _leaves(command: Command) -> bool:
-    return isinstance(command, Leave) and not command.part
+    return type(command) is Leave and not command.part

@@ -58,6 +58,13 @@ class Numbering:
         """Whether an event with that number follows the last one."""
         return seq == self.last + 1 and session == self.session
 
+    def hear_next(self, event: Event, session: str) -> bool:
+        """Whether it is the next event here, as nearly all are; then it has been heard."""
+        if event.seq != self.last + 1 or session != self.session or not session:
+            return False
+        self.last = event.seq
+        return True
+
     def skip_to(self, seq: int, session: str, skip: Callable[[int, str], None]) -> None:
         """The next event is the one after `seq`. `skip` does that to the journal, and tells."""
         # A journal with a history goes on in a session only if that was seen to begin above it.

@@ -16,7 +16,7 @@ _CHANGES = frozenset({Join, Reserve, Rename, LogIn})
 def changes_standing(command: Command) -> bool:
     """Whether what its asker says next can be dealt with only when `command` has been."""
     kind = type(command)
-    return kind in _CHANGES or (isinstance(command, Leave) and command.part)
+    return kind in _CHANGES or (type(command) is Leave and command.part)
 
 
 class Standing:
@@ -29,7 +29,7 @@ class Standing:
     def note(self, connection: Connection, command: Command, time: str) -> None:
         """`command` has been done: keep what it would take to come in again."""
         kind = type(command)
-        if kind not in _CHANGES and not isinstance(command, Leave):
+        if kind not in _CHANGES and kind is not Leave:
             return
         if isinstance(command, Leave) and not command.part:
             self.forget(connection)

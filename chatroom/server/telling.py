@@ -18,6 +18,7 @@ from chatroom.room.commands import (
     Redact,
     Rename,
     Reserve,
+    Say,
     Topic,
     Unmute,
     Voice,
@@ -66,6 +67,9 @@ class Teller:
         if outcome.refused is not None:
             return
         kind = type(command)
+        if kind is Say:  # as nearly all are; it changes nothing else
+            self._announcer.publish(outcome.event, connection)
+            return
         if isinstance(command, Redact):
             self._announcer.redact(command.of)
         if kind in _KEPT:
