@@ -187,13 +187,20 @@ class Room:
         In a room that changes meanwhile one may be missing or named twice. Cancelled, nothing
         has changed.
         """
-        nicks: list[str] = []
+        return [nick for nick, _ in await self.whereabouts()]
+
+    async def whereabouts(self) -> list[tuple[str, str]]:
+        """As `who`, each nick with the name of the server that it is on; empty in a room that is
+        on one. Raises `RoomClosed`. Cancelled, nothing has changed.
+        """
+        found: list[tuple[str, str]] = []
         while True:
-            answer = await self._answer(await self._ask("who", offset=len(nicks), limit=PAGE))
+            answer = await self._answer(await self._ask("who", offset=len(found), limit=PAGE))
             assert isinstance(answer, Members)
-            nicks += answer.members
+            servers = answer.servers or [""] * len(answer.members)
+            found += zip(answer.members, servers, strict=False)
             if not answer.more or not answer.members:
-                return nicks
+                return found
 
     async def history(
         self, *, after: int | None = None, before: int | None = None, limit: int = 100

@@ -220,6 +220,8 @@ class Members(Answer, frozen=True, omit_defaults=True):
     member_count: int = msgspec.field()
     more: bool = msgspec.field()
     id: str | None = None
+    #: In a room on several servers, the name of each one's.
+    servers: Sequence[str] | None = None
 
 
 class History(Answer, frozen=True, omit_defaults=True):

@@ -11,7 +11,7 @@ import msgspec
 import trio
 
 from chatroom.event import CloseReason, encode_event
-from chatroom.order.contract import Applied, Batch, Done, Origin
+from chatroom.order.contract import EPOCH_SHIFT, Applied, Batch, Done, Origin
 from chatroom.order.part import Part, Statistics
 from chatroom.order.shared import SharedLog
 from chatroom.protocol import answers
@@ -99,6 +99,12 @@ class Cluster:
             if server.origin.server != self.name
             for address in server.addresses
         ]
+
+    def server_of(self, who: int) -> str:
+        """See `Way.server_of`."""
+        epoch = who >> EPOCH_SHIFT
+        servers = self._replica.servers.values()
+        return next((one.origin.server for one in servers if one.origin.epoch == epoch), "")
 
     # The life
 

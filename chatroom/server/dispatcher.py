@@ -224,12 +224,15 @@ class Dispatcher:
             self._announcer.tell(connection, answers.Error(code, request.nick, request.id))
             return
         member = found[0]
+        there = self._presence.connection_or_none(member.who)
+        if there is None:
+            text = f"{member.nick} is on another server"
+            self._announcer.tell(connection, answers.Error("unavailable", text, request.id))
+            return
         invited = answers.Invited(member.nick, self._room.nick(connection.who), request.id)
         self._announcer.tell(connection, invited)
         told = msgspec.structs.replace(invited, id=None)
-        there = self._presence.connection_or_none(member.who)
-        if there is not None:
-            self._announcer.tell(there, told)
+        self._announcer.tell(there, told)
         self._fanout.tell_all(told, connection)
 
     def _quit(self, connection: Connection, request: Request) -> None:

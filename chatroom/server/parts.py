@@ -34,7 +34,7 @@ from chatroom.settings import UNLIMITED, Access, RateSettings
 from chatroom.transport.outbox import Congestion
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chatroom.access.file import AccessFile
     from chatroom.journal import Journal
@@ -59,6 +59,10 @@ class Way(Protocol):
     def others(self) -> Sequence[str]:
         """The addresses of the room's other servers."""
 
+    @property
+    def server_of(self) -> Callable[[int], str] | None:
+        """Tells the name of a member's server, where there are several."""
+
 
 class Alone:
     """One server: whatever changes the room changes it in the same turn."""
@@ -70,6 +74,8 @@ class Alone:
 
     def others(self) -> Sequence[str]:
         return ()
+
+    server_of = None
 
 
 ALONE = Alone()
@@ -124,7 +130,7 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     hall = Hall(room, order, journal, fanout, announcer, presence, endings, counters)
     answering = Answering(answer_limit_bytes)
     replay = Replay(hall, answering)
-    queries = Queries(hall, replay, answering)
+    queries = Queries(hall, replay, answering, way.server_of)
     gate = Gate(guard, endings)
     comings = Comings(presence.is_here)
     admission = Admission(hall, replay, offer, gate, comings)

@@ -11,7 +11,7 @@ from chatroom.protocol.requests import Hello, Request
 from chatroom.settings import MAX_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chatroom.journal import Page
     from chatroom.protocol.requests import Draft
@@ -25,13 +25,21 @@ if TYPE_CHECKING:
 class Queries:
     """What clients ask, answered one at a time and each within a bound."""
 
-    def __init__(self, hall: Hall, replay: Replay, answering: Answering) -> None:
+    def __init__(
+        self,
+        hall: Hall,
+        replay: Replay,
+        answering: Answering,
+        server_of: Callable[[int], str] | None = None,
+    ) -> None:
+        """`server_of`: the name of a member's server, where there are several."""
         self._room = hall.room
         self._journal = hall.journal
         self._announcer = hall.announcer
         self._presence = hall.presence
         self._replay = replay
         self._answering = answering
+        self._server_of = server_of
 
     def who(self, connection: Connection, request: Request) -> None:
         """Answer in this turn: a page of nicks."""
@@ -40,12 +48,18 @@ class Queries:
         count = len(self._room)
         while True:
             more = request.offset + len(nicks) < count
-            answer = answers.Members(nicks, count, more, request.id)
+            servers = self._servers(request.offset, len(nicks))
+            answer = answers.Members(nicks, count, more, request.id, servers)
             record = connection.render(answer)
             if len(nicks) <= 1 or len(record) <= self._answering.limit_bytes:
                 self._announcer.send(connection, record)
                 return
             nicks = nicks[: len(nicks) // 2]
+
+    def _servers(self, offset: int, limit: int) -> Sequence[str] | None:
+        if self._server_of is None:
+            return None
+        return [self._server_of(member.who) for member in self._room.members(offset, limit)]
 
     def people(self, connection: Connection, request: Request) -> None:
         """Answer in this turn: those who are named in the text, member or not, or a page of the

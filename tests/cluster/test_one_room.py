@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+import chatroom
 from chatroom.protocol.requests import Request
 
 if TYPE_CHECKING:
@@ -46,6 +47,27 @@ async def test_a_nick_is_held_by_one_member_of_all_servers(open_server: OpenServ
     await plain.say("/nick alice", "here I am")
     assert await plain.line() == "-- the nick alice is taken (nick_taken)"
     assert "you are guest1 " in await plain.line()
+
+
+@pytest.mark.parametrize("limit", [None, 2])
+async def test_who_is_here_is_told_with_the_server_of_each(
+    open_server: OpenServer, limit: int | None
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    await a.enter_json("alice")
+    await a.enter_json("carol")
+    bob = await b.enter_json("bob")
+    await bob.say({"kind": "who", "limit": limit} if limit else {"kind": "who"})
+    members = await bob.object()
+    assert members["members"] == ["alice", "bob", "carol"][:limit]
+    assert members["servers"] == ["a", "b", "a"][:limit]
+
+
+async def test_the_client_shows_who_is_on_which_server(open_server: OpenServer) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    await a.enter_json("alice")
+    async with chatroom.connect("127.0.0.1", b.service.port, nick="bob") as room:
+        assert await room.whereabouts() == [("alice", "a"), ("bob", "b")]
 
 
 async def test_guests_have_numbers_of_the_whole_room(open_server: OpenServer) -> None:

@@ -260,9 +260,17 @@ class Conversation:
         await self._screen.show([self._render.rule("now")])
 
     async def _who(self) -> None:
-        nicks = [visible(nick) for nick in await self._room.who()]
-        rows = [nicks[at : at + NAMES_A_LINE] for at in range(0, len(nicks), NAMES_A_LINE)]
-        await self._notices([f"{len(nicks)} here:", *("  ".join(row) for row in rows)])
+        people = await self._room.whereabouts()
+        lines = [f"{len(people)} here:"]
+        for server in sorted({server for _, server in people}):
+            nicks = [visible(nick) for nick, its in people if its == server]
+            if server:
+                lines.append(f"on {visible(server)}:")
+            lines += [
+                "  ".join(nicks[at : at + NAMES_A_LINE])
+                for at in range(0, len(nicks), NAMES_A_LINE)
+            ]
+        await self._notices(lines)
 
     async def _notices(self, lines: list[str]) -> None:
         await self._screen.show([self._render.notice(line) for line in lines])
