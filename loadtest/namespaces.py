@@ -105,6 +105,11 @@ def cut(side: Side) -> None:
     _run(*side.command(["nft", "-f", "-"]), given=rules)
 
 
+def mend(side: Side) -> None:
+    """The plug is in again, after `cut`."""
+    _run(*side.command(["nft", "delete", "table", "inet", "cut"]))
+
+
 def _drop(side: Side, percent: int) -> None:
     rules = f"""
         table inet loss {{

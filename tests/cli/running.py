@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,8 +21,12 @@ PATIENCE_SECONDS = 15
 class ServerProcess:
     """A server on a free port; its log is read as it comes. A context manager."""
 
-    def __init__(self, *options: str, descriptors: int | None = None) -> None:
-        command = [sys.executable, "-m", "chatroom", "serve", "--port", "0", "--no-multicast"]
+    def __init__(
+        self, *options: str, descriptors: int | None = None, prefix: Sequence[str] = ()
+    ) -> None:
+        """`prefix`: a command that runs it."""
+        command = [*prefix, sys.executable, "-m", "chatroom", "serve"]
+        command += ["--port", "0", "--no-multicast"]
         command += ["--journal", ":memory:", "--log-format", "json"]
         command += ["--talk-rate", "0", *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=clean_environment())
@@ -34,7 +38,7 @@ class ServerProcess:
         if descriptors is not None:
             limits = (descriptors, descriptors)
             resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, limits)
-        self.port = int(str(self.ready["tcp"]).rpartition(":")[2])
+        self.port = int(str(self.ready["tcp"]).split(",")[0].rpartition(":")[2])
 
     def _read_log(self) -> None:
         assert self.process.stderr is not None

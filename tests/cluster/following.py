@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import trio
@@ -15,17 +16,25 @@ _PAUSE_SECONDS = 0.05
 _GONE = (OSError, trio.BrokenResourceError, trio.ClosedResourceError)
 
 
+async def _reach(port: int | Path) -> trio.SocketStream:
+    if isinstance(port, Path):
+        return await trio.open_unix_socket(port)
+    return await trio.open_tcp_stream("127.0.0.1", port)
+
+
 class Follower:
     """Speaks JSON Lines; what it hears is in `heard`, by number."""
 
-    def __init__(self, nick: str, ports: Sequence[int]) -> None:
+    def __init__(self, nick: str, ports: Sequence[int | Path]) -> None:
+        """`ports`: of servers on this machine, or their Unix sockets."""
         self.nick = nick
         self.heard: dict[int, dict[str, Any]] = {}
         self.gaps: list[dict[str, Any]] = []
         self.acked: dict[str, int] = {}  #: numbers by the id of what was said
+        self.refused: dict[str, str] = {}  #: codes by the same
         self.welcomes: list[dict[str, Any]] = []
         self.news = trio.Event()
-        self.ports = list(ports)
+        self.ports = ports
         self._unacked: dict[str, str] = {}  # texts by their ids
         self._stream: trio.SocketStream | None = None
         self._sending = trio.Lock()
@@ -41,8 +50,7 @@ class Follower:
         while True:
             for port in list(self.ports):
                 try:
-                    stream = await trio.open_tcp_stream("127.0.0.1", port)
-                    async with stream:
+                    async with await _reach(port) as stream:
                         await self._converse(stream)
                 except (OSError, trio.BrokenResourceError, EOFError):
                     pass
@@ -99,6 +107,9 @@ class Follower:
             self._unacked.pop(told["id"], None)
         elif kind == "error" and told.get("id") is None:
             raise EOFError
+        elif kind == "error":
+            self.refused[told["id"]] = told["code"]
+            self._unacked.pop(told["id"], None)
         elif kind == "bye":
             self._stream = None
             raise EOFError

@@ -22,6 +22,8 @@ class RedisServer:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.prefix: list[str] = []  #: a command that runs it
+        self.host = "127.0.0.1"
         self._process: subprocess.Popen[bytes] | None = None
         self.socket = directory / "socket"
         self.options = ["--appendonly", "yes"]
@@ -38,11 +40,11 @@ class RedisServer:
         await self.start_at(0, *options)
 
     async def start_at(self, port: int, *options: str) -> None:
-        """Also on this TCP port of the loopback interface."""
+        """Also on this TCP port of `host`."""
         self.options = list(options) or self.options
         where = [
             "--bind",
-            "127.0.0.1",
+            self.host,
             "--port",
             str(port),
             "--unixsocket",
@@ -50,7 +52,7 @@ class RedisServer:
             "--dir",
             str(self._directory),
         ]
-        command = ["redis-server", *where, "--save", "", *self.options]
+        command = [*self.prefix, "redis-server", *where, "--save", "", *self.options]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         with trio.fail_after(30):
             while not await self._ping():
