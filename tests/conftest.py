@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
+from tests.forking import quick_starts
 from tests.visiting import House, open_house
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 OpenHouse = Callable[..., Awaitable[House]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_starts() -> Iterator[None]:
+    with quick_starts():
+        yield
 
 
 @pytest.fixture(params=["epoll", "thread"])

@@ -21,12 +21,13 @@ PATIENCE_SECONDS = 15
 class ServerProcess:
     """A server on a free port; its log is read as it comes. A context manager."""
 
+    program: tuple[str, ...] = (sys.executable, "-m", "chatroom")
+
     def __init__(
         self, *options: str, descriptors: int | None = None, prefix: Sequence[str] = ()
     ) -> None:
         """`prefix`: a command that runs it."""
-        command = [*prefix, sys.executable, "-m", "chatroom", "serve"]
-        command += ["--port", "0", "--no-multicast"]
+        command = [*prefix, *self.program, "serve", "--port", "0", "--no-multicast"]
         command += ["--journal", ":memory:", "--log-format", "json"]
         command += ["--talk-rate", "0", *options]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=clean_environment())
