@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -32,6 +33,16 @@ OpenHouse = Callable[..., Awaitable[House]]
 def _quick_starts() -> Iterator[None]:
     with quick_starts():
         yield
+
+
+@pytest.fixture
+def own_log() -> Iterator[None]:
+    """Whoever sets up the log does so for this test alone."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture(params=["epoll", "thread"])

@@ -23,7 +23,9 @@ RunMain = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunMain:
+def run_main(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], own_log: None
+) -> RunMain:
     """Runs the command line within this process: the exit code, stdout, stderr."""
     for name in os.environ:
         if name.startswith("CHATROOM_"):
