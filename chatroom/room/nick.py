@@ -45,7 +45,8 @@ def parse_nick(wanted: str) -> tuple[str, str]:
         )
     if not nick[0].isalnum():
         raise NickInvalid("a nick begins with a letter or a digit")
-    fault = fault_of_writing(nick)
+    # Of the key too: without case some letters have a mark more, and a key has to be a name itself.
+    fault = fault_of_writing(nick) or fault_of_writing(key)
     if fault is not None:
         raise NickInvalid(fault)
     return nick, key

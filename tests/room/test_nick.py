@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatroom.room.nick import MAX_NICK_CHARS, NickInvalid, is_reserved, parse_nick
@@ -104,6 +104,7 @@ def test_names_that_only_look_like_those(nick: str) -> None:
 @given(
     st.text(max_size=40) | st.text("aA\u00e9\u0301\u3164\u00df\u0130\u0939\u093f-_ ", max_size=6)
 )
+@example("I\u0307\u0300\u0300")  # without case, of one more mark
 def test_a_name_is_refused_or_sound(wanted: str) -> None:
     try:
         nick, key = parse_nick(wanted)
