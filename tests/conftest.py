@@ -17,8 +17,11 @@ from tests.visiting import House, open_house
 if TYPE_CHECKING:
     import trio
 
-# On a busy machine any example may take longer than Hypothesis's 200 ms: that is not a fault.
-settings.register_profile("patient", deadline=None)
+# On a busy machine any example may take longer than Hypothesis's 200 ms: that is not a fault. Each
+# run tries the same examples, so that it fails because of a change and not by chance; new ones, and
+# more of them, are looked for with `--hypothesis-profile=search`.
+settings.register_profile("patient", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None, max_examples=1000)
 settings.load_profile("patient")
 
 # Containers often forbid Python to keep what it has compiled. Here hundreds of processes and every

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Request, Speaks
@@ -196,8 +196,8 @@ _frames = st.one_of(
 
 
 def _normal(talk: SocketTalk) -> list[Draft]:
-    """Its drafts; which replies were sent in one go, and counted as one, depends on how the bytes
-    came.
+    """Its drafts; which replies were sent in one go, and for how much each counts, depends on
+    how the bytes came.
     """
     drafts: list[Draft] = []
     for draft in talk.drafts:
@@ -211,6 +211,7 @@ def _normal(talk: SocketTalk) -> list[Draft]:
 
 
 @given(st.lists(_frames, max_size=12), places)
+@example([masked(PING, b"x"), masked(TEXT, MESSAGE.encode()[:20], final=False)], [7])
 def test_the_same_requests_however_the_bytes_are_cut(frames: list[bytes], at: list[int]) -> None:
     data = b"".join(frames)
     assert _normal(socket_talk(*cut(data, at))) == _normal(socket_talk(data))
