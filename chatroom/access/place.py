@@ -12,7 +12,7 @@ from chatroom.room.bans import parse_address
 PLACES = 10_000
 
 
-@lru_cache
+@lru_cache(maxsize=1024)  # a crowd from one address is parsed once, and its strings are one
 def place_of(address: str) -> str:
     """An IPv4 address, or the /64 of an IPv6 address, which one host may have; an IPv4 address in
     an IPv6 one is IPv4. Empty for loopback and for what is none (a Unix socket): no limit by place

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
@@ -51,21 +52,20 @@ def peer_name(address: object) -> str:
 def peer_address(peer: str) -> str:
     """The address in what `peer_name` has made; empty where there is none."""
     host, colon, port = peer.rpartition(":")
-    return host.strip("[]") if colon and port.isdigit() else ""
+    # Interned: all who come from one address share it.
+    return sys.intern(host.strip("[]")) if colon and port.isdigit() else ""
 
 
 def is_local(address: object) -> bool:
     """Whether a peer is on this machine: of a loopback address, or come by a Unix socket."""
-    if not isinstance(address, tuple):
-        return True
-    return _is_loopback(address[0].partition("%")[0])
+    return _is_loopback(address[0]) if isinstance(address, tuple) else True
 
 
-@lru_cache  # a crowd comes from a few addresses, and reading one takes 3 µs
-def _is_loopback(address: str) -> bool:
-    host = ip_address(address)
-    mapped = host.ipv4_mapped if isinstance(host, IPv6Address) else None
-    return (mapped or host).is_loopback
+@lru_cache(maxsize=1024)  # a crowd from one address is parsed once
+def _is_loopback(host: str) -> bool:
+    address = ip_address(host.partition("%")[0])
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def has_more(sock: socket.socket) -> bool:
