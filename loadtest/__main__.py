@@ -6,6 +6,7 @@
 `python -m loadtest memory`: what a connection costs.
 `python -m loadtest soak`: a mixed room under faults, and whether every promise was kept.
 `python -m loadtest sealing`: the feed's blocks sealed and in the clear.
+`python -m loadtest sharing`: a large audience's sends by one thread, and shared by two.
 `python -m loadtest tls`: TLS beside plain TCP.
 """
 
@@ -124,6 +125,11 @@ _add_measuring(
     "journal",
     "Measure the journal: its cost to the talk, acks, a restart, a page of history.",
     seconds=6.0,
+)
+_add_measuring(
+    "sharing",
+    "Measure a large audience's sends by one thread, and shared by two. Needs two cores.",
+    seconds=1.0,
 )
 _add_measuring(
     "tls",
