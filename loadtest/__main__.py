@@ -8,6 +8,7 @@
 `python -m loadtest sealing`: the feed's blocks sealed and in the clear.
 `python -m loadtest sharing`: a large audience's sends by one thread, and shared by two.
 `python -m loadtest tls`: TLS beside plain TCP.
+`python -m loadtest turn`: how long a turn takes, beside the sends alone.
 """
 
 from __future__ import annotations
@@ -134,6 +135,13 @@ _add_measuring(
 _add_measuring(
     "tls",
     "Measure TLS beside plain TCP: a send, a connection, the fan-out, newcomers.",
+    seconds=3.0,
+)
+
+
+_add_measuring(
+    "turn",
+    "Measure how long a turn of the room takes, beside the sends alone.",
     seconds=3.0,
 )
 

@@ -57,7 +57,17 @@ class Crowd:
         self._port = port
         self._form = form
         self._stack = stack
-        self.size = 0
+        self._sockets: list[socket.socket] = []
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return len(self._sockets)
+
+    def drain(self) -> None:
+        """Read until everybody has read something."""
+        for sock in self._sockets:
+            sock.recv(65_536)
 
     def grow(self, size: int) -> None:
         """Be `size` in all."""
@@ -73,14 +83,20 @@ class Crowd:
         sock.bind((f"127.0.0.{2 + self.size // _AN_ADDRESS}", 0))
         sock.connect(("127.0.0.1", self._port))
         sock.sendall(self._form.hello(self.size))
-        self.size += 1
+        self._sockets.append(sock)
         return sock
+
+
+def take_descriptors() -> int:
+    """Have as many descriptors as this process may; how many that is."""
+    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    return descriptors
 
 
 def measure() -> Iterator[Row]:
     """Measure, and compare with what is wanted."""
-    _, descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    descriptors = take_descriptors()
     most = min(LARGE_CROWD, descriptors - _SPARE_DESCRIPTORS)
     for form in FORMATS:
         yield from crowded(form, min(CROWD, most), most if form is FORMATS[0] else 0)

@@ -70,7 +70,7 @@ class Senders:
 
 
 @contextmanager
-def _audience(size: int) -> Iterator[tuple[list[Send], Callable[[], None]]]:
+def audience(size: int) -> Iterator[tuple[list[Send], Callable[[], None]]]:
     """The ways out to so many TCP connections, and what drains them."""
     with ExitStack() as opened:
         listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -99,7 +99,7 @@ def measure(repeat: int, seconds: float) -> Iterator[Row]:
     before = sys.getswitchinterval()
     try:
         for size in AUDIENCES:
-            with _audience(size) as (sends, drain):
+            with audience(size) as (sends, drain):
                 for switch_seconds in SWITCH_SECONDS:
                     sys.setswitchinterval(switch_seconds)
                     yield _compare(sends, drain, repeat, switch_seconds)
