@@ -186,8 +186,8 @@ REST_SECONDS = 10.0
 #: same). Without it a stuck reader holds 3 MB of kernel memory instead of 22 KB.
 NOTSENT_LOWAT_BYTES = 16384
 
-#: How often the kernel asks a peer that has been silent for half of `ServerSettings.lost_seconds`
-#: whether it is there, in the other half.
+#: How often the kernel asks a peer that has been silent for a third of
+#: `ServerSettings.lost_seconds` whether it is there, in the second third.
 KEEPALIVE_PROBES = 3
 
 #: A client with more than this waiting in its outbox is not read from: who does not read the
@@ -405,7 +405,7 @@ class ServerSettings:
     #: connection that is silent for a minute: a ping comes before.
     idle_seconds: float = 60.0
     #: A peer that has vanished without a word is `lost` after this at the latest: the kernel asks
-    #: after half of it (SO_KEEPALIVE), and half is what it waits for an acknowledgement
+    #: after a third of it (SO_KEEPALIVE), and two thirds are what it waits for an acknowledgement
     #: (TCP_USER_TIMEOUT, RFC 5482). A shorter break of the network costs nobody the connection.
     lost_seconds: float = 60.0
     #: How long a drain (SIGINT, SIGTERM) may take.

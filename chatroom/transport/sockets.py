@@ -19,15 +19,18 @@ def prepare_listener(listener: socket.socket, lost_seconds: float) -> None:
     """
     if not is_tcp(listener):
         return
-    half_seconds = max(int(lost_seconds / 2), 1)
+    # With TCP_USER_TIMEOUT the kernel does not count probes: it gives a peer up when one has gone
+    # unanswered and the peer was last heard so long ago (net/ipv4/tcp_timer.c). That has to leave
+    # time for all of them: with as much as the first waits for, one lost packet was the end.
+    idle_seconds = max(int(lost_seconds / 3), 1)
     tcp = {
         # A batch is one send already: Nagle's algorithm would only hold the last segment back.
         socket.TCP_NODELAY: 1,
         socket.TCP_NOTSENT_LOWAT: NOTSENT_LOWAT_BYTES,
-        socket.TCP_KEEPIDLE: half_seconds,
-        socket.TCP_KEEPINTVL: max(half_seconds // KEEPALIVE_PROBES, 1),
+        socket.TCP_KEEPIDLE: idle_seconds,
+        socket.TCP_KEEPINTVL: max(idle_seconds // KEEPALIVE_PROBES, 1),
         socket.TCP_KEEPCNT: KEEPALIVE_PROBES,
-        socket.TCP_USER_TIMEOUT: half_seconds * 1000,
+        socket.TCP_USER_TIMEOUT: 2 * idle_seconds * 1000,
     }
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for option, value in tcp.items():

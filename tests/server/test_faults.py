@@ -214,8 +214,10 @@ async def test_what_is_set_on_every_socket() -> None:
             interval_seconds = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL)
             probes = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
     assert lowat == NOTSENT_LOWAT_BYTES
-    assert timeout_ms == 30_000
-    assert idle_seconds + probes * interval_seconds == ServerSettings.lost_seconds
+    # Who vanished just before it was to be asked, and was sent something then.
+    assert idle_seconds + timeout_ms / 1000 == ServerSettings.lost_seconds
+    # All probes but one may be lost on the way.
+    assert idle_seconds + (probes - 1) * interval_seconds < timeout_ms / 1000
 
 
 async def test_a_flood_of_empty_lines_before_the_hello_keeps_nobody_waiting(
