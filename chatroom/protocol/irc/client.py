@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -62,7 +61,7 @@ class Client:
         self.form = form
         #: What is asked of the room, in order; what an iterator gives is asked one by one, each
         #: after the answer to the one before.
-        self.drafts: deque[Draft | Iterator[Draft]] = deque()
+        self.drafts: list[Draft | Iterator[Draft]] = []
         self._asked = 0
         self.take_caps(frozenset())
 
@@ -82,10 +81,10 @@ class Client:
     def next_draft(self) -> Draft | None:
         """Take the next of what is asked; None if there is nothing."""
         while self.drafts:
-            first = self.drafts.popleft()
+            first = self.drafts.pop(0)
             if not isinstance(first, Iterator):
                 return first
-            behind, self.drafts = self.drafts, deque()
+            behind, self.drafts = self.drafts, []
             draft = next(first, None)
             if draft is not None:
                 self.drafts += (draft, first)
