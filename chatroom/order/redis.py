@@ -5,30 +5,24 @@ CLUSTER.md lists the keys.
 
 from __future__ import annotations
 
-import logging
-import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.abc
 import trio
-from coredis.connection import BaseConnection, Location
 from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError
 
 from chatroom.order.contract import VERSION, Position
 from chatroom.order.promises import read_promises
+from chatroom.order.redis_connection import Connection, dial
 from chatroom.order.store import AwayError, Keeping, Row, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from chatroom.order.address import RedisAddress
-
-# It writes tracebacks of every attempt to connect; what they say is in our errors.
-logging.getLogger("coredis").setLevel(logging.CRITICAL)
 
 #: For a connection and for an answer. A Redis that is alive needs some milliseconds.
 ANSWER_SECONDS = 5.0
@@ -81,6 +75,7 @@ class RedisStore:
                 promises = await read_promises(writing, failing_over=bool(self._address.service))
                 promises.check(power=self._power)
                 reading = await self._connect(nursery, location)
+                await reading.read_oneself()
             yield RedisLink(writing, reading, self.keys, promises.keeping)
             nursery.cancel_scope.cancel()
 
@@ -94,7 +89,7 @@ class RedisStore:
             try:
                 connection = await self._connect(nursery, sentinel)
                 command = b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service
-                found: Any = await _answer(connection.create_request(*command))
+                found: Any = await _answer(connection, *command)
                 connection.invalidate()
             except (RedisError, AwayError, OSError):
                 continue
@@ -102,58 +97,11 @@ class RedisStore:
                 return address._replace(hosts=((found[0].decode(), int(found[1])),))
         raise AwayError(f"no Sentinel knows where {address.service} is")
 
-    async def _connect(self, nursery: trio.Nursery, address: RedisAddress) -> BaseConnection:
+    async def _connect(self, nursery: trio.Nursery, address: RedisAddress) -> Connection:
         with trio.fail_after(ANSWER_SECONDS):
-            stream = await _dial(address)
-            connection = _Connection(address, stream)
+            connection = Connection(address, await dial(address))
             await nursery.start(connection.run)
         return connection
-
-
-class _Connection(BaseConnection):
-    """Over a stream that is there already: the library's own leave things open when they cannot be
-    made, which is what they do all the time while a Redis is away.
-    """
-
-    def __init__(self, address: RedisAddress, stream: anyio.abc.ByteStream) -> None:
-        super().__init__(
-            _Place(),
-            db=address.db,
-            username=address.username or None,
-            password=address.password or None,
-        )
-        self._dialled = stream
-        self._address = address
-
-    async def _connect(self) -> anyio.abc.ByteStream:
-        return self._dialled
-
-    def describe(self) -> str:
-        """For the library's own log."""
-        return str(self._address)
-
-
-class _Place(Location):
-    """The library asks for one, and does not look at it."""
-
-    async def check(self) -> bool:
-        """Not asked."""
-        return True
-
-
-async def _dial(address: RedisAddress) -> anyio.abc.ByteStream:
-    tls = _tls(address) if address.tls else None
-    try:
-        if address.path:
-            return await anyio.connect_unix(address.path)
-        host, port = address.hosts[0]
-        if tls is None:
-            return await anyio.connect_tcp(host, port)
-        # Redis closes without TLS's goodbye, as many do.
-        return await anyio.connect_tcp(host, port, ssl_context=tls, tls_standard_compatible=False)
-    except OSError as error:
-        reason = error.__cause__ or error
-        raise AwayError(f"cannot connect to {address}: {reason}") from None
 
 
 class Keys:
@@ -169,7 +117,7 @@ class RedisLink:
     """See `chatroom.order.store.Link`. Two connections: one waits for news, one does the rest."""
 
     def __init__(
-        self, writing: BaseConnection, reading: BaseConnection, keys: Keys, keeping: Keeping
+        self, writing: Connection, reading: Connection, keys: Keys, keeping: Keeping
     ) -> None:
         self.keeping = keeping
         self._writing = writing
@@ -227,9 +175,9 @@ class RedisLink:
                 with _translated():
                     await self._appended.popleft()
 
-    async def _ask(self, connection: BaseConnection, *command: Any) -> Any:
+    async def _ask(self, connection: Connection, *command: Any) -> Any:
         with _translated():
-            return await _answer(connection.create_request(*command))
+            return await _answer(connection, *command)
 
 
 class _Failed:
@@ -243,9 +191,9 @@ class _Failed:
         yield  # which makes this a generator
 
 
-async def _answer(request: Any) -> Any:
+async def _answer(connection: Connection, *command: Any) -> Any:
     with trio.fail_after(ANSWER_SECONDS + _READ_WAIT_MS / 1000):
-        return await request
+        return await connection.ask(*command)
 
 
 def _rows(answer: Any) -> list[Row]:
@@ -260,13 +208,6 @@ def _rows(answer: Any) -> list[Row]:
     return rows
 
 
-def _tls(address: RedisAddress) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=address.ca_file or None)
-    except OSError as error:
-        raise UnusableError(f"cannot read {address.ca_file}: {error}") from None
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     """Redis's errors, and the network's, are ours from here on."""
@@ -276,5 +217,7 @@ def _translated() -> Iterator[None]:
         raise UnusableError(f"Redis refuses this server: {error}") from None
     except trio.TooSlowError:
         raise AwayError("Redis does not answer") from None
+    except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        raise AwayError("Redis: connection lost") from None
     except (RedisError, OSError) as error:
         raise AwayError(f"Redis: {error.__cause__ or error}") from None

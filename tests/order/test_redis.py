@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
 from chatroom.order import following
 from chatroom.order.contract import ORIGIN, Position
@@ -59,6 +60,37 @@ async def test_what_is_appended_is_read_in_its_order(redis: RedisServer) -> None
         assert await link.holds(rows[7].position)
         assert not await link.holds(Position(7, 7))
         assert [await link.next_epoch() for _ in range(3)] == [1, 2, 3]
+
+
+async def test_what_a_redis_is_slow_to_take_comes_in_its_order(redis: RedisServer) -> None:
+    await redis.start()
+    async with _reached(redis) as link:
+        redis.stop()
+        sent = [b"%d " % number + b"x" * 10_000 for number in range(200)]
+        for data in sent[:150]:  # more than the socket takes
+            link.append(data)
+        await trio.testing.wait_all_tasks_blocked()
+        for data in sent[150:]:
+            link.append(data)
+        redis.go_on()
+        rows = list(await link.read(ORIGIN, wait=True))
+        while len(rows) < 200:
+            rows += await link.read(rows[-1].position, wait=True)
+        assert [row.data for row in rows] == sent
+
+
+async def test_who_reads_hears_of_a_redis_that_dies(
+    redis: RedisServer, nursery: trio.Nursery
+) -> None:
+    async def die() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        redis.kill()
+
+    await redis.start()
+    async with _reached(redis) as link:
+        nursery.start_soon(die)
+        with pytest.raises(AwayError, match="connection lost"):
+            await link.read(ORIGIN, wait=True)
 
 
 async def test_a_snapshot_is_never_replaced_by_an_older_one_and_the_log_is_trimmed(
