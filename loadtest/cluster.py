@@ -128,11 +128,15 @@ def _deliveries_by_cpu(servers: list[Server], seconds: float) -> float:
         return delivered / (sum(server.cpu_seconds() for server in servers) - before)
 
 
-def acks(seconds: float) -> Iterator[Row]:
+def acks(repeat: int, seconds: float) -> Iterator[Row]:
     """100 clients on two servers that keep 10 messages each unacked; each is on Redis' disk."""
-    with pair("always") as two:
-        taken = ack_seconds(two.ports, seconds)
-    rate, p99_ms = len(taken) / seconds, taken[len(taken) * 99 // 100] * 1000
+    rates, p99s_ms = [], []
+    for _ in range(repeat):
+        with pair("always") as two:
+            taken = ack_seconds(two.ports, seconds)
+        rates.append(len(taken) / seconds)
+        p99s_ms.append(taken[len(taken) * 99 // 100] * 1000)
+    rate, p99_ms = median(rates), median(p99s_ms)
     name = f"acks a second, {TALKERS} clients, {IN_FLIGHT} in flight each, appendfsync always"
     yield Row(name, f"{rate:,.0f}", "at least 5,000", rate >= 5000)
     yield Row("time to such an ack, p99", f"{p99_ms:.1f} ms", "under 100 ms", p99_ms < 100)
@@ -188,7 +192,7 @@ def measure(repeat: int, seconds: float) -> Iterator[Row]:
     yield from latency(repeat, seconds)
     yield from throughput(seconds)
     yield from deliveries(repeat, seconds)
-    yield from acks(seconds)
+    yield from acks(repeat, seconds)
     yield from death()
     if why := missing():
         print(f"left out: the feed on two groups: {why}", file=sys.stderr)
