@@ -55,7 +55,7 @@ class Answering:
         """With `proof` an address that has not shown that somebody hears there gets little, and of
         a sealed feed nothing.
         """
-        self._session = session
+        self.session = session  #: requests of another one are not answered
         self._sealer = sealer
         self._proof = proof
         self._store = store
@@ -94,7 +94,7 @@ class Answering:
 
     def _refuse(self, request: mold.Request, source: str, now: float) -> Fate | None:
         """Why a request gets silence; None if it is to be answered."""
-        if request.session != self._session:
+        if request.session != self.session:
             return Fate.WRONG_SESSION
         if request.sequence == 0:
             return Fate.MALFORMED
@@ -129,7 +129,7 @@ class Answering:
         if self._sealer is not None:
             messages = [block[mold.LENGTH_BYTES :] for block in blocks]
             blocks = self._sealer.blocks(sequence, messages)
-        return next(mold.packets(self._session, sequence, blocks, self._datagram_bytes))
+        return next(mold.packets(self.session, sequence, blocks, self._datagram_bytes))
 
     def not_sent(self) -> None:
         """What was packed last could not be sent: that is no answer."""

@@ -208,6 +208,16 @@ class Feed:
             event = without_text(decode_event(block[mold.LENGTH_BYTES :]))
             self._store.replace(seq, mold.block(encode_event(event)))
 
+    def begin_session(self, name: str, first_seq: int) -> None:
+        """From that number on it is another session; nothing of the last one is sent again. Never
+        blocks or raises.
+        """
+        session = name.encode("ascii")
+        self._store.extend(first_seq, [])
+        self._sender.session = self._answering.session = session
+        if self._sealer is not None:
+            self._sealer.session = session
+
     def close(self) -> None:
         """Close the sockets."""
         self._sender.socket.close()

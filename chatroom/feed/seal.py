@@ -76,7 +76,7 @@ class Sealer:
     """
 
     def __init__(self, session: bytes) -> None:
-        self._session = session
+        self.session = session  #: of what is sealed from now on
         self._key, self._next = _Key(), _Key()
 
     @property
@@ -99,7 +99,7 @@ class Sealer:
 
     def blocks(self, sequence: int, messages: Sequence[bytes]) -> list[bytes]:
         """The messages from `sequence` on, sealed, as they stand in a packet."""
-        session, seal = self._session, self._key.seal
+        session, seal = self.session, self._key.seal
         return [
             mold.block(seal(message, _WHERE.pack(session, number)))
             for number, message in enumerate(messages, sequence)
@@ -107,7 +107,7 @@ class Sealer:
 
     def last_block(self, sequence: int, message: bytes) -> bytes:
         """The message of that number once more, sealed as the last of its session."""
-        where = _WHERE.pack(self._session, sequence)
+        where = _WHERE.pack(self.session, sequence)
         return mold.block(self._key.seal(message, where, last=True))
 
 

@@ -52,7 +52,7 @@ class Sender:
     ) -> None:
         self._open_socket = open_socket
         self.socket = open_socket()
-        self._session = session
+        self.session = session  #: of what is sent from now on
         self._store = store
         self._datagram_bytes = datagram_bytes
         self._sealer = sealer
@@ -76,7 +76,7 @@ class Sender:
         self._store.extend(first_seq, blocks)
         if self._sealer is not None:
             blocks = self._sealer.blocks(first_seq, messages)
-        for datagram in mold.packets(self._session, first_seq, blocks, self._datagram_bytes):
+        for datagram in mold.packets(self.session, first_seq, blocks, self._datagram_bytes):
             self._send(datagram)
         self._put_off_heartbeat()
 
@@ -117,7 +117,7 @@ class Sender:
                     continue
             if self._broken:
                 self._mend()
-            self._send(mold.heartbeat(self._session, self._store.next_sequence))
+            self._send(mold.heartbeat(self.session, self._store.next_sequence))
             pause = min(2 * pause, LONGEST_HEARTBEAT_SECONDS)
             due = trio.current_time() + pause
 
@@ -147,7 +147,7 @@ class Sender:
         kept = self._store.get(last, 1)
         if self._sealer is not None and kept:
             block = self._sealer.last_block(last, kept[0][mold.LENGTH_BYTES :])
-            for datagram in mold.packets(self._session, last, [block], self._datagram_bytes):
+            for datagram in mold.packets(self.session, last, [block], self._datagram_bytes):
                 self._send(datagram)
 
     async def say_farewell(self) -> None:
@@ -157,4 +157,4 @@ class Sender:
         for seconds in FAREWELL_SECONDS:
             await trio.sleep_until(begin + seconds)
             self._prove_end()
-            self._send(mold.end_of_session(self._session, self._store.next_sequence))
+            self._send(mold.end_of_session(self.session, self._store.next_sequence))

@@ -90,6 +90,8 @@ class Announcer:
         """
         self.remember()
         last = self._journal.recent.last_seq
+        if session != self._journal.session:
+            self._fanout.begin_feed_session(session, seq + 1)
         self._journal.skip_to(seq, session)
         if seq > last:
             self._fanout.skip(Gap(last + 1, seq))

@@ -37,6 +37,9 @@ class Feed(Protocol):
     def redact(self, seq: int, /) -> None:
         """What that event said is not to be sent again."""
 
+    def begin_session(self, name: str, first_seq: int, /) -> None:
+        """Events from that number on are of another session."""
+
 
 class Fanout:
     """Everyone who hears the room, by what they hear. Synchronous: nothing here waits."""
@@ -130,6 +133,12 @@ class Fanout:
         if self._feed is not None:
             self._flush_feed()
             self._feed.redact(seq)
+
+    def begin_feed_session(self, name: str, first_seq: int) -> None:
+        """See `Feed.begin_session`; what was said until now is of the last one."""
+        if self._feed is not None:
+            self._flush_feed()
+            self._feed.begin_session(name, first_seq)
 
     def flush(self) -> None:
         """Send the batch: the feed first, as it is one send for all its listeners; but where hardly

@@ -260,3 +260,20 @@ async def test_a_taken_request_port_is_refused_with_a_line_or_another_is_taken()
 async def test_what_cannot_work_is_refused_with_a_line(settings: FeedSettings, said: str) -> None:
     with pytest.raises(ChatroomError, match=said):
         Feed(settings, 9009, MemoryJournal(10), 0)
+
+
+async def test_another_session_begins_without_anything_being_missed(
+    nursery: trio.Nursery,
+) -> None:
+    port = free_port()
+    feed = await open_feed(nursery, port)
+    async with listen(DEFAULT_GROUP, port) as listener:
+        say(feed, 1, 2)
+        items = [await anext(listener) for _ in range(3)]
+        feed.begin_session("ANOTHERONE", 1_000_001)
+        say(feed, 1_000_001, 2)
+        with trio.fail_after(PATIENCE_SECONDS):
+            items += [await anext(listener) for _ in range(3)]
+    assert [item.seq for item in items if isinstance(item, Event)] == [1, 2, 1_000_001, 1_000_002]
+    began = [item for item in items if isinstance(item, SessionBegan)]
+    assert (began[-1].session, began[-1].sequence) == ("ANOTHERONE", 1_000_001)

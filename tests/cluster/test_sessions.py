@@ -1,0 +1,49 @@
+"""A session that begins while the server runs, as a log that has lost something makes it begin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from chatroom.event import Event
+from chatroom.journal.memory import MemoryJournal
+from chatroom.server.announcer import Announcer
+from chatroom.server.counters import Counters
+from chatroom.server.fanout import Fanout
+
+
+class PaperFeed:
+    """See `chatroom.server.fanout.Feed`: says in order what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def send(self, first_seq: int, messages: Sequence[bytes], /) -> None:
+        self.told.append((first_seq, len(messages)))
+
+    def revoke_keys(self) -> None:
+        raise AssertionError
+
+    def redact(self, seq: int, /) -> None:
+        raise AssertionError
+
+    def begin_session(self, name: str, first_seq: int, /) -> None:
+        self.told.append((name, first_seq))
+
+
+def said(seq: int) -> Event:
+    return Event(seq, "2026-11-25T12:00:00.000Z", "message", "bob", "hello")
+
+
+def test_the_feed_goes_over_to_it_between_the_same_numbers() -> None:
+    feed, journal = PaperFeed(), MemoryJournal(10)
+    announcer = Announcer(Fanout(feed, Counters(), keeps_json=False), journal)
+    announcer.begin()
+    announcer.publish(said(1))
+    announcer.skip_to(1_000_001, "ANOTHERONE")
+    announcer.publish(said(1_000_002))
+    announcer.skip_to(1_000_009, "ANOTHERONE")  # a gap within it
+    announcer.flush()
+    announcer.remember()
+    announcer.end()
+    assert feed.told == [(1, 1), ("ANOTHERONE", 1_000_002), (1_000_002, 1)]
+    assert journal.session == "ANOTHERONE"
