@@ -50,9 +50,10 @@ async def test_a_pipe_follows_the_room_s_pace_and_is_not_closed_for_pushing(
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    assert (
-        done.stderr == b"chatroom: you are slowed down to 400 messages a second; nothing is lost\n"
-    )
+    # Once; a machine that stands still in between may have it told again.
+    assert set(done.stderr.splitlines()) == {
+        b"chatroom: you are slowed down to 400 messages a second; nothing is lost"
+    }
     heard = [line for line in await reader.lines(452) if line.startswith("pipe: ")]
     assert heard == [f"pipe: {number}" for number in range(450)]
 
