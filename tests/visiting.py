@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chatroom.journal import Journal
 
 #: Whoever waits longer than this has found a bug; nothing here takes a tenth of it.
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 class Visitor:

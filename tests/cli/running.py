@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
-PATIENCE_SECONDS = 15
+PATIENCE_SECONDS = 30
 
 
 class ServerProcess:

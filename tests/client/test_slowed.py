@@ -50,7 +50,7 @@ async def test_a_pipe_follows_the_room_s_pace_and_is_not_closed_for_pushing(
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    # Once; a machine that stands still in between may have it told again.
+    # Once a spell: a server that is kept from running may find the bucket full again.
     assert set(done.stderr.splitlines()) == {
         b"chatroom: you are slowed down to 400 messages a second; nothing is lost"
     }

@@ -12,7 +12,7 @@ from chatroom.journal.memory import MemoryJournal
 from chatroom.settings import FeedSettings
 
 #: Whoever waits longer than this has found a bug, on a busy machine too.
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 30
 
 
 def free_port() -> int:

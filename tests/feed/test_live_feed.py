@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.visiting import House
 
 #: Whoever waits longer than this has found a bug.
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 
 
 @pytest.fixture

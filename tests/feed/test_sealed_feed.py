@@ -20,7 +20,7 @@ from chatroom.settings import Access, AccessSettings, FeedSettings
 from tests.conftest import OpenHouse
 from tests.visiting import House, Visitor
 
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 30
 SECRET = "open sesame"
 PASSWORD = "correct horse battery"
 

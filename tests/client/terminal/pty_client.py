@@ -13,7 +13,7 @@ import pyte
 import trio
 
 #: Whoever waits longer than this has found a bug, on a busy machine too.
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 30
 
 
 class PtyClient:
