@@ -123,8 +123,9 @@ async def test_who_says_nothing_enters_after_a_moment_and_listens(house: House) 
 
 @pytest.mark.parametrize("begun", [b"\n", b"\r\n\n", b"hel"])
 async def test_who_has_not_finished_a_line_enters_after_a_moment_too(
-    house: House, begun: bytes
+    house: House, begun: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("chatroom.protocol.opening.FIRST_LINE_SECONDS", 0.3)
     alice = await house.enter("alice")
     slow = await house.knock()
     await slow.send(begun)

@@ -34,6 +34,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         "chatroom.protocol.irc.session.REGISTER_SECONDS",
         "chatroom.server.gate.LOGIN_SECONDS",
         "chatroom.protocol.opening.FIRST_LINE_SECONDS",
+        "chatroom.transport.epoll.LINGER_SECONDS",
     ):
         monkeypatch.setattr(where, PATIENCE)
 
