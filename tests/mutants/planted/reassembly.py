@@ -9,6 +9,8 @@ _TESTS = (
     "tests/feed/test_seal.py",
 )
 
+_OF_TWO = ("tests/feed/test_two_lines.py",)
+
 REASSEMBLY = (
     Mutant(
         "what comes early is delivered before what is missing",
@@ -62,7 +64,7 @@ REASSEMBLY = (
     Mutant(
         "a source that is another's is believed",
         "chatroom/feed/reassembly.py",
-        "elif self._keyring is None and self._source.is_another(source, now):",
+        "elif self._keyring is None and self._sources[line].is_another(source, now):",
         "elif False:",
         _TESTS,
     ),
@@ -93,5 +95,26 @@ REASSEMBLY = (
         "and stream.expected == stream.end == end:",
         "and stream.end == end:",
         _TESTS,
+    ),
+    Mutant(
+        "a server that ends alone ends the session of two",
+        "chatroom/feed/reassembly.py",
+        "None if goes_on else max(self._ends.values())",
+        "max(self._ends.values())",
+        _OF_TWO,
+    ),
+    Mutant(
+        "a group that is behind contradicts the other",
+        "chatroom/feed/stream.py",
+        "said = max(lowest, default=-1)",
+        "said = min(lowest, default=-1)",
+        _OF_TWO,
+    ),
+    Mutant(
+        "who does not answer is asked alone, again and again",
+        "chatroom/feed/listener.py",
+        "if request.tries == 1 and lines:",
+        "if lines:",
+        _OF_TWO,
     ),
 )
