@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from math import inf
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -70,9 +71,9 @@ class Cluster:
         self._in_turn = False
         self._outside: list[Connection] = []  # who was in when this server was held for gone
         self.statistics: Statistics  #: as they were a moment ago
-        self._away = trio.Event()
-        self._back = trio.Event()
-        self._back.set()
+        self._away_since: float | None = None
+        self._heard_at = -inf
+        self._is_told = False  # everybody is, that what they say waits
         self.round_trips = Histogram()  #: microseconds from an entry's append to its being done
 
     # As a way for commands
@@ -115,7 +116,7 @@ class Cluster:
         self._parts = parts
         self._order.epoch = self._epoch  # it may have entered again meanwhile
         parts.presence.start_over()
-        self._look()
+        self.statistics = self.log.statistics()
 
     def check(self) -> None:
         """After the first `entered`: raise `ChatroomError` if the journal is of another room."""
@@ -124,27 +125,32 @@ class Cluster:
 
     async def run(self) -> None:
         """Watch over the log, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._keep_looking)
-            nursery.start_soon(self._watch)
-
-    async def _watch(self) -> None:
-        """Tell everybody when the log is away for a while, and when it is back."""
         while True:
-            await self._away.wait()
-            with trio.move_on_after(CLUSTER_NOTICE_SECONDS) as short:
-                await self._back.wait()
-            if not short.cancelled_caught:
-                continue
+            self._look()
+            await trio.sleep(LOOK_SECONDS)
+
+    def _look(self) -> None:
+        """Have `statistics` follow, which is read in any thread, and see if the log is there."""
+        self.statistics = self.log.statistics()
+        now = trio.current_time()
+        away_seconds = 0.0 if self._away_since is None else now - self._away_since
+        # Where there is much to do a log may be late; where nothing comes at all it hangs.
+        silent_seconds = min(self.statistics.behind_seconds, now - self._heard_at)
+        self._bear(max(away_seconds, silent_seconds))
+
+    def _bear(self, seconds: float) -> None:
+        """Tell everybody when the log has been away for a while, and when it is back."""
+        if seconds < CLUSTER_NOTICE_SECONDS:
+            if self._is_told:
+                self._is_told = self._order.refuses = False
+                self._notice(BACK_TEXT)
+            return
+        if not self._is_told:
+            self._is_told = True
             self._notice(AWAY_TEXT)
-            with trio.move_on_after(CLUSTER_PATIENCE_SECONDS - CLUSTER_NOTICE_SECONDS) as long:
-                await self._back.wait()
-            if long.cancelled_caught:
-                self._order.refuses = True
-                self._order.ease()
-                await self._back.wait()
-                self._order.refuses = False
-            self._notice(BACK_TEXT)
+        if seconds >= CLUSTER_PATIENCE_SECONDS and not self._order.refuses:
+            self._order.refuses = True
+            self._order.ease()
 
     def description(self) -> dict[str, str]:
         """What this server is in, for the log."""
@@ -158,15 +164,6 @@ class Cluster:
     async def leave(self) -> None:
         """End this server's part in good order; waits as `SharedLog.leave`."""
         await self.log.leave()
-
-    async def _keep_looking(self) -> None:
-        """Have `statistics` follow: it is read in any thread."""
-        while True:
-            self._look()
-            await trio.sleep(LOOK_SECONDS)
-
-    def _look(self) -> None:
-        self.statistics = self.log.statistics()
 
     def health(self) -> Mapping[str, object] | None:
         """What is wrong with the way to the other servers; None: nothing. In any thread."""
@@ -232,19 +229,18 @@ class Cluster:
     def away(self) -> None:
         """See `Hearer.away`."""
         log.warning("the room's log cannot be reached")
-        self._away.set()
-        self._back = trio.Event()
+        self._away_since = trio.current_time()
 
     def back(self, keeping: Keeping) -> None:
         """See `Hearer.back`."""
-        if self._away.is_set():
+        if self._away_since is not None:
             log.warning("the room's log is there again")
         self.keeping = keeping
-        self._away = trio.Event()
-        self._back.set()
+        self._away_since = None
 
     def came_back(self, seconds: float) -> None:
         """See `Hearer.came_back`."""
+        self._heard_at = trio.current_time()
         self.round_trips.observe(int(seconds * 1_000_000))
 
     def _come_back(self, connection: Connection, comeback: Join | Reserve) -> None:

@@ -124,6 +124,22 @@ async def test_what_is_said_while_the_log_is_away_waits(
     }
 
 
+async def test_a_log_that_hangs_is_told_of_like_one_that_is_away(
+    mock_clock: MockClock, open_server: OpenServer
+) -> None:
+    a = await open_server("a")
+    alice = await a.enter_json("alice")
+    a.line.pause()
+    await alice.say({"kind": "message", "text": "waits", "id": "1"})
+    await let_pass(mock_clock, 1.5)
+    assert "what you say waits" in (await until_kind(alice, "notice"))["text"]
+    a.line.go_on()
+    await let_pass(mock_clock, 0.5)
+    told = [await alice.object() for _ in range(2)]
+    assert [one["kind"] for one in told] == ["ack", "notice"]
+    assert told[1]["text"] == "the other servers are there again"
+
+
 async def test_while_it_is_away_for_long_what_is_said_is_refused(
     mock_clock: MockClock, open_server: OpenServer, store: MemoryStore
 ) -> None:
