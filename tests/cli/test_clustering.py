@@ -80,5 +80,6 @@ async def test_servers_that_share_a_directory_have_a_journal_each(
             assert server.stderr is not None
             assert any(b" ready " in line for line in server.stderr)
             server.terminate()
+            server.stderr.read()
         assert server.returncode == 0
     assert {"chatroom-a.db", "chatroom-b.db"} <= {path.name for path in tmp_path.iterdir()}
