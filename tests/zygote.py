@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import io
 import os
 import pickle
 import runpy
@@ -121,18 +122,16 @@ def _open_standard_streams() -> None:
     """They are other files now. As Python opens them."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         before = getattr(sys, name)
-        stream = open(  # noqa: SIM115 - it is open until the process ends
-            number,
-            "w" if number else "r",
-            encoding=before.encoding,
-            errors=before.errors,
+        buffering = 0 if number and before.write_through else -1  # PYTHONUNBUFFERED
+        file = open(number, "wb" if number else "rb", buffering, closefd=False)  # noqa: SIM115
+        stream = io.TextIOWrapper(
+            file,
+            before.encoding,
+            before.errors,
             newline="\n",
-            closefd=False,
+            line_buffering=before.line_buffering,
+            write_through=before.write_through,
         )
-        if number:
-            stream.reconfigure(
-                line_buffering=before.line_buffering, write_through=before.write_through
-            )
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
 
