@@ -65,10 +65,13 @@ async def test_who_is_outside_has_the_new_role_when_it_comes_in_or_no_name_any_m
     access = AccessSettings(access=Access.MIXED, accounts_file=accounts.path, control_path=control)
     house = await open_room(access=access)
     bob = await join(house, "bob")
-    olga, alice = await connect(house), await connect(house)
-    for client, nick in ((olga, "olga"), (alice, "alice")):
+    clients = []
+    for nick in ("olga", "alice"):
+        client = await connect(house)  # not before: who is silent for a moment is a guest
         await client.say(f"PASS :{nick}:{PASSWORD}", f"NICK {nick}", f"USER {nick} 0 * :X")
         await client.until("376")
+        clients.append(client)
+    olga, alice = clients
     account = accounts.account("olga")
     assert account is not None
     accounts.put(type(account)("olga", "olga", Role.MEMBER, account.password_hash))
