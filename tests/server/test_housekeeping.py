@@ -71,5 +71,6 @@ async def test_a_server_that_has_nothing_left_to_look_with_looks_again_later(
 def test_what_is_used_is_not_idle() -> None:
     before = housekeeping._idle_bytes()
     kept = [bytes(100_000) for _ in range(500)]
-    assert abs(housekeeping._idle_bytes() - before) < 25_000_000
+    # Some of it may come from what was idle before.
+    assert housekeeping._idle_bytes() - before < 25_000_000
     assert len(kept) == 500

@@ -29,15 +29,15 @@ JOURNAL = (
     Mutant(
         "a crash goes on with the session",
         "chatroom/journal/store.py",
-        "if not clean or not sessions",
-        "if not sessions",
+        "if not following and (not clean or not sessions(self.connection)):",
+        "if not following and not sessions(self.connection):",
         _TESTS,
     ),
     Mutant(
         "what a crash has lost is no gap",
         "chatroom/journal/store.py",
-        "            self._note_gap(last_seq)\n            if not clean",
-        "            if not clean",
+        "            self._note_gap(last_seq)\n            if not following and",
+        "            if not following and",
         _TESTS,
     ),
     Mutant(
