@@ -410,6 +410,9 @@ class ServerSettings:
     lost_seconds: float = 60.0
     #: How long a drain (SIGINT, SIGTERM) may take.
     grace_seconds: float = 5.0
+    #: Threads that share the sends to a large audience with Trio's, in the epoll mode; None: one
+    #: for each core but the first, three at most.
+    send_threads: int | None = None
     #: With more members than this, joins and leaves are not announced: nobody could read them.
     presence_limit: int = 100
     #: Events kept in memory for `history` and resuming.

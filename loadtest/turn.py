@@ -1,9 +1,10 @@
 """How long the room's turn takes with one message and very many readers, by the server's own clock.
 
 `python -m loadtest turn` prints a Markdown table: `chatroom_turn_seconds` beside the time of the
-sends alone, to as many connections in a bare loop. The readers are drained between the turns only
-and the server is not pinned: what is seen is the side that sends, with all cores free for it. The
-lower quartile counts, as what else is at work on the machine only adds.
+sends alone, to as many connections in a bare loop; and with sender threads beside without. The
+readers are drained between the turns only and the server is not pinned: what is seen is the side
+that sends, with all cores free for it. The lower quartile counts, as what else is at work on the
+machine only adds.
 """
 
 from __future__ import annotations
@@ -14,15 +15,19 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 
+from chatroom.server.senders import LEAST_AUDIENCE
 from loadtest.memory import FORMATS, Crowd, take_descriptors
 from loadtest.rows import Row
 from loadtest.serving import serving
 from loadtest.sharing import Send, audience, send_all
 
-READERS = (100, 1_000, 5_000)
+READERS = (100, 300, 1_000, 5_000)
 
 #: What everything but the sends may add to them.
 MOST_TIMES = 1.25
+
+#: Of one thread's time: what a further one is to reach, where there is a core for it.
+SHARE = 0.85
 
 #: Messages between two looks at the server's figures, which leave its caches cold.
 _A_LOOK = 5
@@ -31,8 +36,9 @@ _A_LOOK = 5
 class Room:
     """A server, its readers, and one who talks."""
 
-    def __init__(self, stack: ExitStack, readers: int) -> None:
-        server = stack.enter_context(serving((), "--max-clients", f"{readers + 2}"))
+    def __init__(self, stack: ExitStack, readers: int, threads: int = 0) -> None:
+        options = ("--max-clients", f"{readers + 2}", "--send-threads", f"{threads}")
+        server = stack.enter_context(serving((), *options))
         self._port = server.port
         self._readers = Crowd(server.port, FORMATS[0], stack)
         self._readers.grow(readers)
@@ -67,13 +73,14 @@ class Room:
 
 
 def measure(repeat: int, seconds: float) -> Iterator[Row]:
-    """A row for each size of the audience, after `repeat` times `seconds`."""
+    """Two rows for each size of the audience, each after `repeat` times `seconds`."""
     take_descriptors()
     for readers in READERS:
         with ExitStack() as stack:
             room = Room(stack, readers)
-            sends, drain = stack.enter_context(audience(readers))
-            yield _compare(room, sends, drain, seconds * repeat)
+            with audience(readers) as (sends, drain):
+                yield _compare(room, sends, drain, seconds * repeat)
+            yield _share(room, Room(stack, readers, threads=1), readers, seconds * repeat)
 
 
 def _compare(room: Room, sends: Sequence[Send], drain: Callable[[], None], seconds: float) -> Row:
@@ -91,6 +98,20 @@ def _compare(room: Room, sends: Sequence[Send], drain: Callable[[], None], secon
     figure = f"{turn * 1e3:.2f} ms, the sends alone {alone * 1e3:.2f} ms: {turn / alone:.2f} of it"
     bar = f"≤ {MOST_TIMES} of it"
     return Row(f"{len(sends):,} readers", figure, bar, turn <= MOST_TIMES * alone)
+
+
+def _share(alone: Room, shared: Room, readers: int, seconds: float) -> Row:
+    one: list[float] = []
+    two: list[float] = []
+    until = time.monotonic() + seconds
+    while not two or time.monotonic() < until:
+        one.append(alone.turn_seconds())
+        two.append(shared.turn_seconds())
+    turn, helped = _lower_quartile(one), _lower_quartile(two)
+    figure = f"{helped * 1e3:.2f} ms, without {turn * 1e3:.2f} ms: {helped / turn:.2f} of it"
+    bar = f"≤ {SHARE} of it" if readers >= LEAST_AUDIENCE else "does not help so few"
+    reached = helped <= SHARE * turn or readers < LEAST_AUDIENCE
+    return Row(f"{readers:,} readers, a sender thread", figure, bar, reached)
 
 
 def _lower_quartile(values: list[float]) -> float:

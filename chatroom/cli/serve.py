@@ -88,6 +88,16 @@ def serve(
             help="What waits for a reader has to leave within this; else it is closed.",
         ),
     ] = ServerSettings.write_deadline_seconds,
+    send_threads: Annotated[
+        int | None,
+        typer.Option(
+            envvar="CHATROOM_SEND_THREADS",
+            min=0,
+            max=16,
+            show_default="one for each further core, at most 3",
+            help="Threads that help sending to hundreds of readers; 0: none.",
+        ),
+    ] = ServerSettings.send_threads,
     idle_timeout: Annotated[
         float,
         typer.Option(
@@ -511,6 +521,7 @@ def serve(
         presence_limit=presence_limit,
         outbox_limit_bytes=outbox_limit,
         write_deadline_seconds=write_deadline,
+        send_threads=send_threads,
         idle_seconds=idle_timeout,
         lost_seconds=lost_timeout,
         grace_seconds=grace,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
+
+from chatroom.server.senders import NO_SENDERS
 
 if TYPE_CHECKING:
     from chatroom.protocol.format import Format
     from chatroom.server.connection import Connection
     from chatroom.server.counters import Counters
+    from chatroom.server.senders import Senders, Unsent
+
+Send = Callable[[bytes], int]
 
 #: Bytes from `start` to `end` of the batch are replaced.
 Edit = tuple[int, int, bytes]
@@ -17,16 +22,27 @@ Edit = tuple[int, int, bytes]
 class Audience:
     """The connections of one format, and the batch for them."""
 
-    __slots__ = ("_counters", "_cuts", "connections", "edits", "format", "length", "parts", "sends")
+    __slots__ = (
+        "_counters",
+        "_cuts",
+        "_senders",
+        "connections",
+        "edits",
+        "format",
+        "length",
+        "parts",
+        "sends",
+    )
 
-    def __init__(self, format_: Format, counters: Counters) -> None:
+    def __init__(self, format_: Format, counters: Counters, senders: Senders = NO_SENDERS) -> None:
         self.format = format_
+        self._senders = senders
         self._counters = counters
         self._cuts = 0  # records of the batch that were cut out for their authors
         self.connections: list[Connection] = []
         #: Each connection's way out, at the same place (`Connection.slot`) of a list of its own:
         #: the transport's `send`, or its outbox's while that holds something back.
-        self.sends: list[Callable[[bytes], int]] = []
+        self.sends: list[Send] = []
         self.parts: list[bytes] = []
         self.length = 0  #: bytes in `parts`
         self.edits: dict[Connection, list[Edit]] = {}
@@ -90,7 +106,10 @@ class Audience:
                     sends[connection.slot] = len  # takes all of it, sends nothing
             framed = self.format.frame(batch)
             self._counters.audience_bytes += len(framed) * (len(sends) - len(edits))
-            self._send_all(sends, framed)
+            if len(sends) < self._senders.least:
+                self._send_all(enumerate(sends), framed)
+            else:
+                self._settle(sends, framed, self._senders.send(sends, framed))
         for connection, mine in edits.items():
             if mine != nothing:
                 self._push(connection, splice(batch, mine))
@@ -99,13 +118,23 @@ class Audience:
         if records:
             connection.outbox.push(self.format.frame(records))
 
-    def _send_all(self, sends: Sequence[Callable[[bytes], int]], framed: bytes) -> None:
+    def _settle(self, sends: Sequence[Send], framed: bytes, unsent: Sequence[Unsent]) -> None:
+        for slot, came in unsent:
+            outbox = self.connections[slot].outbox
+            if isinstance(came, OSError):
+                outbox.give_up(came)
+            elif came is not None:
+                outbox.keep(framed, came)
+            else:
+                self._send_all([(slot, sends[slot])], framed)
+
+    def _send_all(self, ways: Iterable[tuple[int, Send]], framed: bytes) -> None:
         # The innermost loop of the room, and nearly all of its time: a bare list of bound `send`s,
         # because every further object that is touched for a member (its outbox, a method, a dict's
         # entry) is a cache miss with a thousand of them. 6 % less for each send than going through
         # the outboxes' `push`.
         size_bytes = len(framed)
-        for slot, send in enumerate(sends):
+        for slot, send in ways:
             try:
                 sent_bytes = send(framed)
             except BlockingIOError:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from chatroom.event import Event, Gap, encode_event
 from chatroom.server.audience import Audience
+from chatroom.server.senders import NO_SENDERS
 
 if TYPE_CHECKING:
     from chatroom.protocol.answers import AnyAnswer
     from chatroom.protocol.format import Format
     from chatroom.server.connection import Connection
     from chatroom.server.counters import Counters
+    from chatroom.server.senders import Senders
 
 #: With no more connections than this in the room, they are served before the feed.
 FEW = 2
@@ -44,9 +46,17 @@ class Feed(Protocol):
 class Fanout:
     """Everyone who hears the room, by what they hear. Synchronous: nothing here waits."""
 
-    def __init__(self, feed: Feed | None, counters: Counters, *, keeps_json: bool) -> None:
+    def __init__(
+        self,
+        feed: Feed | None,
+        counters: Counters,
+        senders: Senders = NO_SENDERS,
+        *,
+        keeps_json: bool,
+    ) -> None:
         """`keeps_json`: the JSON of events is wanted by `take_events`, for a journal on disk."""
         self._feed = feed
+        self._senders = senders
         self._counters = counters
         self._keeps_json = keeps_json or feed is not None
         self._encodes = self._keeps_json  # somebody wants it
@@ -62,7 +72,7 @@ class Fanout:
         audience = self._audiences.get(connection.format)
         if audience is None:
             audience = self._audiences[connection.format] = Audience(
-                connection.format, self._counters
+                connection.format, self._counters, self._senders
             )
             self._encodes = self._encodes or connection.format.of_json
         audience.enter(connection)

@@ -28,6 +28,7 @@ from chatroom.server.pacing import Exempt, PacedIntake, Tolls
 from chatroom.server.presence import Presence
 from chatroom.server.queries import Queries
 from chatroom.server.replay import Replay
+from chatroom.server.senders import NO_SENDERS, Senders
 from chatroom.server.talk import LocalTalk, Talk
 from chatroom.server.telling import Teller
 from chatroom.settings import UNLIMITED, Access, RateSettings
@@ -113,13 +114,15 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     file: AccessFile | None = None,
     rates: RateSettings = UNLIMITED,
     way: Way = ALONE,
+    senders: Senders = NO_SENDERS,
 ) -> Parts:
     """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer.
-    `file`: where what outlives the room is kept. `way`: how commands come to the room.
+    `file`: where what outlives the room is kept. `way`: how commands come to the room. `senders`
+    are run by the caller.
     """
     inlet = Inlet()
     counters = Counters()
-    fanout = Fanout(feed, counters, keeps_json=journal.durable)
+    fanout = Fanout(feed, counters, senders, keeps_json=journal.durable)
     announcer = Announcer(fanout, journal)
     presence = Presence(room, fanout, announcer)
     farewell = Farewell(fanout, way.others)

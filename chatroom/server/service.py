@@ -33,6 +33,7 @@ from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import ALONE, Parts, Way, assemble
+from chatroom.server.senders import Senders, threads_by_cores
 from chatroom.server.shares import Shares
 from chatroom.server.vigil import Vigil
 from chatroom.settings import (
@@ -117,6 +118,7 @@ class Service:
         self._counters = Counters()
         self._journal = journal
         self._clock = Clock()
+        self._senders = Senders(_send_threads(settings))
         self._tls = None if settings.tls is None else ServerTls(settings.tls)
 
     def _new_room(self, last_seq: int) -> Room:
@@ -214,6 +216,7 @@ class Service:
         shared = Shared(Bounds.of(self.settings), parts.congestion, budget)
         async with trio.open_nursery() as house:
             await house.start(parts.broadcaster.run)
+            await house.start(self._senders.run)
             self._keep_house(house, parts)
             if doors.control is not None:
                 await house.start(self._control(doors.control, parts).run)
@@ -279,6 +282,7 @@ class Service:
             file=self._entrance.file,
             rates=self.settings.rates,
             way=way,
+            senders=self._senders,
         )
         self._parts = parts
         self._ended = parts.endings.counts
@@ -389,3 +393,9 @@ class Service:
             if self._guard.access is Access.OPEN and not is_local(address):
                 log.warning("everybody who reaches %s comes in: see --access", peer_name(address))
         return [Acceptor(listener, clients.refuse) for listener in listeners]
+
+
+def _send_threads(settings: ServerSettings) -> int:
+    if settings.mode == "thread":  # each client has its own
+        return 0
+    return threads_by_cores() if settings.send_threads is None else settings.send_threads

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import cast
 
 import pytest
+import trio
 
 from chatroom.protocol.format import Format
 from chatroom.server.audience import Audience
 from chatroom.server.connection import Connection
 from chatroom.server.counters import Counters
+from chatroom.server.senders import Senders
 
 
 class Bare:
@@ -51,6 +53,17 @@ def reset(records: bytes) -> int:
     raise ConnectionResetError
 
 
+@pytest.fixture(params=[0, 1, 3])
+async def senders(
+    request: pytest.FixtureRequest, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> Senders:
+    """So many threads, for audiences of any size."""
+    monkeypatch.setattr("chatroom.server.senders.LEAST_AUDIENCE", 1)
+    senders = Senders(request.param)
+    await nursery.start(senders.run)
+    return senders
+
+
 @pytest.mark.parametrize(
     ("send", "kept", "gave_up"),
     [
@@ -60,8 +73,11 @@ def reset(records: bytes) -> int:
         (reset, [], True),
     ],
 )
-def test_what_a_socket_does_not_take_is_kept_and_others_get_theirs(
-    send: Callable[[bytes], int], kept: list[tuple[bytes, int]], gave_up: bool
+async def test_what_a_socket_does_not_take_is_kept_and_others_get_theirs(
+    send: Callable[[bytes], int],
+    kept: list[tuple[bytes, int]],
+    gave_up: bool,
+    senders: Senders,
 ) -> None:
     taken: list[bytes] = []
 
@@ -71,7 +87,7 @@ def test_what_a_socket_does_not_take_is_kept_and_others_get_theirs(
 
     others = Outbox(take)
     readers = [Reader(others), Reader(Outbox(send)), Reader(others)]
-    audience = Audience(cast("Format", Bare()), Counters())
+    audience = Audience(cast("Format", Bare()), Counters(), senders)
     for reader in readers:
         audience.enter(cast("Connection", reader))
     audience.add(b"hello\n", None)

@@ -1,0 +1,107 @@
+"""Threads that help sending: what happens is the same, and they come and go with the room."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+import trio
+
+from chatroom.server.senders import LEAST_AUDIENCE, Senders, threads_by_cores
+from tests.conftest import OpenHouse
+
+READERS = 7
+TALKERS = 3
+
+
+def sender_threads() -> int:
+    return sum(thread.name == "sender" for thread in threading.enumerate())
+
+
+async def test_each_socket_gets_its_own_once_whoever_sends(nursery: trio.Nursery) -> None:
+    senders = Senders(2)
+    await nursery.start(senders.run)
+    pairs = [socket.socketpair() for _ in range(READERS)]
+    for near, far in pairs:
+        near.setblocking(False)
+        far.setblocking(False)
+    pairs[3][1].close()  # a peer that has gone
+    near, far = pairs[4]
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+    unsent = senders.send([near.send for near, _ in pairs], b"x" * 50_000)
+    left = dict(unsent)
+    assert set(left) == {3, 4}
+    assert isinstance(left[3], BrokenPipeError)
+    assert isinstance(left[4], int)
+    assert 0 <= left[4] < 50_000
+    for number, (near, far) in enumerate(pairs):
+        if number not in left:
+            assert len(far.recv(100_000, socket.MSG_WAITALL)) == 50_000
+            with pytest.raises(BlockingIOError):
+                far.recv(1)
+        near.close()
+        far.close()
+
+
+async def test_what_is_no_socket_s_is_left_to_trio_s_thread(nursery: trio.Nursery) -> None:
+    senders = Senders(1)
+    await nursery.start(senders.run)
+
+    def send(records: bytes) -> int:
+        raise AssertionError("an outbox is not for a thread")
+
+    ways: list[Callable[[bytes], int]] = [len, send, len, send]
+    assert sorted(senders.send(ways, b"hello\n")) == [(1, None), (3, None)]
+
+
+async def test_a_fault_in_a_thread_is_the_turn_s(nursery: trio.Nursery) -> None:
+    senders = Senders(1)
+    await nursery.start(senders.run)
+    faulty: Callable[[bytes], int] = {}.__getitem__  # type: ignore[assignment]  # raises KeyError
+    for ways in ([len, faulty], [faulty, len]):
+        with pytest.raises(KeyError):
+            senders.send(ways, b"hello\n")
+    assert senders.send([len, len], b"hello\n") == []  # and the next turn goes on
+
+
+async def test_they_are_there_while_the_room_is(nursery: trio.Nursery) -> None:
+    senders = Senders(3)
+    assert senders.least > 10**9
+    before = sender_threads()
+    async with trio.open_nursery() as room:
+        await room.start(senders.run)
+        assert senders.least == LEAST_AUDIENCE
+        assert sender_threads() == before + 3
+        room.cancel_scope.cancel()
+    assert sender_threads() == before
+    assert senders.least > 10**9
+
+
+def test_one_core_has_none() -> None:
+    assert 0 <= threads_by_cores() <= 3
+
+
+async def test_a_room_with_them_has_one_order_for_all(
+    open_room: OpenHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.server.senders.LEAST_AUDIENCE", 1)
+    house = await open_room(send_threads=2)
+    readers = [await house.enter(f"reader{number}") for number in range(READERS)]
+    talkers = [await house.enter(f"talker{number}") for number in range(TALKERS)]
+    await readers[0].aclose()
+    for number in range(50):
+        for talker in talkers:
+            await talker.say(f"line {number}")
+    await talkers[0].say("/quit")
+
+    heard: list[list[str]] = []
+    for reader in readers[1:]:
+        lines: list[str] = []
+        while not lines or "talker0 left" not in lines[-1]:
+            lines.append(await reader.line())
+        heard.append([line for line in lines if line.startswith("talker")])
+    assert all(lines == heard[0] for lines in heard)
+    own = [line for line in heard[0] if line.startswith("talker0: ")]
+    assert own == [f"talker0: line {line}" for line in range(50)]
