@@ -411,7 +411,7 @@ class ServerSettings:
     #: How long a drain (SIGINT, SIGTERM) may take.
     grace_seconds: float = 5.0
     #: Threads that share the sends to a large audience with Trio's, in the epoll mode; None: one
-    #: for each core but the first, three at most.
+    #: for each core but the first two, three at most.
     send_threads: int | None = None
     #: With more members than this, joins and leaves are not announced: nobody could read them.
     presence_limit: int = 100

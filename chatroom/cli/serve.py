@@ -94,7 +94,7 @@ def serve(
             envvar="CHATROOM_SEND_THREADS",
             min=0,
             max=16,
-            show_default="one for each further core, at most 3",
+            show_default="one for each core beyond two, at most 3",
             help="Threads that help sending to hundreds of readers; 0: none.",
         ),
     ] = ServerSettings.send_threads,

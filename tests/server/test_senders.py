@@ -79,8 +79,12 @@ async def test_they_are_there_while_the_room_is(nursery: trio.Nursery) -> None:
     assert senders.least > 10**9
 
 
-def test_one_core_has_none() -> None:
-    assert 0 <= threads_by_cores() <= 3
+@pytest.mark.parametrize(("cores", "threads"), [(1, 0), (2, 0), (3, 1), (4, 2), (64, 3)])
+def test_two_cores_have_other_work(
+    monkeypatch: pytest.MonkeyPatch, cores: int, threads: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(cores)))
+    assert threads_by_cores() == threads
 
 
 async def test_a_room_with_them_has_one_order_for_all(
