@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
+from chatroom.journal import mark
 from tests.forking import quick_starts
 from tests.visiting import House, open_house
 
@@ -35,6 +36,14 @@ OpenHouse = Callable[..., Awaitable[House]]
 @pytest.fixture(scope="session", autouse=True)
 def _quick_starts() -> Iterator[None]:
     with quick_starts():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_marks_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Journals that are left as after a crash leave nothing in the machine's memory."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mark, "DIRECTORY", tmp_path_factory.mktemp("marks"))
         yield
 
 

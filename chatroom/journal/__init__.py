@@ -95,6 +95,11 @@ class Journal(Protocol):
     recent: Recent  #: the newest events: a window that the broadcaster reads without waiting
     refused_events: int  #: said since the start, and not stored
 
+    def give_out(self, seq: int) -> None:
+        """Numbers up to `seq` may be told to anybody from now on: none of them is given out again,
+        also if the process is killed at once. Never blocks, never raises; in one thread.
+        """
+
     def append(
         self,
         events: Sequence[Event],

@@ -5,7 +5,8 @@
 #: Numbers are reserved on disk at least so far ahead of the talk. Numbers up to the reservation are
 #: never given out again after a crash, so this is how much may be said while the disk takes
 #: nothing at all: 20 s of the fastest talk, hours of an ordinary room. The price is that the gap
-#: after a crash is said to be this long; numbers go to 2**53, enough for nine thousand million.
+#: after a power failure, and after a crash that left no mark (see `chatroom.journal.mark`), is said
+#: to be this long; numbers go to 2**53, enough for nine thousand million.
 RESERVE_EVENTS = 1_000_000
 
 #: Where that would be little, the reservation covers this much time at the present pace.

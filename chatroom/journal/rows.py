@@ -8,8 +8,10 @@ from chatroom.event import Event, decode_event
 
 
 def sessions(connection: sqlite3.Connection) -> dict[str, int]:
-    """All sessions, in order, and the first number of each. None is ever taken out."""
-    rows = connection.execute("SELECT name, first_seq FROM session ORDER BY first_seq")
+    """All sessions, in order, and the first number of each. None is ever taken out. Where nothing
+    was said in one, the next has the same first number.
+    """
+    rows = connection.execute("SELECT name, first_seq FROM session ORDER BY first_seq, rowid")
     return dict(rows.fetchall())
 
 

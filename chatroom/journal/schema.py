@@ -37,6 +37,11 @@ STEPS: tuple[tuple[str, ...], ...] = (
         # being merged, 0 not any more.
         "ALTER TABLE state ADD COLUMN words_left INTEGER NOT NULL DEFAULT 0",
     ),
+    (
+        # Which server was the last one, or is: its mark (mark.py) says up to where numbers were
+        # given out. Empty: it has none.
+        "ALTER TABLE state ADD COLUMN run TEXT NOT NULL DEFAULT ''",
+    ),
 )
 
 #: The version that this code reads and writes (`PRAGMA user_version`).

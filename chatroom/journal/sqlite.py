@@ -119,6 +119,7 @@ class SqliteJournal:
         self._sessions = dict(opened.sessions)
         self._gaps = opened.gaps
         self._store = store
+        self._given_out = store.given_out
         self._reader = Reader(store.path, lambda: store.opening, opened.session)
         self._trio = trio.lowlevel.current_trio_token()
         self._clock = trio.lowlevel.current_clock()
@@ -134,6 +135,10 @@ class SqliteJournal:
         chores = Chores(store, settings, clock)
         self._writer = Writer(store, chores, self._sessions, opened.last_seq, self._report)
         self._writer.start()
+
+    def give_out(self, seq: int) -> None:
+        """See `Journal.give_out`."""
+        self._given_out[0] = seq
 
     def append(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from chatroom.errors import ChatroomError
 from chatroom.event import Event
 from chatroom.journal import new_session
 from chatroom.journal.limits import RESERVE_EVENTS, RESERVE_SECONDS
+from chatroom.journal.mark import Mark, forget, left_by, make_mark
 from chatroom.journal.opening import FileLock, file_id, open_database
 from chatroom.journal.ranges import Ranges
 from chatroom.journal.redaction import merge_words, redact, words_are_left
@@ -58,6 +59,7 @@ class Store:
         self._rescued = False  # its write-ahead log was deleted, and is in the file now
         self._surplus = False  # there may be events above `written_to`, of a write that failed
         self._session = ""
+        self._mark: Mark | None = None
         self.opening: Opening = ((0, 0), 0)  #: which file it has
         self._durability = durability
         self._open()
@@ -82,18 +84,22 @@ class Store:
     def begin(self, recent_events: int, *, following: bool = False) -> Opened:
         """Start giving out numbers: go on with the session, or begin a new one.
 
-        On return the disk says that numbers are being given out, and up to which. With `following`
-        a log elsewhere gives them out, and names the session: what this file does not have is not
-        lost.
+        On return the disk says that numbers are being given out, and up to which; whoever gives
+        one out says so in `given_out` before. With `following` a log elsewhere gives them out, and
+        names the session: what this file does not have is not lost.
         """
-        with self.transaction(sync=True):
-            clean, last_seq, first_kept = self.connection.execute(
-                "SELECT clean, reserved_to, first_kept FROM state"
+        with self._marking(), self.transaction(sync=True):
+            clean, last_seq, first_kept, last_run = self.connection.execute(
+                "SELECT clean, reserved_to, first_kept, run FROM state"
             ).fetchone()
             self.written_to = last_accounted_for(self.connection, first_kept)
             if following:
                 last_seq = self.written_to
-            # After a crash: what was delivered and not written, and what was only reserved.
+            elif not clean:
+                marked = left_by(last_run, self.written_to)
+                last_seq = last_seq if marked is None else marked
+            # After a crash: what was delivered and not written; without a mark, also what was only
+            # reserved.
             self._note_gap(last_seq)
             if not following and (not clean or not sessions(self.connection)):
                 self.connection.execute(
@@ -103,6 +109,10 @@ class Store:
                 # By its session a reader knows the file; this one has no number.
                 self.connection.execute("INSERT INTO session VALUES (0, ?)", (new_session(),))
             self._reserve(last_seq, RESERVE_EVENTS)
+            if not following:
+                self._mark = make_mark(last_seq)
+            self._note_run()
+        forget(last_run)
         self._reserved(last_seq, RESERVE_EVENTS)
         gaps = Ranges()
         for first, last in self.connection.execute("SELECT first_seq, last_seq FROM gap"):
@@ -113,6 +123,13 @@ class Store:
         self._session = list(known)[-1]
         recent = newest(self.connection, recent_events, last_seq)
         return Opened(self._session, known, last_seq, first_kept, gaps, recent)
+
+    @property
+    def given_out(self) -> MutableSequence[int]:
+        """Its one item is the number up to which numbers may have been given out; a store into it
+        never waits. For one thread, also after `close`.
+        """
+        return [0] if self._mark is None else self._mark.given_out
 
     def add_session(self, session: str, first_seq: int) -> None:
         """Events from that number on are of another session."""
@@ -193,11 +210,18 @@ class Store:
                 self._remove_surplus()
             self._note_gap(last_seq)
             self.connection.execute("UPDATE state SET clean = 1, reserved_to = ?", (last_seq,))
+        if self._mark is not None:
+            self._mark.remove()
 
     def close(self) -> None:
         """Let go of the file and its lock; twice does no harm. Without `end` it looks as after a
         crash.
         """
+        if self._mark is not None:
+            self._mark.release()
+        self._close_file()
+
+    def _close_file(self) -> None:
         if not self._closed and self._seal.is_damaged():
             self._seal.empty_log()
         self._closed = True
@@ -251,7 +275,7 @@ class Store:
         if not found:
             self._continue_in_new_file(known, next_seq)
         elif self._session not in found:
-            self.close()
+            self._close_file()
             raise self._replaced()
 
     def _let_go(self) -> None:
@@ -268,7 +292,7 @@ class Store:
         else:
             self._lock.empty()
             self.path.unlink()  # whoever reads this file shall not take the next one for it
-        self.close()
+        self._close_file()
 
     def _refuse_another(self) -> None:
         if self.path.exists() and self.path.stat().st_size > 0:
@@ -298,6 +322,7 @@ class Store:
             )
             self.connection.execute("UPDATE state SET first_kept = ?", (next_seq,))
             self._reserve(next_seq - 1, RESERVE_EVENTS)
+            self._note_run()
 
     def write_nothing(self) -> None:
         """A transaction that changes nothing: raises what a real one would."""
@@ -341,6 +366,21 @@ class Store:
 
     def _reserve(self, last_seq: int, events: int) -> None:
         self.connection.execute("UPDATE state SET clean = 0, reserved_to = ?", (last_seq + events,))
+
+    @contextmanager
+    def _marking(self) -> Iterator[None]:
+        """If what is inside fails, the mark that it made is nobody's."""
+        try:
+            yield
+        except BaseException:
+            if self._mark is not None:
+                self._mark.remove()
+            raise
+
+    def _note_run(self) -> None:
+        """Which mark is this file's: with none, none that was left there is believed."""
+        run = "" if self._mark is None else self._mark.run
+        self.connection.execute("UPDATE state SET run = ?", (run,))
 
     def _reserved(self, last_seq: int, events: int) -> None:
         self._reserved_from, self._reserved_events = last_seq, events

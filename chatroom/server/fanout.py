@@ -10,7 +10,7 @@ channel for each client 33,000; one `send` for each message and client in C 169,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from chatroom.event import Event, Gap, encode_event
@@ -50,14 +50,18 @@ class Fanout:
         self,
         feed: Feed | None,
         counters: Counters,
+        give_out: Callable[[int], None],
         senders: Senders = NO_SENDERS,
         *,
         keeps_json: bool,
     ) -> None:
-        """`keeps_json`: the JSON of events is wanted by `take_events`, for a journal on disk."""
+        """`give_out` is told each number before anybody else is (see `Journal.give_out`).
+        `keeps_json`: the JSON of events is wanted by `take_events`, for a journal on disk.
+        """
         self._feed = feed
         self._senders = senders
         self._counters = counters
+        self._give_out = give_out
         self._keeps_json = keeps_json or feed is not None
         self._encodes = self._keeps_json  # somebody wants it
         #: Made when the first connection of a format comes in, gone when the last one leaves.
@@ -89,6 +93,8 @@ class Fanout:
 
     def publish(self, event: Event, author: Connection | None = None) -> None:
         """An event for everybody; for its author only if it wants its own of that kind."""
+        # Here, and not once a turn, as a turn may tell before its end: a newcomer, and the feed.
+        self._give_out(event.seq)
         # Once, for every JSON format, the feed and the journal.
         block = encode_event(event) if self._encodes else b""
         self._events.append(event)

@@ -122,7 +122,7 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     """
     inlet = Inlet()
     counters = Counters()
-    fanout = Fanout(feed, counters, senders, keeps_json=journal.durable)
+    fanout = Fanout(feed, counters, journal.give_out, senders, keeps_json=journal.durable)
     announcer = Announcer(fanout, journal)
     presence = Presence(room, fanout, announcer)
     farewell = Farewell(fanout, way.others)

@@ -36,7 +36,7 @@ def said(seq: int) -> Event:
 
 def test_the_feed_goes_over_to_it_between_the_same_numbers() -> None:
     feed, journal = PaperFeed(), MemoryJournal(10)
-    announcer = Announcer(Fanout(feed, Counters(), keeps_json=False), journal)
+    announcer = Announcer(Fanout(feed, Counters(), journal.give_out, keeps_json=False), journal)
     announcer.begin()
     announcer.publish(said(1))
     announcer.skip_to(1_000_001, "ANOTHERONE")

@@ -178,7 +178,7 @@ const DIVIDERS = {
   unread: () => "New",
   gap: (item) => {
     const numbers = item.to - item.from + 1;
-    // After a crash numbers are left out on suspicion, a million of them.
+    // After a power failure numbers are left out on suspicion, a million of them.
     if (numbers >= 100_000) return "What was said last may be missing here";
     return `${many(numbers, "event")} missing here`;
   },
