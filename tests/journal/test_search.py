@@ -171,6 +171,7 @@ async def test_a_search_that_takes_too_long_ends(monkeypatch: pytest.MonkeyPatch
     with closing(sqlite3.connect(":memory:")) as connection:
         with pytest.raises(HistoryUnavailableError, match="too long"), search._deadline(connection):
             connection.execute(ENDLESS).fetchone()
+        monkeypatch.undo()
         with search._deadline(connection):
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
