@@ -10,9 +10,11 @@ import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 import trio
 
+from chatroom.journal import mark
 from chatroom.journal.sqlite import open_journal
 from chatroom.server.service import Service
 from chatroom.settings import UNLIMITED, JournalSettings, ServerSettings
@@ -27,6 +29,7 @@ async def serve(path: str) -> None:
 
 
 def main(path: str) -> None:
+    mark.DIRECTORY = Path(path).parent  # the last server leaves one
     server = 0
     for line in sys.stdin:
         if line == "start\n":

@@ -195,3 +195,31 @@ async def test_kill_dash_9(path: Path) -> None:
     # The test has seen what it is about: acks, and talk that was lost.
     assert len(record.acked) > 20 * CYCLES
     assert any(seq not in record.history for seq in record.seen)
+
+
+async def test_a_disk_that_was_stuck(path: Path) -> None:
+    """What was heard and not stored is the gap, to the number; the next event has the next one."""
+    async with server_on(path) as server:
+        await server.start()
+        reader, _ = await server.enter(nick="reader")
+        talker, _ = await server.enter(nick="talker")
+        await talker.say({"kind": "message", "text": "stored", "id": "1"})
+        while (said := await talker.object())["kind"] != "ack":
+            pass
+        stored = said["seq"]
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for n in range(5):
+                await talker.say({"kind": "message", "text": f"not stored {n}"})
+            while (said := await reader.object()).get("text") != "not stored 4":
+                pass
+            heard = said["seq"]
+            await server.kill()
+        await server.start()
+        late, welcome = await server.enter(nick="late", after=stored)
+        assert (welcome["missed"], welcome["seq"]) == (heard - stored, heard + 1)  # its own entry
+        said = await late.object()
+        assert (said["kind"], said["from"], said["to"]) == ("gap", stored + 1, heard)
+        for visitor in (reader, talker, late):
+            await visitor.aclose()
+        await server.kill()

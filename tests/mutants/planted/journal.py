@@ -76,6 +76,20 @@ JOURNAL = (
         _TESTS,
     ),
     Mutant(
+        "a number is told that is not marked as given out",
+        "chatroom/server/fanout.py",
+        "        self._give_out(event.seq)\n",
+        "",
+        _TESTS,
+    ),
+    Mutant(
+        "a mark below what is on the disk is believed",
+        "chatroom/journal/mark.py",
+        "if written_to <= number < _MOST:",
+        "if True:",
+        _TESTS,
+    ),
+    Mutant(
         "a clean end looks like a crash",
         "chatroom/journal/store.py",
         "SET clean = 1, reserved_to",
