@@ -6,8 +6,9 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,36 @@ def test_a_killed_server_with_its_journal(port: int, anna: Screen, tmp_path: Pat
         anna.hears("never read")
         expect(anna.page.locator(".refused")).to_have_count(0)
         assert said(again) == ["stored", "never read", "while away"]
+
+
+def test_a_killed_server_whose_mark_is_lost(port: int, anna: Screen, tmp_path: Path) -> None:
+    journal = tmp_path / "room.db"
+    with room(port, journal) as server:
+        anna.open(port, "/#nick=anna")
+        anna.say("stored")
+        expect(anna.rows.last.locator(".state")).to_have_attribute("data-state", "stored")
+        server.signal(signal.SIGSTOP)
+        anna.say("never read")
+        expect(anna.page.locator("#pending .state")).to_have_attribute("data-state", "sent")
+        server.signal(signal.SIGKILL)
+        server.wait()
+        expect(anna.phase).to_have_text("offline")
+    with closing(sqlite3.connect(journal)) as connection, connection:
+        connection.execute("UPDATE state SET run = ''")
+    with room(port, journal) as again:
+        come_back(anna)
+        anna.hears("stored")
+        # Nobody can say what was lost: the page says so, and leaves it to the person.
+        gap = anna.page.locator(".divider.gap")
+        expect(gap).to_have_text("What was said last may be missing here")
+        doubtful = anna.page.locator(".refused")
+        expect(doubtful).to_contain_text("not known whether this was said")
+        assert said(again) == ["stored"]
+        doubtful.get_by_role("button", name="Edit and say again").click()
+        anna.input.press("Enter")
+        anna.hears("never read")
+        expect(doubtful).to_have_count(0)
+        assert said(again) == ["stored", "never read"]
 
 
 def test_a_room_without_a_disk_begins_anew(port: int, anna: Screen) -> None:
