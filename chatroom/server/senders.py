@@ -90,7 +90,7 @@ class Senders:
         while (task := to_do.get()) is not None:
             try:
                 self._done.put(self._send_part(*task))
-            except BaseException as error:
+            except BaseException as error:  # noqa: ASYNC103 - `send` raises it, in the turn
                 self._done.put(error)
 
     def _send_part(self, sends: Sequence[Send], part: int, records: bytes) -> list[Unsent]:
