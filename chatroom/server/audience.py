@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from chatroom.server.connection import Connection
     from chatroom.server.counters import Counters
     from chatroom.server.senders import Senders, Unsent
+    from chatroom.transport.outbox import Outbox
 
 Send = Callable[[bytes], int]
 
@@ -94,7 +95,10 @@ class Audience:
         edits = self.edits
         if not self.parts and not edits:
             return
+        # Both before anything is forgotten: where there is no memory for them, the next turn has
+        # what this one could not send.
         batch = b"".join(self.parts)
+        framed = self.format.frame(batch) if batch else b""
         nothing = [(0, self.length, b"")]  # what a lone talker gets of it
         sends = self.sends
         self._counters.deliveries += len(self.parts) * len(sends) - self._cuts
@@ -104,7 +108,6 @@ class Audience:
                 sends = sends.copy()
                 for connection in edits:
                     sends[connection.slot] = len  # takes all of it, sends nothing
-            framed = self.format.frame(batch)
             self._counters.audience_bytes += len(framed) * (len(sends) - len(edits))
             if len(sends) < self._senders.least:
                 self._send_all(enumerate(sends), framed)
@@ -124,7 +127,7 @@ class Audience:
             if isinstance(came, OSError):
                 outbox.give_up(came)
             elif came is not None:
-                outbox.keep(framed, came)
+                _keep(outbox, framed, came)
             else:
                 self._send_all([(slot, sends[slot])], framed)
 
@@ -143,7 +146,14 @@ class Audience:
                 self.connections[slot].outbox.give_up(error)
                 continue
             if sent_bytes != size_bytes:
-                self.connections[slot].outbox.keep(framed, sent_bytes)
+                _keep(self.connections[slot].outbox, framed, sent_bytes)
+
+
+def _keep(outbox: Outbox, framed: bytes, sent_bytes: int) -> None:
+    try:
+        outbox.keep(framed, sent_bytes)
+    except MemoryError:
+        outbox.give_up()  # it comes back for what it lacks, and the others get theirs
 
 
 def splice(batch: bytes, edits: Sequence[Edit]) -> bytes:

@@ -96,3 +96,50 @@ async def test_what_a_socket_does_not_take_is_kept_and_others_get_theirs(
     assert bool(readers[1].outbox.failures) is gave_up
     assert taken == [b"hello\n"] * 2
     assert not others.kept
+
+
+class Cramped(Bare):
+    """A format for which there is no memory at first."""
+
+    tries = 0
+
+    def frame(self, records: bytes) -> bytes:
+        self.tries += 1
+        if self.tries == 1:
+            raise MemoryError
+        return records
+
+
+def test_what_there_was_no_memory_for_comes_with_the_next_turn() -> None:
+    taken: list[bytes] = []
+
+    def take(records: bytes) -> int:
+        taken.append(records)
+        return len(records)
+
+    audience = Audience(cast("Format", Cramped()), Counters())
+    audience.enter(cast("Connection", Reader(Outbox(take))))
+    audience.add(b"one\n", None)
+    with pytest.raises(MemoryError):
+        audience.flush()
+    audience.add(b"two\n", None)
+    audience.flush()
+    assert taken == [b"one\ntwo\n"]
+
+
+class Full(Outbox):
+    def keep(self, records: bytes, sent_bytes: int) -> None:
+        raise MemoryError
+
+
+async def test_one_for_whom_nothing_can_be_kept_is_given_up_and_the_others_get_theirs(
+    senders: Senders,
+) -> None:
+    readers = [Reader(Full(block)), Reader(Outbox(lambda records: 2)), Reader(Full(block))]
+    audience = Audience(cast("Format", Bare()), Counters(), senders)
+    for reader in readers:
+        audience.enter(cast("Connection", reader))
+    audience.add(b"hello\n", None)
+    audience.flush()
+    assert [bool(reader.outbox.failures) for reader in readers] == [True, False, True]
+    assert readers[1].outbox.kept == [(b"hello\n", 2)]
