@@ -13,7 +13,7 @@ from loadtest.soak.faults.fault import Fault, Ground
 
 _SUFFIXES = ("", "-wal", "-shm")
 #: What was acked when the file was touched has arrived within this.
-_ACKS_ARRIVE_SECONDS = 0.1
+_ACKS_ARRIVE_SECONDS = 0.5
 
 
 def _files(journal: Path) -> list[Path]:

@@ -13,7 +13,6 @@ _TESTS = (
     "tests/server/test_endings.py",
 )
 _TESTS_2 = ("tests/feed/test_live_feed.py", "tests/feed/test_sender.py")
-_TESTS_3 = ("tests/journal",)
 
 FANOUT = (
     Mutant(
@@ -91,7 +90,7 @@ FANOUT = (
         "chatroom/server/fanout.py",
         "self._encodes = self._keeps_json or of_json",
         "self._encodes = of_json",
-        _TESTS_3,
+        ("tests/server/test_fanout.py",),
     ),
     Mutant(
         "who leaves does not get the last batch",
