@@ -15,6 +15,8 @@ import trio
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
+    from chatroom.settings import ServerSettings
+
 Send = Callable[[bytes], int]
 
 #: The place of a `send` that did not take everything, and what it took or raised. None: it is for
@@ -124,3 +126,11 @@ def threads_by_cores() -> int:
     1,000 such clients had 1.67 times the median where a thread took it.
     """
     return max(0, min(len(os.sched_getaffinity(0)) - 2, MOST_THREADS))
+
+
+def senders_of(settings: ServerSettings) -> Senders:
+    """As many as the settings ask for."""
+    if settings.mode == "thread":  # each client has its own
+        return Senders(0)
+    threads = settings.send_threads
+    return Senders(threads_by_cores() if threads is None else threads)

@@ -33,7 +33,7 @@ from chatroom.server.housekeeping import give_memory_back, measure_lag
 from chatroom.server.modes import Mode, ThreadMode
 from chatroom.server.offer import Offer
 from chatroom.server.parts import ALONE, Parts, Way, assemble
-from chatroom.server.senders import Senders, threads_by_cores
+from chatroom.server.senders import senders_of
 from chatroom.server.shares import Shares
 from chatroom.server.vigil import Vigil
 from chatroom.settings import (
@@ -118,7 +118,7 @@ class Service:
         self._counters = Counters()
         self._journal = journal
         self._clock = Clock()
-        self._senders = Senders(_send_threads(settings))
+        self._senders = senders_of(settings)
         self._tls = None if settings.tls is None else ServerTls(settings.tls)
 
     def _new_room(self, last_seq: int) -> Room:
@@ -393,9 +393,3 @@ class Service:
             if self._guard.access is Access.OPEN and not is_local(address):
                 log.warning("everybody who reaches %s comes in: see --access", peer_name(address))
         return [Acceptor(listener, clients.refuse) for listener in listeners]
-
-
-def _send_threads(settings: ServerSettings) -> int:
-    if settings.mode == "thread":  # each client has its own
-        return 0
-    return threads_by_cores() if settings.send_threads is None else settings.send_threads

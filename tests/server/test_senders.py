@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from chatroom.server.senders import LEAST_AUDIENCE, Senders, threads_by_cores
+from chatroom.server.senders import LEAST_AUDIENCE, Senders, senders_of, threads_by_cores
+from chatroom.settings import ServerSettings
 from tests.conftest import OpenHouse
 
 READERS = 7
@@ -109,3 +110,10 @@ async def test_a_room_with_them_has_one_order_for_all(
     assert all(lines == heard[0] for lines in heard)
     own = [line for line in heard[0] if line.startswith("talker0: ")]
     assert own == [f"talker0: line {line}" for line in range(50)]
+
+
+def test_the_thread_mode_has_none() -> None:
+    senders = senders_of(ServerSettings(mode="thread", send_threads=3))
+    assert senders.send([len, len], b"hello\n") == []
+    assert senders._threads == 0
+    assert senders_of(ServerSettings(send_threads=3))._threads == 3

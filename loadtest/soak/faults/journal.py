@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from abc import abstractmethod
 from pathlib import Path
 from random import Random
 
@@ -34,8 +35,9 @@ class _Destroyed(Fault):
         await trio.sleep(2)
         await self._mend(ground.server.journal)
 
+    @abstractmethod
     def _destroy(self, journal: Path) -> None:
-        raise NotImplementedError
+        """What somebody else does to it."""
 
     async def _mend(self, journal: Path) -> None:
         """What an administrator would do."""
