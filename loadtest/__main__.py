@@ -8,7 +8,7 @@
 `python -m loadtest sealing`: the feed's blocks sealed and in the clear.
 `python -m loadtest sharing`: a large audience's sends by one thread, and shared by two.
 `python -m loadtest tls`: TLS beside plain TCP.
-`python -m loadtest turn`: how long a turn takes, beside the sends alone.
+`python -m loadtest turn`: how long a turn takes, beside the same in C.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ _add_measuring(
 
 _add_measuring(
     "turn",
-    "Measure how long a turn of the room takes, beside the sends alone.",
+    "Measure how long a turn of the room takes, beside the same in C.",
     seconds=3.0,
 )
 

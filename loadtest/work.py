@@ -93,6 +93,12 @@ def _paced(readers: int) -> Work:
     return Work(f"paced-{readers}", title, settings, (MEDIAN, P99))
 
 
+def _brisk(readers: int) -> Work:
+    title = f"1 talker, {readers:,} readers, 1,000 messages a second"
+    settings = SwarmSettings(bots=readers + 1, rate=1_000)
+    return Work(f"brisk-{readers}", title, settings, (MEDIAN, P99))
+
+
 def _connected(clients: int) -> Work:
     title = f"{clients:,} connected, 2 messages a second"
     settings = SwarmSettings(bots=clients, rate=2)
@@ -105,7 +111,7 @@ def _newcomers() -> Work:
     return Work("connect-storm", title, settings, (ENTERED, P99))
 
 
-_NUMBERED = {"paced": _paced, "connected": _connected}
+_NUMBERED = {"paced": _paced, "brisk": _brisk, "connected": _connected}
 _NAMED = {
     "fanout": _fanout,
     "talkers": _talkers,
@@ -113,7 +119,15 @@ _NAMED = {
     "connect-storm": _newcomers,
 }
 
-_TABLE = ("fanout", "talkers", "pingpong", "paced-1000", "connected-10000", "connect-storm")
+_TABLE = (
+    "fanout",
+    "talkers",
+    "pingpong",
+    "brisk-100",
+    "paced-1000",
+    "connected-10000",
+    "connect-storm",
+)
 
 #: The formats beside plain, which only this project's server speaks: a work's name ends with them.
 FORMATS = {"json": "JSON Lines", "ws": "WebSocket"}
@@ -138,10 +152,10 @@ def work_named(name: str) -> Work:
     plain, format = split(name)
     if plain in _NAMED:
         work = _NAMED[plain]()
-    elif (match := re.fullmatch(r"(paced|connected)-([1-9]\d{0,4})", plain)) is not None:
+    elif (match := re.fullmatch(rf"({'|'.join(_NUMBERED)})-([1-9]\d{{0,4}})", plain)) is not None:
         work = _NUMBERED[match[1]](int(match[2]))
     else:
-        known = ", ".join([*_NAMED, "paced-N", "connected-N"])
+        known = ", ".join([*_NAMED, *(f"{name}-N" for name in _NUMBERED)])
         suffixes = " or ".join(f"-{format}" for format in FORMATS)
         raise ChatroomError(f"no such work: {name}; there are {known}, each also with {suffixes}")
     if format == "plain":

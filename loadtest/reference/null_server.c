@@ -3,10 +3,11 @@
  * threads, no care for slow readers. What a load generator reaches against it is how far the load
  * generator can go.
  *
- *     cc -O2 -o null_server null_server.c && ./null_server 127.0.0.1 9009 [json]
+ *     cc -O2 -o null_server null_server.c && ./null_server 127.0.0.1 9009 [json|turns]
  *
  * With `json` the talker's lines go out in a frame as long as an event of the room. Prints
- * "listening on PORT" once clients can connect.
+ * "listening on PORT" once clients can connect; with `turns` also "turn N: T us" for the Nth batch,
+ * which took so long to hand out.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,14 +22,15 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MAX_CLIENTS = 20000, BATCH = 1 << 16 };
 
 static char held[MAX_CLIENTS][2048]; /* the incomplete line of each descriptor */
 static size_t held_length[MAX_CLIENTS];
-static int members[MAX_CLIENTS], member_count, json;
-static unsigned long seq;
+static int members[MAX_CLIENTS], member_count, json, times_turns;
+static unsigned long seq, turns;
 static char batch[BATCH * 16];
 static size_t filled;
 
@@ -80,10 +82,20 @@ static void send_all(int fd, struct iovec *parts, int count)
     }
 }
 
+static double microseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
 static void broadcast(void)
 {
     static struct iovec parts[MAX_PIECES + 1];
-    for (int i = 0; i < member_count && filled; i++) {
+    if (filled == 0)
+        return;
+    double begun = times_turns ? microseconds() : 0;
+    for (int i = 0; i < member_count; i++) {
         size_t from = 0;
         int count = 0;
         for (int p = 0; p <= piece_count && count < 1000; p++) {
@@ -98,6 +110,8 @@ static void broadcast(void)
     }
     filled = 0;
     piece_count = 0;
+    if (times_turns)
+        printf("turn %lu: %.1f us\n", ++turns, microseconds() - begun);
 }
 
 static void hear(int fd)
@@ -132,11 +146,13 @@ int main(int argc, char **argv)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     if (argc < 3 || inet_pton(AF_INET, argv[1], &address.sin_addr) != 1) {
-        fprintf(stderr, "usage: null_server ADDRESS PORT [json]\n");
+        fprintf(stderr, "usage: null_server ADDRESS PORT [json|turns]\n");
         return 2;
     }
     address.sin_port = htons((unsigned short)atoi(argv[2]));
-    json = argc > 3;
+    json = argc > 3 && strcmp(argv[3], "json") == 0;
+    times_turns = argc > 3 && strcmp(argv[3], "turns") == 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
@@ -155,7 +171,6 @@ int main(int argc, char **argv)
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[256];
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
     printf("listening on %d\n", ntohs(address.sin_port));
-    fflush(stdout);
     for (;;) {
         int ready = epoll_wait(epoll, events, 256, -1);
         for (int i = 0; i < ready; i++) {
