@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import settings
 
-from chatroom.journal import mark
 from tests.forking import quick_starts
 from tests.visiting import House, open_house
 
@@ -43,7 +42,7 @@ def _quick_starts() -> Iterator[None]:
 def _no_marks_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Journals that are left as after a crash leave nothing in the machine's memory."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mark, "DIRECTORY", tmp_path_factory.mktemp("marks"))
+        patch.setenv("RUNTIME_DIRECTORY", str(tmp_path_factory.mktemp("marks")))
         yield
 
 

@@ -19,7 +19,8 @@ class Unit(StrEnum):
 
 
 #: Nothing but what the room needs: a folder of its own, TCP and UDP, Unix sockets. The limit of
-#: descriptors is set here, since the server may not raise it (`@resources`).
+#: descriptors is set here, since the server may not raise it (`@resources`). What is kept in memory
+#: for the next one after a crash (`chatroom.journal.mark`) is in the runtime directory.
 _SERVICE = """\
 [Unit]
 Description=chatroom, a low-latency group chat room
@@ -30,10 +31,13 @@ After=network-online.target
 Type=notify
 ExecStart={command}
 ExecReload=/bin/kill -HUP $MAINPID
-Environment=CHATROOM_JOURNAL=%S/chatroom/chatroom.db
+Environment=CHATROOM_JOURNAL=%S/chatroom/chatroom.db CHATROOM_BOOT_ID=%b
 DynamicUser=yes
 StateDirectory=chatroom
 StateDirectoryMode=0700
+RuntimeDirectory=chatroom
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=restart
 UMask=0077
 LimitNOFILE=65536
 WatchdogSec=30

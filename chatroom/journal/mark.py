@@ -24,11 +24,14 @@ from pathlib import Path
 
 log = logging.getLogger("chatroom.journal")
 
-#: A tmpfs on every Linux (https://www.kernel.org/doc/html/latest/filesystems/tmpfs.html).
-DIRECTORY = Path("/dev/shm")
+#: A tmpfs on every Linux (https://www.kernel.org/doc/html/latest/filesystems/tmpfs.html). A service
+#: of systemd may have a directory of its own there instead, `$RUNTIME_DIRECTORY` (systemd.exec(5)):
+#: with a user of its own it leaves nothing in this one.
+DIRECTORY = "/dev/shm"
 
 #: Another one each time the machine starts: what is found was then not kept in memory only, and
-#: is not newer than the disk.
+#: is not newer than the disk. A service that sees nothing of `/proc` but processes is told it in
+#: `$CHATROOM_BOOT_ID`.
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 _RUN = re.compile(r"[0-9a-f]{32}")
@@ -126,9 +129,11 @@ def _opened(run: str) -> Iterator[int]:
 
 
 def _path(run: str) -> Path:
-    return DIRECTORY / f"chatroom-{run}"
+    directory = os.environ.get("RUNTIME_DIRECTORY") or DIRECTORY
+    return Path(directory.partition(":")[0], f"chatroom-{run}")  # a service may have several
 
 
 def _label() -> bytes:
     """What stands behind the number: 48 bytes. Raises `OSError`."""
-    return b"chatroom 1: " + BOOT_ID.read_bytes()[:36]
+    boot_id = os.environb.get(b"CHATROOM_BOOT_ID") or BOOT_ID.read_bytes()
+    return b"chatroom 1: " + boot_id[:36].ljust(36)

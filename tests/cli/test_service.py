@@ -27,11 +27,19 @@ def test_the_service_has_no_rights_beyond_its_own_folder(run_main: RunMain) -> N
     assert unit["ExecStart"].endswith(" serve --config /etc/chatroom.toml")
     assert unit["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert unit["CapabilityBoundingSet"] == ""
-    assert unit["Environment"] == "CHATROOM_JOURNAL=%S/chatroom/chatroom.db"
+    assert unit["Environment"].startswith("CHATROOM_JOURNAL=%S/chatroom/chatroom.db ")
     assert unit["SystemCallFilter"] == "~@privileged @resources"
     for key in ("DynamicUser", "NoNewPrivileges", "PrivateUsers", "RestrictNamespaces"):
         assert unit[key] == "yes"
     assert unit["ProtectSystem"] == "strict"
+
+
+def test_what_outlives_a_crash_is_kept_for_the_restart(run_main: RunMain) -> None:
+    unit = printed(run_main)["Service"]
+    assert unit["RuntimeDirectory"] == "chatroom"
+    assert unit["RuntimeDirectoryMode"] == "0700"
+    assert unit["RuntimeDirectoryPreserve"] == "restart"
+    assert unit["Environment"].endswith(" CHATROOM_BOOT_ID=%b")
 
 
 @pytest.mark.parametrize(("host", "address"), [("0.0.0.0", "0.0.0.0:9019"), ("::", "[::]:9019")])

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import trio
 
-from chatroom.journal import mark
 from chatroom.journal.sqlite import open_journal
 from chatroom.server.service import Service
 from chatroom.settings import UNLIMITED, JournalSettings, ServerSettings
@@ -29,7 +28,7 @@ async def serve(path: str) -> None:
 
 
 def main(path: str) -> None:
-    mark.DIRECTORY = Path(path).parent  # the last server leaves one
+    os.environ["RUNTIME_DIRECTORY"] = str(Path(path).parent)  # the last server leaves a mark
     server = 0
     for line in sys.stdin:
         if line == "start\n":

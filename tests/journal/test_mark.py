@@ -27,7 +27,7 @@ from tests.journal.talk import numbers, said, settings_for, store, talk, until
 def marks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the marks of these tests are."""
     directory = tmp_path_factory.mktemp("marks")
-    monkeypatch.setattr(mark_module, "DIRECTORY", directory)
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(directory))
     return directory
 
 
@@ -144,6 +144,44 @@ def test_nor_the_mark_of_another_start_of_the_machine(
     assert begins_after(path) == RESERVE_EVENTS
 
 
+def test_a_service_that_sees_no_boot_id_is_told_it(
+    path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mark_module, "BOOT_ID", marks / "hidden")
+    monkeypatch.setenv("CHATROOM_BOOT_ID", "0123456789abcdef0123456789abcdef")
+    crash_at(path, 10)
+    assert begins_after(path) == 10
+    monkeypatch.setenv("CHATROOM_BOOT_ID", "fedcba9876543210fedcba9876543210")
+    assert begins_after(path) == 10 + RESERVE_EVENTS
+
+
+def test_one_that_is_not_told_it_has_no_mark(
+    path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mark_module, "BOOT_ID", marks / "hidden")
+    crash_at(path, 10)
+    assert begins_after(path) == RESERVE_EVENTS
+    assert os.listdir(marks) == []
+
+
+def test_a_service_with_several_directories_has_its_mark_in_the_first(
+    path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", f"{marks}:{marks / 'other'}")
+    crash_at(path, 10)
+    assert len(os.listdir(marks)) == 1
+    assert begins_after(path) == 10
+
+
+def test_without_a_directory_of_its_own_it_is_in_shared_memory(
+    path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNTIME_DIRECTORY")
+    monkeypatch.setattr(mark_module, "DIRECTORY", str(marks))
+    crash_at(path, 10)
+    assert len(os.listdir(marks)) == 1
+
+
 def test_nor_that_of_somebody_else(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crash_at(path, 10)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)
@@ -191,11 +229,10 @@ def test_where_no_mark_can_be_made(
     path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     crash_at(path, 10)
-    monkeypatch.setattr(mark_module, "DIRECTORY", marks / "missing")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(marks / "missing"))
     assert begins_after(path) == RESERVE_EVENTS
     assert len(caplog.records) == 1
-    monkeypatch.undo()
-    monkeypatch.setattr(mark_module, "DIRECTORY", marks)  # the stale one is there again
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(marks))  # the stale one is there again
     assert begins_after(path) == 2 * RESERVE_EVENTS
 
 

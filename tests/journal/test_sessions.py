@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from chatroom.event import decode_event, encode_event
 from chatroom.journal import limits
-from chatroom.journal import mark as mark_module
 from chatroom.journal import store as store_module
 from chatroom.journal.memory import MemoryJournal
 from chatroom.journal.reader import _AFTER
@@ -51,7 +50,7 @@ async def test_nothing_is_left_beside_the_file(path: Path) -> None:
 async def test_a_crash_without_a_mark_begins_a_session_above_the_reservation(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mark_module, "DIRECTORY", path / "missing")
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(path / "missing"))
     sessions = []
     for life in range(3):
         async with open_journal(settings_for(path)) as journal:
