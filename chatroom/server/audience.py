@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from chatroom.server.connection import Connection
     from chatroom.server.counters import Counters
     from chatroom.server.senders import Senders, Unsent
-    from chatroom.transport.outbox import Outbox
 
 Send = Callable[[bytes], int]
 
@@ -123,13 +122,10 @@ class Audience:
 
     def _settle(self, sends: Sequence[Send], framed: bytes, unsent: Sequence[Unsent]) -> None:
         for slot, came in unsent:
-            outbox = self.connections[slot].outbox
-            if isinstance(came, OSError):
-                outbox.give_up(came)
-            elif came is not None:
-                _keep(outbox, framed, came)
-            else:
+            if came is None:
                 self._send_all([(slot, sends[slot])], framed)
+            else:
+                self._came_short(slot, framed, came)
 
     def _send_all(self, ways: Iterable[tuple[int, Send]], framed: bytes) -> None:
         # The innermost loop of the room, and nearly all of its time: a bare list of bound `send`s,
@@ -143,17 +139,21 @@ class Audience:
             except BlockingIOError:
                 sent_bytes = 0
             except OSError as error:
-                self.connections[slot].outbox.give_up(error)
+                self._came_short(slot, framed, error)
                 continue
             if sent_bytes != size_bytes:
-                _keep(self.connections[slot].outbox, framed, sent_bytes)
+                self._came_short(slot, framed, sent_bytes)
 
-
-def _keep(outbox: Outbox, framed: bytes, sent_bytes: int) -> None:
-    try:
-        outbox.keep(framed, sent_bytes)
-    except MemoryError:
-        outbox.give_up()  # it comes back for what it lacks, and the others get theirs
+    def _came_short(self, slot: int, framed: bytes, came: int | OSError) -> None:
+        """A send took so many bytes, not all, or failed."""
+        outbox = self.connections[slot].outbox
+        if isinstance(came, OSError):
+            outbox.give_up(came)
+            return
+        try:
+            outbox.keep(framed, came)
+        except MemoryError:
+            outbox.give_up()  # it comes back for what it lacks, and the others get theirs
 
 
 def splice(batch: bytes, edits: Sequence[Edit]) -> bytes:
