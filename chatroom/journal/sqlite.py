@@ -57,13 +57,11 @@ async def open_journal(
     """
     store, opened = await trio.to_thread.run_sync(_open, settings, following)
     journal = SqliteJournal(settings, store, opened, clock)
-    log.info(
-        "journal %s: session %s goes on after #%d, %d events kept",
-        settings.path,
-        "of a log elsewhere" if following else opened.session,
-        opened.last_seq,
-        store.kept_events,
-    )
+    if following:  # where it goes on is not known before that log is read
+        goes_on = "follows a log elsewhere"
+    else:
+        goes_on = f"session {opened.session} goes on after #{opened.last_seq}"
+    log.info("journal %s: %s, %d events kept", settings.path, goes_on, store.kept_events)
     if store.mode & 0o077:
         log.warning(
             "the journal %s has the mode %04o: others on this host may read it; chmod 600 keeps "

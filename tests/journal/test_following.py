@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import trio
 
 from chatroom.event import Event, Gap, encode_event
@@ -27,6 +28,20 @@ async def _keep(journal: Journal, *numbers: int) -> None:
 
 def _setting(stored: trio.Event) -> Callable[[bool], None]:
     return lambda _: stored.set()
+
+
+async def test_the_log_does_not_say_where_it_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "chatroom.journal")
+    path = tmp_path / "a.db"
+    for following in (True, False):
+        async with open_journal(JournalSettings(path=str(path)), following=following) as journal:
+            pass
+    assert caplog.messages == [
+        f"journal {path}: follows a log elsewhere, 0 events kept",
+        f"journal {path}: session {journal.session} goes on after #0, 0 events kept",
+    ]
 
 
 async def test_it_goes_on_where_it_was_and_what_it_missed_is_a_gap(tmp_path: Path) -> None:
