@@ -209,8 +209,8 @@ class Feed:
             self._store.replace(seq, mold.block(encode_event(event)))
 
     def begin_session(self, name: str, first_seq: int) -> None:
-        """From that number on it is another session; nothing of the last one is sent again. Never
-        blocks or raises.
+        """From that number on it is another session; of the last one only the journal has what is
+        asked for again. Never blocks or raises.
         """
         session = name.encode("ascii")
         self._store.extend(first_seq, [])
