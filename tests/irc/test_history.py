@@ -206,6 +206,16 @@ async def test_a_newcomer_is_given_the_last_lines_with_their_times(open_room: Op
     assert "NOTICE" not in commands(await carol.answer("JOIN #lobby"))
 
 
+async def test_a_newcomer_is_given_nothing_that_is_long_ago(open_room: OpenHouse) -> None:
+    words = [Event(seq, _at(1), "message", "bob", f"{seq}") for seq in (1, 2)]
+    comings = [Event(seq, _at(2), "join", "bob") for seq in range(3, 1000)]
+    house = await open_room(journal=_with(words + comings), irc_replay=4)
+    for nick, left in (("al", "12"), ("bo", "2"), ("cy", "")):  # each adds a join
+        visitor = await register(house, nick)
+        said = [line.text for line in await visitor.answer("JOIN #lobby")]
+        assert "".join(line[-1] for line in said if "bob: " in line) == left
+
+
 async def test_a_room_may_give_newcomers_nothing(open_room: OpenHouse) -> None:
     house = await open_room(journal=_told_before(), irc_replay=0)
     alice = await register(house, "alice")

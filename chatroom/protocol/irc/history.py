@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from chatroom.event import Gap
 from chatroom.protocol.irc.line import pieces
 from chatroom.protocol.irc.names import SERVER, is_channel
-from chatroom.protocol.irc.reading import PLAYED, TALK, Reading, ReadingFailed, Steps
+from chatroom.protocol.irc.reading import FEW_PAGES, PLAYED, TALK, Reading, ReadingFailed, Steps
 from chatroom.protocol.irc.render import Rendered
 from chatroom.settings import IRC_HISTORY, IRC_LINE_BYTES
 
@@ -42,7 +42,8 @@ def replay(client: Client, joining: Joining) -> Iterator[Draft]:
     """What was said last before the client came in, as notices with their times."""
     reading = Reading(client, ("NOTICE", client.channel, f"-- {_UNREADABLE}"))
     try:
-        events = yield from reading.back(joining.seq + 1, client.venue.replay, TALK)
+        wanted = client.venue.replay
+        events = yield from reading.back(joining.seq + 1, wanted, TALK, pages=FEW_PAGES)
     except ReadingFailed:
         return
     reading.end(client)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _PAGES = 50
 _PAGE_EVENTS = 200
 
+#: For lines that nobody has asked for: who joins has not, and after a restart all join at once.
+FEW_PAGES = 5
+
 TALK = frozenset({"message", "action"})
 #: With draft/event-playback: what else has a line in IRC.
 PLAYED = EVENT_KINDS
@@ -68,13 +71,19 @@ class Reading(Asked):
         return self._page
 
     def back(
-        self, before: int | None, wanted: int, kinds: frozenset[str], *, above: int = 0
+        self,
+        before: int | None,
+        wanted: int,
+        kinds: frozenset[str],
+        *,
+        above: int = 0,
+        pages: int = _PAGES,
     ) -> Steps:
         """The last `wanted` events of these kinds below `before` (None: of all), and above `above`,
-        with the gaps among them.
+        with the gaps among them. No more than so many `pages` are read.
         """
         found: list[Event | Gap] = []
-        for _ in range(_PAGES):
+        for _ in range(pages):
             page = yield from self.page(before=before)
             fresh = [
                 event for event in page.events if _is_of(event, kinds) and _last(event) > above
