@@ -7,17 +7,7 @@ from random import Random
 
 import trio
 
-from loadtest.soak.bots import (
-    Bot,
-    Flooder,
-    Leaver,
-    Reader,
-    Resumer,
-    SlowReader,
-    Talker,
-    TextReader,
-    TextTalker,
-)
+from loadtest.soak.bots import Bot, Flooder, Leaver, Reader, Resumer, SlowReader, Talker
 from loadtest.soak.ledger import Ledger
 from loadtest.soak.listener import FeedListener
 from loadtest.soak.server import Server
@@ -27,10 +17,8 @@ _ASK_SECONDS = 0.02
 
 #: Who takes part, and by which formats.
 PARTS: Sequence[tuple[type[Bot], Sequence[str]]] = (
-    (Reader, ("json", "ws")),
-    (TextReader, ("plain", "irc")),
-    (Talker, ("json", "ws")),
-    (TextTalker, ("plain", "irc")),
+    (Reader, ("json", "ws", "plain", "irc")),
+    (Talker, ("json", "ws", "plain", "irc")),
     (Resumer, ("json", "json", "ws")),
     (Flooder, ("json",)),
     (SlowReader, ("plain", "irc", "plain")),
@@ -72,6 +60,6 @@ class Crowd:
         """Wait until everybody is in who stays, at most half a minute; who is not by then."""
         staying = [bot for bot in self.bots if not isinstance(bot, Leaver | SlowReader | Resumer)]
         with trio.move_on_after(_ALL_IN_SECONDS):
-            while not all(bot.is_in for bot in staying):  # noqa: ASYNC110 - asked, not told
+            while not all(bot.ears.is_in for bot in staying):  # noqa: ASYNC110 - asked, not told
                 await trio.sleep(_ASK_SECONDS)
-        return [bot.name for bot in staying if not bot.is_in]
+        return [bot.name for bot in staying if not bot.ears.is_in]

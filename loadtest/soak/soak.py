@@ -13,7 +13,6 @@ import trio
 
 from chatroom.errors import ChatroomError
 from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Payload, new_run
-from loadtest.soak.bots import NumberedBot
 from loadtest.soak.crowd import Crowd
 from loadtest.soak.faults import FAULTS, Fault, Ground
 from loadtest.soak.history import History
@@ -180,8 +179,7 @@ class Soak:
 
     def _sum_up(self) -> None:
         for bot in self._crowd.bots:
-            if isinstance(bot, NumberedBot):
-                bot.judge()
+            bot.ears.judge()
         result = self.result
         result.lives = self._server.lives
         result.tracebacks = self._server.tracebacks()

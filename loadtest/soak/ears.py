@@ -1,0 +1,123 @@
+"""What one of the crowd hears, as its format has it, held against what the room promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import msgspec
+import trio
+
+from loadtest.soak.ledger import Ledger
+from loadtest.soak.places import NumberedPlace, TextPlace
+from loadtest.soak.wires import Wire, heard, is_in
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+#: Those whose numbers nobody else has at the end of a connection have them a moment later.
+_CATCHING_UP_SECONDS = 3.0
+
+#: Plain text and IRC have no numbers.
+_NUMBERED = frozenset({"json", "ws"})
+
+
+class Ears(ABC):
+    """Hears one connection after the other."""
+
+    is_in = False  #: the room has said that it is
+
+    @abstractmethod
+    async def listen(self, wire: Wire) -> None:
+        """Hear what comes, until the connection ends."""
+
+    def going_on(self) -> dict[str, Any]:
+        """What the hello has of a client that wants what it has missed."""
+        return {}
+
+    @abstractmethod
+    def judge(self) -> None:
+        """Judge what can be judged only when the room has settled."""
+
+
+def ears_for(format: str, who: str, number: int, ledger: Ledger, *, echoes: bool) -> Ears:
+    """`number`: the talker that it is. `echoes`: it gets its own messages back, where the format
+    has that.
+    """
+    if format in _NUMBERED:
+        return NumberedEars(who, number, ledger, echoes=echoes)
+    return TextEars(format, who, number, ledger)
+
+
+class NumberedEars(Ears):
+    """By JSON Lines or a WebSocket: there are numbers, acks, and resuming."""
+
+    def __init__(self, who: str, number: int, ledger: Ledger, *, echoes: bool) -> None:
+        self._place = NumberedPlace(ledger, who, None if echoes else number)
+        self._who = who
+        self._number = number
+        self._ledger = ledger
+
+    def going_on(self) -> dict[str, Any]:
+        if not self._place.session:
+            return {}
+        return {"session": self._place.session, "after": self._place.last}
+
+    def judge(self) -> None:
+        self._place.judge()
+
+    async def listen(self, wire: Wire) -> None:
+        while lines := await wire.lines():
+            for line in lines:
+                if line.startswith(b"{"):
+                    self._take(line, _decode(line))
+
+    def _take(self, line: bytes, said: dict[str, Any]) -> None:
+        kind = said["kind"]
+        if kind == "welcome":
+            self._come_in(said)
+        elif kind == "gap":
+            self._place.skip(said["from"], said["to"])
+        elif kind == "ack":
+            self._ledger.ack(said["seq"], self._number, int(said["id"]))
+        elif kind == "error" and said["code"] == "not_stored":
+            self._ledger.not_stored += 1
+        elif "time" in said:
+            text = said["text"].encode() if kind == "message" else None
+            self._place.take(said["seq"], line, text)
+
+    def _come_in(self, welcome: dict[str, Any]) -> None:
+        self.is_in = True
+        session, resumed = welcome["session"], "resumed" in welcome
+        last = welcome["after"] if resumed else welcome["seq"]
+        if resumed and session == self._place.session and last != self._place.last:
+            self._ledger.faults.add("lost", f"{self._who} resumed elsewhere: {welcome}")
+        self._place.judge()
+        self._place.enter(session, last)
+
+
+class TextEars(Ears):
+    """By plain text or IRC. One's own messages don't come back."""
+
+    def __init__(self, format: str, who: str, number: int, ledger: Ledger) -> None:
+        self._format = format
+        self._who = who
+        self._number = number
+        self._ledger = ledger
+
+    async def listen(self, wire: Wire) -> None:
+        place = TextPlace(self._ledger, self._who, self._number)
+        try:
+            while lines := await wire.lines():
+                for line in lines:
+                    self.is_in = self.is_in or is_in(self._format, line)
+                    if line.startswith(b"PING "):
+                        await wire.say(b"PONG " + line[5:] + b"\n")
+                    elif text := heard(self._format, line):
+                        place.take(text)
+        finally:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(_CATCHING_UP_SECONDS)
+            place.judge()
+
+    def judge(self) -> None:
+        """Each connection has been judged at its end."""
