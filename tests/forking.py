@@ -3,8 +3,8 @@ imported the room already (see `tests.zygote`).
 
 Whoever starts a process notices nothing: `subprocess` and Trio get the number of a child of their
 own; entry point, arguments, environment, folder and open files are those that were asked for. What
-such a process cannot show is that a command imports what it needs where nobody has before:
-`tests/cli/test_starting.py` does.
+such a process cannot show is that a command imports what it needs where nobody has before, and that
+nothing goes wrong while an interpreter is taken down: `tests/cli/test_starting.py` does.
 """
 
 from __future__ import annotations

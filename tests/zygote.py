@@ -1,12 +1,15 @@
 """A process that has imported the room, and becomes `python -m chatroom` by a fork each time it is
-asked: the same entry point with arguments, environment, folder and descriptors of its own, some
-0.2 s of processor time earlier than an interpreter that starts.
+asked: the same entry point with arguments, environment, folder and descriptors of its own. That
+takes a tenth of the processor time of an interpreter that starts, imports and is taken down.
 
 Run by `tests.forking` as `python -m tests.zygote DESCRIPTOR`.
 """
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import gc
 import importlib
 import io
@@ -19,9 +22,12 @@ import threading
 import time
 from typing import NamedTuple
 
+import typer.main
+
+from chatroom.cli import app
+
 #: What the commands import when they run.
 HEAVY = (
-    "chatroom.cli",
     "chatroom.cli.listening",
     "chatroom.cli.running",
     "chatroom.client.feed.pipe",
@@ -55,9 +61,11 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as asker:
         for name in HEAVY:
             importlib.import_module(name)
+        typer.main.get_command = functools.cache(typer.main.get_command)
+        typer.main.get_command(app)  # a child that makes it from so many options takes 30 ms
         assert threading.active_count() == 1, "a fork would lose threads"
         gc.collect()
-        gc.freeze()  # so that no child's collector touches, and so copies, what is shared
+        gc.freeze()  # for good: no child's collector touches, and so copies, what is shared
         while request := socket.recv_fds(asker, REQUEST_BYTES, REQUEST_DESCRIPTORS):
             message, files, *_ = request
             if not message:
@@ -68,7 +76,6 @@ def main(descriptor: int) -> None:
             asker.send(str(pid).encode())
             for file in files:
                 os.close(file)
-    gc.unfreeze()
     _become(pickle.loads(message), files)
 
 
@@ -101,7 +108,24 @@ def _become(start: Start, files: list[int]) -> None:
     _open_standard_streams()
     sys.argv = start.arguments
     sys.path[0] = os.getcwd()
-    runpy.run_module("chatroom", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("chatroom", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        _end(end.code or 0)
+        raise
+
+
+def _end(code: object) -> None:
+    """End as the interpreter would, less its taking apart what was imported: that would copy all of
+    it first. Returns where that cannot be, so that the interpreter does it and says why.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if isinstance(code, int):
+            os._exit(code)
 
 
 def _place(files: list[int], numbers: list[int]) -> None:
