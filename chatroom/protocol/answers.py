@@ -104,7 +104,7 @@ class Registered(Answer, frozen=True):
 
 
 class LoggedIn(Answer, frozen=True):
-    """The account is the client's, which has no name yet."""
+    """The account is the client's, which has no name yet or keeps the one that it has."""
 
     account: str
     id: str | None = None

@@ -63,8 +63,8 @@ class Outside(msgspec.Struct, frozen=True):
 
     card: Card
     id: RequestId
-    #: It is not even a name that is wanted yet, only to log in. Answered with `LoggedIn`, and what
-    #: is proven holds for the hello that follows.
+    #: It is no name that is wanted, only to log in. Answered with `LoggedIn`; what is proven holds
+    #: for the hello that follows or, where there is a name already, from now on.
     only_log_in: bool = False
 
 

@@ -70,12 +70,15 @@ class Rename(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
 
 
 class LogIn(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
-    """A member has proven that an account is its own, and gets its nick."""
+    """Somebody has proven that an account is its own. A member gets its nick, unless it keeps the
+    one that it has; who has only a name keeps it always.
+    """
 
     who: int
     time: str
     account: str
     role: Role
+    keeps_nick: bool = False
 
 
 class Leave(msgspec.Struct, frozen=True, gc=False, tag=str.lower):

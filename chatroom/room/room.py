@@ -327,9 +327,11 @@ class Room:
         return self._name(member, holder, (nick, key), rename.time)
 
     def _log_in(self, log_in: LogIn) -> Outcome:
-        member = self._members.by_who[log_in.who]
+        member = self._anybody(log_in.who)
         account = key_of_account(log_in.account)
-        nick, key = self._free_nick(log_in.account, account=account, besides=member)
+        nick, key = member.nick, member.key
+        if self.is_member(log_in.who) and not log_in.keeps_nick:
+            nick, key = self._free_nick(log_in.account, account=account, besides=member)
         self._check_ban(Newcomer(key, account, member.address), log_in.time)
         member.account, member.role = account, log_in.role
         self._own(account)

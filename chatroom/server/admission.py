@@ -163,8 +163,7 @@ class Admission:
     def _register(self, connection: Connection, proven: Proven, outside: Outside) -> None:
         """A client gets a name, and is not in the room yet."""
         if outside.only_log_in:
-            connection.proven = proven
-            self._announcer.tell(connection, answers.LoggedIn(proven.account, outside.id))
+            self._log_in(connection, proven, outside)
             return
         reserve = Reserve(
             connection.who,
@@ -180,6 +179,23 @@ class Admission:
             reserve,
             lambda outcome: self._registered(connection, proven.account, outside, outcome),
         )
+
+    def _log_in(self, connection: Connection, proven: Proven, outside: Outside) -> None:
+        """A client has proven who it is, before it has a name or under the one that it keeps."""
+        logged_in = answers.LoggedIn(proven.account, outside.id)
+
+        def known(outcome: Outcome) -> None:
+            refused = outcome.refused
+            error = refused and answers.Error(refused.code, refused.text, outside.id)
+            self._announcer.tell(connection, error or logged_in)
+
+        if connection.inside and proven.account:
+            who, time = connection.who, self._announcer.time
+            log_in = LogIn(who, time, proven.account, proven.role, keeps_nick=True)
+            self._order.propose(connection, log_in, known)
+        else:
+            connection.proven = proven
+            self._announcer.tell(connection, logged_in)
 
     def _registered(
         self, connection: Connection, account: str, outside: Outside, outcome: Outcome

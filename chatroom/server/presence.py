@@ -133,10 +133,12 @@ class Presence:
 
     def tell_identity(self, who: int, was: Card) -> None:
         """The room may have given a member another account or role: its name has been followed, and
-        `was` is its card before. All are told whose formats have it, itself too.
+        `was` is its card before. All are told whose formats have it, itself too. Who
+        has only a name concerns nobody.
         """
         now = self.card(who)
-        if (now.account, now.role, now.voiced) != (was.account, was.role, was.voiced):
+        changed = (now.account, now.role, now.voiced) != (was.account, was.role, was.voiced)
+        if changed and self._room.is_member(who):
             self._fanout.tell_all(answers.Changed(self._room.nick(who), was, now))
 
     def connection_or_none(self, who: int) -> Connection | None:

@@ -1,4 +1,4 @@
-"""Logging in by SASL PLAIN before one has a name."""
+"""Logging in by SASL PLAIN, before one has a name or after."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from chatroom.settings import Access
 from tests.access.conftest import PASSWORD
-from tests.irc.speaking import IrcVisitor, commands, connect
+from tests.irc.speaking import IrcVisitor, commands, connect, join, register
 
 if TYPE_CHECKING:
     from chatroom.settings import AccessSettings
@@ -41,7 +41,74 @@ async def test_who_has_logged_in_gets_its_nick_and_role(
     assert commands(await olga.answer("USER o 0 * :Olga", "CAP END"))[0] == "001"
     names = [line for line in await olga.answer("JOIN #lobby") if line.command == "353"]
     assert names[0].text == "@olga"
-    assert commands(await olga.answer("AUTHENTICATE PLAIN")) == ["907"]
+
+
+async def _logs_in(client: IrcVisitor, account: str, password: str = PASSWORD) -> list[str]:
+    message = _plain("", account, password)
+    return commands(await client.answer("AUTHENTICATE PLAIN", f"AUTHENTICATE {message}"))[1:]
+
+
+async def test_who_has_a_name_logs_in_under_it_before_it_is_in_the_room(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    ada = await join(house, "ada", "account-notify")
+    eve = await register(house, "eve", "sasl")
+    lines = await eve.answer("AUTHENTICATE PLAIN", f"AUTHENTICATE {_plain('', 'olga', PASSWORD)}")
+    assert commands(lines) == ["AUTHENTICATE", "900", "903"]
+    assert lines[1].params[:3] == ["eve", "eve!~eve@chatroom.local", "olga"]
+    assert await ada.all() == []  # it concerns nobody yet
+    names = [line for line in await eve.answer("JOIN #lobby") if line.command == "353"]
+    assert names[0].text == "ada @eve"
+    assert [line.raw for line in await ada.all()] == [
+        ":eve!~eve@chatroom.local JOIN #lobby",
+        ":chatroom.local MODE #lobby +o eve",
+    ]
+
+
+async def test_who_is_in_the_room_logs_in_and_keeps_its_nick(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    ada = await join(house, "ada", "account-notify")
+    eve = await join(house, "eve", "sasl")
+    await ada.all()
+    assert set(await _logs_in(eve, "olga")) == {"900", "903", "MODE"}
+    assert [line.raw for line in await ada.all()] == [
+        ":eve!~eve@chatroom.local ACCOUNT olga",
+        ":chatroom.local MODE #lobby +o eve",
+    ]
+    assert commands(await eve.answer("TOPIC #lobby :hers")) == ["TOPIC"]
+
+
+async def test_who_has_logged_in_may_log_in_to_another_account(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    ada = await join(house, "ada", "account-notify")
+    eve = await join(house, "eve", "sasl")
+    await _logs_in(eve, "olga")
+    assert await _logs_in(eve, "alice", "wrong") == ["904"]
+    assert commands(await eve.answer("TOPIC #lobby :hers")) == ["TOPIC"]  # she is olga still
+    await ada.all()
+    await _logs_in(eve, "alice")
+    assert [line.raw for line in await ada.all()] == [
+        ":eve!~eve@chatroom.local ACCOUNT alice",
+        ":chatroom.local MODE #lobby -o eve",
+    ]
+    assert commands(await eve.answer("TOPIC #lobby :hers")) == ["482"]
+
+
+async def test_nobody_logs_in_to_a_banned_account(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    olga = await join(house, "olly", "sasl")
+    await _logs_in(olga, "olga")
+    await olga.answer("MODE #lobby +b account:alice")
+    eve = await join(house, "eve", "sasl")
+    assert await _logs_in(eve, "alice") == ["904"]
+    assert commands(await eve.answer("PRIVMSG #lobby :still here")) == []
 
 
 async def test_a_room_for_accounts_only_is_entered_so(

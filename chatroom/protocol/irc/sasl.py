@@ -1,4 +1,4 @@
-"""AUTHENTICATE: logging in before one has a name (IRCv3, sasl; RFC 4616, PLAIN)."""
+"""AUTHENTICATE: logging in, before one has a name or after (IRCv3, sasl; RFC 4616, PLAIN)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ class LoggingIn(Asked):
         assert isinstance(answer, answers.LoggedIn)
         if not answer.account:
             return [_FAILED]
-        who = mask(self._client.wanted or "*", self._client.card)
+        client = self._client
+        nick = voice.nick if client.registered else client.wanted or "*"
+        who = mask(nick, client.card)
         text = f"You are now logged in as {answer.account}"
         return [("900", who, answer.account, text), ("903", "SASL authentication successful")]
 
@@ -52,8 +54,6 @@ def authenticate(client: Client, line: Line) -> None:
     word = line.params[0]
     if "sasl" not in client.caps:
         client.say(("421", "AUTHENTICATE", "Unknown command"))
-    elif client.registered:
-        client.say(("907", "You have registered already"))
     elif word == "*":
         client.sasl = None
         client.say(("906", "SASL authentication aborted"))
