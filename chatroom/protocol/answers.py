@@ -121,7 +121,7 @@ class Said(Answer, frozen=True):
     """What the client said is in the room. (On the disk it is when an ack says so.)"""
 
     event: Event
-    id: str
+    id: str = ""  #: empty: it has not asked for what it is told of here
 
 
 class Found(Answer, frozen=True):

@@ -300,7 +300,9 @@ class Room:
             nick, key = claimed.nick, claimed.key
         elif wanted is not None:
             nick, key = self._free_nick(wanted, account=account)
-        self._check_ban(Newcomer(key, account, join.address), join.time)
+        # The ban of a nick keeps it out of the room: who only has it reserved may take another one.
+        banned_key = key if isinstance(join, Join) else ""
+        self._check_ban(Newcomer(banned_key, account, join.address), join.time)
         removed = self._replace(holder, join.time)
         if not key:
             nick, key = self._guest()
@@ -363,7 +365,7 @@ class Room:
         if rename.nick is None:
             return Outcome()
         nick, key = self._free_nick(rename.nick, account=member.account, besides=member)
-        self._check_ban(Newcomer(key, member.account, member.address), rename.time)
+        self._check_ban(Newcomer("", member.account, member.address), rename.time)
         holder = self._holder(key)
         removed = () if holder is member else self._replace(holder, rename.time)
         self._anteroom.leave(rename.who)

@@ -112,6 +112,10 @@ class Teller:
             stays = connection is not None and connection.close_reason is None
             if connection is not None and stays:
                 self._farewell.begin(connection, gone.reason)
+                event = gone.event
+                if connection.speaker is not None and event is not None and event.by:
+                    # In IRC a KICK goes to whom it is of as well.
+                    self._announcer.tell(connection, answers.Said(event))
             self._announcer.publish(gone.event)
             self._presence.leave(gone.who)
             if connection is not None and stays:

@@ -105,8 +105,11 @@ async def test_who_is_shown_out_is_told_and_everybody_sees_by_whom(
     ]
     assert [line.raw for line in await bob.all()] == [kick]
     assert [line.raw for line in await alice.rest()] == [
-        "ERROR :Closing link: (kicked) by olga: not nice"
+        kick,
+        "ERROR :Closing link: (kicked) by olga: not nice",
     ]
+    await olga.answer("KICK #lobby b")
+    assert (await bob.rest())[0].raw == ":olga!~o@chatroom.local KICK #lobby b :olga"
 
 
 async def test_bans(open_room: OpenHouse, mixed_room: AccessSettings) -> None:
@@ -123,14 +126,41 @@ async def test_bans(open_room: OpenHouse, mixed_room: AccessSettings) -> None:
         "404",
         "442",
     ]
-    worse = await connect(house)
     await bad.say("QUIT")
     await bad.rest()
-    await worse.say("NICK bad", "USER b 0 * :B")
-    assert commands(await worse.rest()) == ["465", "ERROR"]
+    again = await register(house, "bad")
+    assert commands(await again.answer("JOIN #lobby")) == ["474"]
+    assert commands(await again.answer("NICK good", "JOIN #lobby"))[:2] == ["NICK", "JOIN"]
+    assert commands(await again.answer("NICK bad")) == ["437"]
+    assert commands(await again.answer("PART #lobby", "NICK bad")) == ["PART", "NICK"]
+    assert commands(await again.answer("JOIN #lobby")) == ["474"]
+    await olga.all()
     assert commands(await olga.answer("MODE #lobby -b bad")) == ["MODE"]
-    again = await join(house, "bad")
+    assert commands(await again.answer("JOIN #lobby"))[0] == "JOIN"
     assert commands(await again.answer("MODE #lobby b", "MODE #lobby +b x")) == ["368", "482"]
+
+
+async def test_whose_account_is_banned_does_not_even_register(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    olga = await operator(house)
+    assert commands(await olga.answer("MODE #lobby +b account:alice")) == ["MODE"]
+    alice = await connect(house)
+    await alice.say(f"PASS :alice:{PASSWORD}", "NICK alice", "USER a 0 * :A")
+    assert commands(await alice.rest()) == ["465", "ERROR"]
+
+
+async def test_operators_are_not_made_by_mode(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    olga, _, outside = await operator(house), await join(house, "bob"), await register(house, "eve")
+    await olga.all()
+    answers = {"bob": "482", "eve": "441", "nobody": "401", ":no body": "401"}
+    for nick, number in answers.items():
+        assert commands(await olga.answer(f"MODE #lobby +o {nick}")) == [number]
+    assert commands(await outside.answer("MODE #lobby -o olga")) == ["442"]
 
 
 async def test_who_is_to_be_silent_is_told_and_can_talk_again(

@@ -95,5 +95,8 @@ def test_who_is_banned_meanwhile_does_not_come_in() -> None:
     assert _code(room.apply(Join(1, T, None, "t1"))) == "banned"
     assert _found(room, "alice") == (1, False)
     assert _code(room.apply(Rename(1, T, "alice2"))) == ""
-    assert _code(room.apply(Rename(1, T, "alice"))) == "banned"
-    assert _code(room.apply(Reserve(2, T, "alice"))) == "banned"
+    assert _code(room.apply(Rename(1, T, "alice"))) == ""  # it keeps out of the room only
+    assert _code(room.apply(Join(1, T, None, "t1"))) == "banned"
+    assert _code(room.apply(Leave(1, T, CloseReason.QUIT))) == ""
+    assert _code(room.apply(Reserve(2, T, "alice"))) == ""
+    assert _code(room.apply(Join(2, T, None, "t2"))) == "banned"

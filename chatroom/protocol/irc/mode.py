@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from chatroom.protocol.irc.channel import no_channel
 from chatroom.protocol.irc.isupport import QUIET_USER_MODES, USER_MODES, channel_modes
 from chatroom.protocol.irc.names import is_channel, same_nick
-from chatroom.protocol.irc.operating import MODERATING, ban, bans, moderate
+from chatroom.protocol.irc.operating import MODERATING, ban, bans, change_operator, moderate
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
@@ -47,6 +47,10 @@ def _channel_mode(client: Client, target: str, changes: list[str]) -> None:
         ban(client, "-" if changes[0] == "-b" else "+", changes[1])
     elif changes[0] in MODERATING:
         moderate(client, *changes[:2])
+    elif changes[0] in ("+o", "-o") and len(changes) > 1:
+        change_operator(client, changes[1])
+    elif len(changes) == 1 and changes[0][:1] == "+" and set(changes[0][1:]) <= set(_held(client)):
+        _tell(client)  # nothing changes, so there is no MODE
     elif not set(changes[0]) <= _KNOWN:
         unknown = next(mode for mode in changes[0] if mode not in _KNOWN)
         client.say(("472", unknown, "is unknown mode char to me"))
@@ -54,14 +58,17 @@ def _channel_mode(client: Client, target: str, changes: list[str]) -> None:
         client.say(("482", client.channel, "You're not channel operator: that is as it is here"))
 
 
-def _tell(client: Client) -> None:
+def _held(client: Client) -> str:
     # The administrator can have a room moderated that has no operators.
     moderated = "m" * client.venue.people.moderated
-    modes = f"+{channel_modes(client.venue).replace('m', '')}{moderated}"
+    return channel_modes(client.venue).replace("m", "") + moderated
+
+
+def _tell(client: Client) -> None:
     # The key is the server's password, which every client has said to get here.
     key = ("*",) if client.venue.secret else ()
     since = str(int(client.venue.since))
-    client.say(("324", client.channel, modes, *key), ("329", client.channel, since))
+    client.say(("324", client.channel, f"+{_held(client)}", *key), ("329", client.channel, since))
 
 
 def _own_mode(client: Client, change: str) -> None:

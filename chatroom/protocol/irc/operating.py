@@ -11,7 +11,7 @@ from chatroom.protocol.irc.asked import topic as topic_lines
 from chatroom.protocol.irc.asked import unix
 from chatroom.protocol.irc.line import fitting, spoken
 from chatroom.protocol.irc.names import is_channel
-from chatroom.protocol.irc.people import Counting
+from chatroom.protocol.irc.people import Counting, operator_query
 from chatroom.protocol.irc.render import Rendered
 from chatroom.protocol.irc.voice import Asked
 from chatroom.protocol.requests import Request
@@ -138,6 +138,13 @@ def moderate(client: Client, change: str, nick: str = "") -> None:
         ruling = Ruling(lambda _: absent_ if nick else unchanged)
         kind = MODERATING[change]
         client.drafts.append(Request(kind, nick=nick, id=client.ask(ruling)))
+
+
+def change_operator(client: Client, nick: str) -> None:
+    """MODE +o and -o: who operates has an account that says so."""
+    if _is_in(client):
+        nick = nick.partition(" ")[0] or "*"
+        client.find(operator_query(nick), nick)
 
 
 def _reason(params: list[str]) -> str:

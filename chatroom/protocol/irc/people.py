@@ -178,6 +178,20 @@ def userhost_query() -> Finding:
     return Finding(found)
 
 
+def operator_query(nick: str) -> Finding:
+    """MODE +o or -o, which nobody may."""
+
+    def found(voice: Voice, answer: answers.Found) -> Iterator[Parts]:
+        if not answer.people:
+            yield "401", nick, "No such nick"
+        elif not answer.people[0].inside:
+            yield "441", nick, voice.form.channel, "They aren't on that channel"
+        else:
+            yield "482", voice.form.channel, "Operators are made with their accounts, not here"
+
+    return Finding(found)
+
+
 def private_query(command: str, nick: str) -> Finding:
     """A message to a nick: there are none, but the client learns whether somebody has it."""
 

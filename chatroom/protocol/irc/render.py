@@ -152,7 +152,7 @@ class Irc:
             case "join":
                 yield from self.join(event.nick)
             case "leave" if event.by:
-                text = event.text or event.reason
+                text = event.text or event.by  # as RFC 2812 has it (3.2.8)
                 yield f"{self.source(event.by)} KICK {self.channel} {event.nick} :{text}"
             case "leave" if event.part:
                 yield self.part(event.nick, event.text)

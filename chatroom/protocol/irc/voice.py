@@ -97,17 +97,23 @@ class Voice:
         return record
 
     def _unasked(self, answer: answers.AnyAnswer) -> bytes:
-        if isinstance(answer, answers.Lines):
-            return as_bytes([self._rendered(line) for line in answer.lines])
-        if isinstance(answer, answers.Error):
-            return as_bytes([self._rendered(cannot_say(self, "PRIVMSG", answer))])
-        if isinstance(answer, answers.Invited) and answer.nick == self.nick:
-            return f"{self.form.invite(answer)}\r\n".encode()
-        if isinstance(answer, answers.Done | answers.Slowed):  # a notice, as every client shows it
-            return as_bytes([self._rendered(("NOTICE", self.nick, f"-- {answer.text}"))])
-        if isinstance(answer, answers.Marked):
-            return as_bytes([self._rendered(self.mark(answer))])
-        return self.form.answer(answer)
+        lines: Iterable[Parts | Rendered]
+        match answer:
+            case answers.Lines(lines=lines):
+                pass
+            case answers.Said(event=event):
+                lines = self.form.lines(event)
+            case answers.Error():
+                lines = [cannot_say(self, "PRIVMSG", answer)]
+            case answers.Invited(nick=self.nick):
+                lines = [Rendered((), self.form.invite(answer))]
+            case answers.Done(text=text) | answers.Slowed(text=text):
+                lines = [("NOTICE", self.nick, f"-- {text}")]  # as every client shows it
+            case answers.Marked():
+                lines = [self.mark(answer)]
+            case _:
+                return self.form.answer(answer)
+        return as_bytes([self._rendered(line) for line in lines])
 
     def mark(self, marked: answers.Marked) -> Parts:
         """How far the client has read."""
