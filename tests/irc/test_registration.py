@@ -140,7 +140,9 @@ async def test_a_client_that_quits_says_why(house: House) -> None:
     assert (kinds[1]["reason"], kinds[1]["text"]) == ("quit", "qux out")
 
 
-@pytest.mark.parametrize("word", ["NICK alice", "USER a 0 * :A", "PASS x", "CAP LIST", "CAP END"])
+@pytest.mark.parametrize(
+    "word", ["NICK alice", "USER a 0 * :A", "PASS x", "CAP FOO", "CAP LIST", "CAP END"]
+)
 async def test_whichever_an_irc_client_says_first_it_is_one(house: House, word: str) -> None:
     alice = await connect(house)
     await alice.say(word)

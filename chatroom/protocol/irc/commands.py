@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 from chatroom.protocol.irc import (
     asking,
@@ -19,22 +18,17 @@ from chatroom.protocol.irc import (
 from chatroom.protocol.irc.caps import negotiate
 from chatroom.protocol.irc.history import chathistory
 from chatroom.protocol.irc.sasl import authenticate
-
-if TYPE_CHECKING:
-    from chatroom.protocol.irc.client import Client
-    from chatroom.protocol.irc.line import Line
-
-Handler = Callable[["Client", "Line"], None]
+from chatroom.protocol.irc.server import Handler
 
 COMMANDS: Mapping[str, Handler] = {
-    "ADMIN": server.admin,
+    "ADMIN": server.of_server(server.admin),
     "AUTHENTICATE": authenticate,
     "AWAY": login.away,
     "BATCH": multiline.batch,
     "CAP": negotiate,
     "CHATHISTORY": chathistory,
     "HELP": server.help_,
-    "INFO": server.info,
+    "INFO": server.of_server(server.info),
     "INVITE": channel.invite,
     "ISON": asking.ison,
     "JOIN": channel.join,
@@ -42,10 +36,10 @@ COMMANDS: Mapping[str, Handler] = {
     "KILL": server.for_operators,
     "LINKS": server.links,
     "LIST": channel.list_,
-    "LUSERS": server.lusers,
+    "LUSERS": server.of_server(server.lusers, place=1),
     "MARKREAD": marking.markread,
     "MODE": mode.mode,
-    "MOTD": server.motd,
+    "MOTD": server.of_server(server.motd),
     "NAMES": channel.names,
     "NICK": login.nick,
     "NOTICE": talk.notice,
@@ -61,11 +55,11 @@ COMMANDS: Mapping[str, Handler] = {
     "RESTART": server.for_operators,
     "SETNAME": login.setname,
     "TAGMSG": talk.tagmsg,
-    "TIME": server.time_,
+    "TIME": server.of_server(server.time_),
     "TOPIC": operating.topic,
     "USER": login.user,
     "USERHOST": asking.userhost,
-    "VERSION": server.version,
+    "VERSION": server.of_server(server.version),
     "WHO": asking.who,
     "WHOIS": asking.whois,
     "WHOWAS": asking.whowas,

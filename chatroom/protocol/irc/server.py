@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from chatroom.protocol.irc import isupport
-from chatroom.protocol.irc.names import NETWORK, SERVER, VERSION
+from chatroom.protocol.irc.names import NETWORK, SERVER, VERSION, matches
 from chatroom.protocol.irc.people import Counting
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
     from chatroom.protocol.irc.line import Line
 
+Handler = Callable[["Client", "Line"], None]
+
 _HELP = (
     "The room is one channel; what is said there, everybody in the room hears,",
     "whichever way they have come in. There are no private messages.",
     "JOIN PART PRIVMSG NICK NAMES WHO WHOIS AWAY LIST TOPIC CHATHISTORY QUIT",
 )
+
+
+def of_server(handler: Handler, *, place: int = 0) -> Handler:
+    """A command that may name a server at this place among its parameters: there is this one, which
+    its own name means, a pattern of it, or the nick of who asks (modern.ircdocs.horse, "Server
+    Queries and Commands"); another is answered 402.
+    """
+
+    def handle(client: Client, line: Line) -> None:
+        named = line.params[place].partition(" ")[0] if len(line.params) > place else ""
+        if named and named != client.standing.nick and not matches(SERVER, named):
+            client.say(("402", named, "No such server"))
+        else:
+            handler(client, line)
+
+    return handle
 
 
 def ping(client: Client, line: Line) -> None:

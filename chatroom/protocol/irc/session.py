@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: What an IRC client begins with, in upper case as they all write it: a person's line that looks
 #: like one would have to be meant to.
-_FIRST = re.compile(rb"(?:CAP (?:LS|LIST|REQ|END)\b|NICK \S|PASS \S|USER \S+ \S+ \S+ \S)")
+_FIRST = re.compile(rb"(?:CAP [A-Z]|NICK \S|PASS \S|USER \S+ \S+ \S+ \S)")
 _FIRST_WORDS = (b"CAP ", b"NICK ", b"PASS ", b"USER ")
 
 
