@@ -149,10 +149,12 @@ def parse_request(line: bytes, rules: TextRules) -> Request | Refusal:
 def _decode(decode: Callable[[bytes], T], line: bytes) -> T:
     try:
         return decode(line)
-    except UnicodeDecodeError:
-        # As in plain text: what is not UTF-8 becomes U+FFFD, and is then judged.
-        return _decode(decode, line.decode("utf-8", "replace").encode())
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        # As in plain text: what is not UTF-8 becomes U+FFFD, and is then judged. (What msgspec
+        # raises for it depends on the version.)
+        readable = line.decode("utf-8", "replace").encode()
+        if readable != line:
+            return _decode(decode, readable)
         if isinstance(error, msgspec.ValidationError) and line.lstrip().startswith(b"{"):
             raise Refused("bad_request", str(error)) from None
         raise Refused("bad_json", f"not a JSON object: {error}") from None
