@@ -27,6 +27,14 @@ class Account(msgspec.Struct, frozen=True):
         return f"Account({self.nick!r}, {self.role})"
 
 
+class Certificate(msgspec.Struct, frozen=True):
+    """One by which a client logs in to an account, as it is kept: it holds until it is removed."""
+
+    fingerprint: str  #: `sha256:…`; by it nobody else has this one
+    key: str  #: of the account
+    der: bytes  #: what TLS is to know it by
+
+
 def name_of_account(name: str) -> tuple[str, str]:
     """The nick and key of an account to be. Raises `Refused` if nobody could have that nick."""
     try:

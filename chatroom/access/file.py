@@ -1,4 +1,4 @@
-"""The file beside the journal: accounts, bans and the topic.
+"""The file beside the journal: accounts, their certificates, bans and the topic.
 
 It is not in the journal's own database: the journal's writer takes whatever changes its file for
 damage, and rightly so; accounts are changed by another process, while the server runs.
@@ -12,29 +12,40 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from chatroom.access.accounts import Account
+from chatroom.access.accounts import Account, Certificate
 from chatroom.errors import ChatroomError
 from chatroom.room.charter import Charter
 from chatroom.room.role import Role
 
 #: In the file's header (`PRAGMA application_id`): says that it is ours. "ChAc" in ASCII.
 _APPLICATION_ID = 0x43684163
-_VERSION = 1
 
-_TABLES = (
-    """CREATE TABLE account (
-           key TEXT PRIMARY KEY,
-           nick TEXT NOT NULL,
-           role TEXT NOT NULL,
-           password_hash TEXT NOT NULL)""",
-    # One row: what the room's operators have decided, as JSON.
-    "CREATE TABLE room (one INTEGER PRIMARY KEY CHECK (one = 1), charter TEXT NOT NULL)",
-    f"PRAGMA application_id = {_APPLICATION_ID}",
-    f"PRAGMA user_version = {_VERSION}",
+#: Step n leads from version n to n + 1; a new file takes them all. Never change one that was
+#: released: add another.
+_STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE account (
+               key TEXT PRIMARY KEY,
+               nick TEXT NOT NULL,
+               role TEXT NOT NULL,
+               password_hash TEXT NOT NULL)""",
+        # One row: what the room's operators have decided, as JSON.
+        "CREATE TABLE room (one INTEGER PRIMARY KEY CHECK (one = 1), charter TEXT NOT NULL)",
+    ),
+    (
+        """CREATE TABLE certificate (
+               fingerprint TEXT PRIMARY KEY,
+               key TEXT NOT NULL,
+               der BLOB NOT NULL)""",
+    ),
 )
+
+#: The version that this code reads and writes (`PRAGMA user_version`).
+_VERSION = len(_STEPS)
 
 #: Another process may be writing; nobody here takes a tenth of this.
 _BUSY_SECONDS = 5.0
@@ -69,12 +80,35 @@ class AccessFile:
             connection.execute("INSERT OR REPLACE INTO account VALUES (?, ?, ?, ?)", row)
 
     def remove(self, key: str) -> bool:
-        """Whether it was there."""
+        """Remove it, and its certificates. Whether it was there."""
         if not os.path.lexists(self.path):
             return False
         with self._writing() as connection:
+            connection.execute("DELETE FROM certificate WHERE key = ?", (key,))
             removed = connection.execute("DELETE FROM account WHERE key = ?", (key,)).rowcount
         return removed > 0
+
+    def certificates(self) -> Sequence[Certificate]:
+        """Those of all accounts, in the order of their fingerprints."""
+        query = "SELECT fingerprint, key, der FROM certificate ORDER BY fingerprint"
+        return [Certificate(*row) for row in self._read(query)]
+
+    def account_with(self, fingerprint: str) -> Account | None:
+        """The account that has this certificate."""
+        query = """SELECT account.key, nick, role, password_hash FROM account
+                   JOIN certificate ON certificate.key = account.key WHERE fingerprint = ?"""
+        return next(map(_account, self._read(query, fingerprint)), None)
+
+    def put_certificate(self, certificate: Certificate) -> None:
+        """Keep it, in the place of another account's if it was that one's."""
+        row = (certificate.fingerprint, certificate.key, certificate.der)
+        with self._writing() as connection:
+            connection.execute("INSERT OR REPLACE INTO certificate VALUES (?, ?, ?)", row)
+
+    def remove_certificate(self, fingerprint: str) -> None:
+        """It logs nobody in any more."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM certificate WHERE fingerprint = ?", (fingerprint,))
 
     def charter(self) -> Charter:
         """What was kept last; an empty one if nothing was."""
@@ -91,7 +125,7 @@ class AccessFile:
         with self._writing() as connection:
             connection.execute("INSERT OR REPLACE INTO room VALUES (1, ?)", (text,))
 
-    def _read(self, query: str, *values: str) -> Sequence[tuple[str, ...]]:
+    def _read(self, query: str, *values: str) -> Sequence[tuple[Any, ...]]:
         if not os.path.lexists(self.path):
             return []
         with self._open() as connection:
@@ -137,19 +171,23 @@ class AccessFile:
         if application == _APPLICATION_ID and version == _VERSION:
             return
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables or application or version:
+        is_ours = application == _APPLICATION_ID and 0 < version < _VERSION
+        if not is_ours and (tables or application or version):
             raise ChatroomError(
                 f"{self.path} is not a chatroom's file of accounts of version {_VERSION}: "
                 "give --accounts another one (it is left as it was)"
             )
         connection.execute("BEGIN EXCLUSIVE")
         # Somebody may have been quicker.
-        if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
-            for statement in _TABLES:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        for step in _STEPS[version:]:
+            for statement in step:
                 connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
         connection.execute("COMMIT")
 
 
-def _account(row: tuple[str, ...]) -> Account:
+def _account(row: tuple[Any, ...]) -> Account:
     key, nick, role, password_hash = row
     return Account(key, nick, Role(role), password_hash)

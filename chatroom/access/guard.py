@@ -23,6 +23,9 @@ class Accounts(Protocol):
     def account(self, key: str, /) -> Account | None:
         """The one of this key; may block."""
 
+    def account_with(self, fingerprint: str, /) -> Account | None:
+        """The one that has this certificate; may block."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -58,19 +61,30 @@ class Guard:
         """Who it is. Blocks for some 20 ms where a password is to be verified, and for the disk.
 
         Raises `Refused`, login_failed: in the same words and after the same time whether there is
-        no such account or the password is another; and `ChatroomError` if the disk fails.
+        no such account or the password is another; and `ChatroomError` if the disk fails. Whoever
+        brings a certificate has proven to have its key: TLS has seen to that.
         """
         if self.access is Access.SECRET and compare_digest(
             credentials.secret.encode(), self._secret
         ):
             return GUEST
-        if self._accounts is None or not credentials.account:
-            raise Refused("login_failed", _FAILED)
-        account = self._accounts.account(_key(credentials.account))
-        known_hash = None if account is None else account.password_hash
-        if not is_password(credentials.password, known_hash) or account is None:
+        account = None if self._accounts is None else _proven(credentials, self._accounts)
+        if account is None:
             raise Refused("login_failed", _FAILED)
         return Identity(account.nick, account.role)
+
+
+def _proven(credentials: Credentials, accounts: Accounts) -> Account | None:
+    """The account that is proven to be one's own."""
+    if credentials.certificate:
+        account = accounts.account_with(credentials.certificate)
+        wanted = _key(credentials.account) if credentials.account else None
+        return account if account is not None and wanted in (None, account.key) else None
+    if not credentials.account:
+        return None
+    account = accounts.account(_key(credentials.account))
+    known_hash = None if account is None else account.password_hash
+    return account if is_password(credentials.password, known_hash) else None
 
 
 def _key(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`chatroom account`: accounts, their passwords and roles."""
+"""`chatroom account`: accounts, their passwords, certificates and roles."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 account = typer.Typer(
     name="account",
     help="Accounts of a room. A running server lets new ones in at once; of names that are taken,"
-    " of roles and of removals it learns by `chatroom admin reload`.",
+    " of roles, of certificates and of removals it learns by `chatroom admin reload`.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -91,6 +91,35 @@ def password(name: _Name, journal: _Journal = DEFAULT_JOURNAL, accounts: _File =
     print(f"{existing.nick} has another password now")
 
 
+@account.command()
+def certificate(
+    name: _Name,
+    add: Annotated[
+        str | None,
+        typer.Option("--add", metavar="FILE", help="Log in with this certificate, too (PEM)."),
+    ] = None,
+    remove: Annotated[
+        str | None,
+        typer.Option("--remove", metavar="FINGERPRINT", help="Not with this one any more."),
+    ] = None,
+    journal: _Journal = DEFAULT_JOURNAL,
+    accounts: _File = None,
+) -> None:
+    """Show the certificates by which IRC clients log in (SASL EXTERNAL), or change which."""
+    if add is not None and remove is not None:
+        raise typer.BadParameter("give one of them.", param_hint="'--add' '--remove'")
+    file = _open(accounts, journal)
+    existing = _existing(file, name)
+    if add is not None:
+        _add_certificate(file, existing, add)
+    elif remove is not None:
+        _remove_certificate(file, existing, remove)
+    else:
+        for each in file.certificates():
+            if each.key == existing.key:
+                print(each.fingerprint)
+
+
 @account.command("role")
 def role_(
     name: _Name,
@@ -111,6 +140,35 @@ def _open(accounts: str | None, journal: str) -> AccessFile:
     from chatroom.access.file import AccessFile
 
     return AccessFile(accounts or accounts_beside(journal))
+
+
+def _add_certificate(file: AccessFile, account: Account, path: str) -> None:
+    from chatroom.access.accounts import Certificate
+    from chatroom.errors import ChatroomError
+    from chatroom.transport.tls_clients import read_certificate
+    from chatroom.transport.tls_fingerprint import fingerprint_of
+
+    der = read_certificate(path)
+    fingerprint = fingerprint_of(der)
+    owner = file.account_with(fingerprint)
+    if owner is not None and owner.key != account.key:
+        raise ChatroomError(f"{owner.nick} has that certificate already")
+    file.put_certificate(Certificate(fingerprint, account.key, der))
+    print(f"{account.nick} logs in with {fingerprint} after the next reload")
+
+
+def _remove_certificate(file: AccessFile, account: Account, text: str) -> None:
+    from chatroom.errors import ChatroomError
+    from chatroom.transport.tls_fingerprint import parse_fingerprint
+
+    try:
+        fingerprint = parse_fingerprint(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="'--remove'") from None
+    if file.account_with(fingerprint) != account:
+        raise ChatroomError(f"{account.nick} has no certificate {fingerprint}")
+    file.remove_certificate(fingerprint)
+    print(f"{account.nick} does not log in with {fingerprint} any more")
 
 
 def _existing(file: AccessFile, name: str) -> Account:

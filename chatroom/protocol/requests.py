@@ -36,6 +36,8 @@ class Credentials(msgspec.Struct, frozen=True):
     secret: str = ""  #: the room's
     account: str = ""  #: a name, with its password
     password: str = ""
+    #: The fingerprint of the one that was shown in the TLS handshake; `account` may be left out.
+    certificate: str = ""
 
     def __repr__(self) -> str:
         return "Credentials(…)"

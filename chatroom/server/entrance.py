@@ -5,6 +5,8 @@ All of this blocks for the disk.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from chatroom.access.file import AccessFile
@@ -62,6 +64,12 @@ class Entrance:
         if self.file is None or self._settings.access is Access.OPEN:
             return ()
         return tuple((account.nick, account.role) for account in self.file.accounts())
+
+    def certificates(self) -> Sequence[bytes]:
+        """The certificates by which one logs in to an account (DER); none, where nobody could."""
+        if self.file is None or self._settings.access is Access.OPEN:
+            return ()
+        return [certificate.der for certificate in self.file.certificates()]
 
     def check(self) -> None:
         """Whether a server would start with this."""

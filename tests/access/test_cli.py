@@ -9,10 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 
+from chatroom.access.accounts import Account
 from chatroom.access.file import AccessFile
 from chatroom.access.passwords import is_password
+from chatroom.room.role import Role
 from tests.access.conftest import PASSWORD
+from tests.certificates import make_certificate
 from tests.cli.running import ServerProcess, clean_environment
 
 
@@ -50,6 +54,53 @@ def test_accounts_are_made_changed_listed_and_removed(tmp_path: Path) -> None:
     assert _run("account", "list", *place)[1] == "Zoe\toperator\n"
     assert _run("account", "remove", "Zoe", *place)[0] == 0
     assert _run("account", "list", *place)[1] == ""
+
+
+def test_certificates_are_added_shown_and_removed(tmp_path: Path) -> None:
+    place = ["--accounts", str(tmp_path / "accounts")]
+    for name in ("Zoe", "bob"):
+        _run("account", "add", name, *place, stdin=f"{PASSWORD}\n")
+    signed = make_certificate("zoe")
+    pem = tmp_path / "zoe.pem"
+    pem.write_bytes(signed.key_pem() + signed.pem + make_certificate("another").pem)
+    fingerprint = "sha256:" + signed.certificate.fingerprint(SHA256()).hex()
+    added = _run("account", "certificate", "zoe", "--add", str(pem), *place)
+    assert added == (0, f"Zoe logs in with {fingerprint} after the next reload\n", "")
+    assert _run("account", "certificate", "zoe", *place)[1] == f"{fingerprint}\n"
+    assert _run("account", "certificate", "bob", *place)[:2] == (0, "")
+    taken = _run("account", "certificate", "bob", "--add", str(pem), *place)
+    assert (taken[0], "Zoe has that certificate" in taken[2]) == (1, True)
+    spelled = fingerprint.upper()  # as people copy it
+    others = _run("account", "certificate", "bob", "--remove", spelled, *place)
+    assert (others[0], "bob has no certificate" in others[2]) == (1, True)
+    removed = _run("account", "certificate", "zoe", "--remove", spelled, *place)
+    assert removed == (0, f"Zoe does not log in with {fingerprint} any more\n", "")
+    assert _run("account", "certificate", "zoe", *place)[:2] == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "hint"),
+    [
+        (["nobody"], 1, "no account nobody"),
+        (["zoe", "--add", "{}/none"], 1, "No such file"),
+        (["zoe", "--add", "{}/key.pem"], 1, "none in PEM"),
+        (["zoe", "--add", "{}/broken.pem"], 1, "is no certificate"),
+        (["zoe", "--remove", "abcd"], 2, "is no fingerprint"),
+        (["zoe", "--add", "{}/key.pem", "--remove", "abcd"], 2, "one of them"),
+    ],
+)
+def test_mistakes_with_certificates(
+    tmp_path: Path, accounts: AccessFile, arguments: list[str], status: int, hint: str
+) -> None:
+    accounts.put(Account("zoe", "zoe", Role.MEMBER, "hash"))
+    (tmp_path / "key.pem").write_bytes(make_certificate("zoe").key_pem())
+    broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    (tmp_path / "broken.pem").write_bytes(broken)
+    words = [word.format(tmp_path) for word in arguments]
+    code, out, err = _run("account", "certificate", *words, "--accounts", accounts.path)
+    assert (code, out) == (status, "")
+    assert hint in err
+    assert accounts.certificates() == []
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,18 @@ import os
 import sqlite3
 import stat
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from chatroom.access import passwords
-from chatroom.access.accounts import Account, check_new_password, name_of_account
+from chatroom.access.accounts import (
+    Account,
+    Certificate,
+    check_new_password,
+    name_of_account,
+)
 from chatroom.access.failures import FORGET_SECONDS, Failures
 from chatroom.access.file import AccessFile
 from chatroom.access.guard import GUEST, Guard, Identity
@@ -79,6 +85,55 @@ def test_an_unknown_name_is_hashed_for_all_the_same(
     assert [password_hash is None for _, password_hash in verified] == [True, False]
     costs = hash_password("x").split("$")[:4]
     assert passwords._hash_of_nobody().split("$")[:4] == costs
+
+
+def test_a_certificate_says_who_one_is_and_its_account_alone_may_be_named(
+    accounts: AccessFile,
+) -> None:
+    accounts.put_certificate(Certificate("sha256:1", "olga", b"one"))
+    for access in (Access.ACCOUNTS, Access.MIXED, Access.SECRET):
+        guard = Guard(access, "open sesame", accounts)
+        for name in ("", "OLGA"):
+            credentials = Credentials(account=name, certificate="sha256:1")
+            assert guard.prove(credentials) == Identity("olga", Role.OPERATOR)
+        wrong = [
+            Credentials(account="alice", certificate="sha256:1"),
+            Credentials(account="-", certificate="sha256:1"),
+            Credentials(account="alice", password=PASSWORD, certificate="sha256:1"),
+            Credentials(certificate="sha256:2"),
+            Credentials(account="olga", certificate="sha256:2"),
+        ]
+        refusals = {_refusal(guard, credentials) for credentials in wrong}
+        assert refusals == {"login_failed: the log-in failed"}
+    known = Credentials(certificate="sha256:1")
+    assert _refusal(Guard(Access.SECRET, "x"), known).startswith("login_failed")
+    accounts.remove_certificate("sha256:1")
+    assert _refusal(guard, known).startswith("login_failed")
+
+
+def test_certificates_go_with_their_account(accounts: AccessFile) -> None:
+    for number, key in enumerate(("olga", "alice", "olga")):
+        accounts.put_certificate(Certificate(f"sha256:{number}", key, b"x"))
+    olga = accounts.account("olga")
+    assert olga is not None
+    assert accounts.account_with("sha256:2") == olga
+    accounts.put(olga)  # with another role, say
+    assert len(accounts.certificates()) == 3
+    accounts.remove("olga")
+    accounts.put(olga)
+    assert accounts.account_with("sha256:2") is None
+    assert accounts.certificates() == [Certificate("sha256:1", "alice", b"x")]
+
+
+def test_certificates_are_asked_for_where_one_can_log_in(accounts: AccessFile) -> None:
+    accounts.put_certificate(Certificate("sha256:1", "olga", b"one"))
+
+    def asked_for(access: Access, path: str | None = accounts.path) -> list[bytes]:
+        settings = AccessSettings(access=access, accounts_file=path)
+        return list(Entrance(settings).certificates())
+
+    assert [asked_for(access) for access in Access if access is not Access.OPEN] == [[b"one"]] * 3
+    assert asked_for(Access.OPEN) == asked_for(Access.SECRET, None) == []
 
 
 @pytest.mark.parametrize("broken", ["", "$argon2id$v=19$m=1", "plain text"])
@@ -153,6 +208,44 @@ def test_what_is_kept_is_there_again(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert again.remove("zoe")
     assert list(again.accounts()) == []
+
+
+def _of_version_1(path: Path) -> None:
+    """The file as the first version has made it, with an account."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for statement in (
+            "CREATE TABLE account (key TEXT PRIMARY KEY, nick TEXT NOT NULL, role TEXT NOT NULL,"
+            " password_hash TEXT NOT NULL)",
+            "CREATE TABLE room (one INTEGER PRIMARY KEY CHECK (one = 1), charter TEXT NOT NULL)",
+            "INSERT INTO account VALUES ('zoe', 'Zoe', 'member', 'hash')",
+            "PRAGMA application_id = 0x43684163",
+            "PRAGMA user_version = 1",
+        ):
+            connection.execute(statement)
+    path.chmod(0o600)
+
+
+def test_the_file_of_an_older_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "room.access"
+    _of_version_1(path)
+    file = AccessFile(str(path))
+    assert file.certificates() == []
+    assert file.accounts() == [Account("zoe", "Zoe", Role.MEMBER, "hash")]
+    file.put_certificate(Certificate("sha256:1", "zoe", b"\0\xff"))
+    assert AccessFile(str(path)).certificates() == [Certificate("sha256:1", "zoe", b"\0\xff")]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("version", [0, 3])
+def test_the_file_of_a_version_to_come_is_left_as_it_was(tmp_path: Path, version: int) -> None:
+    path = tmp_path / "room.access"
+    _of_version_1(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+    before = path.read_bytes()
+    with pytest.raises(ChatroomError, match="of accounts of version 2"):
+        AccessFile(str(path)).accounts()
+    assert path.read_bytes() == before
 
 
 def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
