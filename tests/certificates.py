@@ -40,8 +40,16 @@ class Signed:
         return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
 
 
-def make_certificate(name: str, issuer: Signed | None = None, *, signs: bool = False) -> Signed:
-    """For `name` and 127.0.0.1; signed by itself without an issuer."""
+def make_certificate(
+    name: str,
+    issuer: Signed | None = None,
+    *,
+    signs: bool = False,
+    days: tuple[int, int] = (-1, 1),
+) -> Signed:
+    """For `name` and 127.0.0.1; signed by itself without an issuer. Valid from and until so many
+    `days` from now.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
@@ -52,8 +60,8 @@ def make_certificate(name: str, issuer: Signed | None = None, *, signs: bool = F
         .issuer_name(subject if issuer is None else issuer.certificate.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now + timedelta(days=days[0]))
+        .not_valid_after(now + timedelta(days=days[1]))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=signs, path_length=None), critical=True)
     )
@@ -74,4 +82,15 @@ def trusting_anybody() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def showing(directory: Path, signed: Signed) -> ssl.SSLContext:
+    """For a client that does not look at the server's certificate, and shows this one of its own if
+    it is asked.
+    """
+    path = directory / f"{signed.certificate.serial_number}.pem"
+    path.write_bytes(signed.key_pem() + signed.pem)
+    context = trusting_anybody()
+    context.load_cert_chain(path)
     return context

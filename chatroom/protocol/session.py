@@ -45,6 +45,8 @@ class Visit:
     local: bool = True  #: it comes from this machine: loopback, or a Unix socket
     site: Site | None = None  #: what HTTP serves; None: nothing
     encrypted: bool = False  #: it comes under TLS
+    #: The fingerprint of the certificate that it has shown there, if an account has it.
+    certificate: str = ""
     needs_tls: bool = False  #: it is not let in, because it does not
     venue: Venue = field(default_factory=Venue)
 

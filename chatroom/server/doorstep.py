@@ -36,9 +36,10 @@ class Door(Line, Protocol):
         has passed. Raises OSError.
         """
 
-    async def secure(self) -> None:
-        """Shake hands: from here on the line is under TLS. Raises `HandshakeError`, or another
-        OSError where the connection is lost.
+    async def secure(self) -> str:
+        """Shake hands: from here on the line is under TLS. Returns the fingerprint of the
+        certificate by which the client may log in; empty: it has shown none. Raises
+        `HandshakeError`, or another OSError where the connection is lost.
         """
 
 
@@ -61,8 +62,9 @@ async def _open(visit: Visit, door: Door) -> Session:
     # begin anew under it, and OpenSSL reads its own bytes from the kernel.
     first = await door.peek_within(_patience(visit))
     if first == TLS_HANDSHAKE:
-        await door.secure()
-        return Opening(replace(visit, encrypted=True, needs_tls=False), WAYS)
+        certificate = await door.secure()
+        visit = replace(visit, encrypted=True, certificate=certificate, needs_tls=False)
+        return Opening(visit, WAYS)
     session = Opening(visit, WAYS)
     if first is None:
         session.expire()  # it has been waited for already

@@ -202,11 +202,12 @@ class _EpollLine:
             return await epoll.peek(self.outbox.transport.sock)
         return None
 
-    async def secure(self) -> None:
+    async def secure(self) -> str:
         assert self._mode.handshakes is not None
         self.connection.securing()
-        await self._mode.handshakes.secure(self.outbox)
+        certificate = await self._mode.handshakes.secure(self.outbox)
         self.connection.secured()
+        return certificate
 
     def receive_nowait(self) -> bytes | None:
         return epoll.receive_nowait(self.outbox.transport)

@@ -162,11 +162,12 @@ class _ThreadLine:
         self._timed = True
         return threads.peek_by(self._outbox.transport, monotonic() + wait.seconds)
 
-    async def secure(self) -> None:
+    async def secure(self) -> str:
         assert self._handshakes is not None
         self.connection.securing()
-        self._handshakes.secure(self._outbox)
+        certificate = self._handshakes.secure(self._outbox)
         self.connection.secured()
+        return certificate
 
     def receive_nowait(self) -> bytes | None:
         return None

@@ -119,7 +119,9 @@ class Service:
         self._journal = journal
         self._clock = Clock()
         self._senders = senders_of(settings)
-        self._tls = None if settings.tls is None else ServerTls(settings.tls)
+        self._tls: ServerTls | None = None
+        if settings.tls is not None:
+            self._tls = ServerTls(settings.tls, self._entrance.certificates())
 
     def _new_room(self, last_seq: int) -> Room:
         return Room(
@@ -131,23 +133,25 @@ class Service:
         )
 
     async def reload(self) -> None:
-        """Read again what may have changed: accounts, the secret, the certificate and its key, for
-        those who come from now on. A certificate that is no good stays as it was, and the log says
-        so. Raises `ChatroomError` if accounts or secret cannot be read: then all stays as it was.
+        """Read again what may have changed: accounts and their certificates, the secret, the
+        server's certificate and its key, for those who come from now on. If those two are no good,
+        they and the clients' certificates that are taken stay as they were, and the log says so.
+        Raises `ChatroomError` if accounts or secret cannot be read: then all stays as it was.
         """
+        certificates = await trio.to_thread.run_sync(self._entrance.certificates)
         if self._parts is not None:
             guard = await trio.to_thread.run_sync(self._entrance.guard)
             accounts = await trio.to_thread.run_sync(self._entrance.accounts)
             self._parts.gate.guard = guard
             self._parts.dispatcher.own(accounts)
             self._log("reloaded", accounts=len(accounts))
-        self._reload_certificate()
+        self._reload_certificate(certificates)
 
-    def _reload_certificate(self) -> None:
+    def _reload_certificate(self, certificates: Sequence[bytes]) -> None:
         if self._tls is None:
             return
         try:
-            self._tls.reload()
+            self._tls.reload(certificates)
         except ChatroomError as error:
             log.warning("certificate not reloaded, the old one stays: %s", error)
         else:

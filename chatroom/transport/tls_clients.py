@@ -1,4 +1,4 @@
-"""Certificates of clients: which are taken, from whom one is asked for, and who has shown which.
+"""Certificates of clients: which are taken, and from whom one is asked for.
 
 They are keys that somebody has registered, as with SSH: who has signed them, and until when they
 are valid, says nothing about that.
@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from chatroom.errors import ChatroomError
 from chatroom.transport.client_hello import protocols_of
-from chatroom.transport.tls_fingerprint import fingerprint_of
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -58,17 +57,3 @@ def ask_for(context: ssl.SSLContext, certificates: Sequence[bytes]) -> None:
     # Each vouches for itself, whoever has signed it.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | _NO_CHECK_TIME
     context.load_verify_locations(cadata=b"".join(certificates))
-
-
-class Shown:
-    """Which of the certificates that are taken a client has shown."""
-
-    def __init__(self, certificates: Sequence[bytes]) -> None:
-        self._known = frozenset(map(fingerprint_of, certificates))
-
-    def by(self, sock: ssl.SSLSocket) -> str:
-        """Its fingerprint; empty if it was none of them, or none at all."""
-        certificate = sock.getpeercert(binary_form=True)
-        # One that a known one has signed is taken by OpenSSL, and is nobody's.
-        shown = "" if certificate is None else fingerprint_of(certificate)
-        return shown if shown in self._known else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import select
+import socket
 import ssl
 import threading
 from collections.abc import Sequence
@@ -55,7 +56,7 @@ class BlockingTlsTransport(TlsTransport):
             super().shut_write()
 
 
-def wait_for(sock: ssl.SSLSocket, event: int, seconds: float | None) -> bool:
+def wait_for(sock: socket.socket, event: int, seconds: float | None) -> bool:
     """Block until the socket is ready for `event` (of `select.poll`), or has failed. False if it
     was not in `seconds`; None waits for ever. Raises OSError if it is closed already.
     """

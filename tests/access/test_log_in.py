@@ -353,6 +353,9 @@ async def test_only_so_many_passwords_are_verified_at_one_time(
             at_once -= 1
             return account
 
+        def account_with(self, fingerprint: str) -> None:
+            return None
+
     gate, _ = _gate(Guard(Access.ACCOUNTS, "", Slow()))
     hello = Hello(credentials=Credentials(account="alice", password=PASSWORD))
     async with trio.open_nursery() as nursery:

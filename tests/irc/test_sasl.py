@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.visiting import House
 
 
-def _plain(*parts: str) -> str:
+def plain(*parts: str) -> str:
     return b64encode("\0".join(parts).encode()).decode()
 
 
@@ -35,7 +35,7 @@ async def test_who_has_logged_in_gets_its_nick_and_role(
 ) -> None:
     house = await open_room(access=mixed_room)
     olga = await _begun(house)
-    lines = await olga.answer("NICK olga", f"AUTHENTICATE {_plain('', 'OLGA', PASSWORD)}")
+    lines = await olga.answer("NICK olga", f"AUTHENTICATE {plain('', 'OLGA', PASSWORD)}")
     assert commands(lines) == ["900", "903"]
     assert lines[0].params[2] == "olga"
     assert commands(await olga.answer("USER o 0 * :Olga", "CAP END"))[0] == "001"
@@ -116,7 +116,7 @@ async def test_a_room_for_accounts_only_is_entered_so(
 ) -> None:
     house = await open_room(access=replace(mixed_room, access=Access.ACCOUNTS))
     alice = await _begun(house)
-    await alice.answer(f"AUTHENTICATE {_plain('alice', 'alice', PASSWORD)}")
+    await alice.answer(f"AUTHENTICATE {plain('alice', 'alice', PASSWORD)}")
     await alice.say("NICK Alice", "USER a 0 * :A", "CAP END")
     assert (await alice.told()).command == "001"
     bob = await connect(house)
@@ -127,10 +127,10 @@ async def test_a_room_for_accounts_only_is_entered_so(
 @pytest.mark.parametrize(
     ("said", "answer"),
     [
-        ([_plain("", "olga", "wrong")], ["904"]),
-        ([_plain("", "nobody", PASSWORD)], ["904"]),
-        ([_plain("alice", "olga", PASSWORD)], ["904"]),
-        ([_plain("olga", PASSWORD)], ["904"]),
+        ([plain("", "olga", "wrong")], ["904"]),
+        ([plain("", "nobody", PASSWORD)], ["904"]),
+        ([plain("alice", "olga", PASSWORD)], ["904"]),
+        ([plain("olga", PASSWORD)], ["904"]),
         (["!!!"], ["904"]),
         (["+"], ["904"]),
         (["*"], ["906"]),
@@ -146,7 +146,7 @@ async def test_what_fails_may_be_tried_again(
     olga = await _begun(house)
     lines = [word if " " in word else f"AUTHENTICATE {word}" for word in said]
     assert commands(await olga.answer(*lines)) == answer
-    again = _plain("", "olga", PASSWORD)
+    again = plain("", "olga", PASSWORD)
     assert commands(await olga.answer("AUTHENTICATE PLAIN", f"AUTHENTICATE {again}")) == [
         "AUTHENTICATE",
         "900",
@@ -159,7 +159,7 @@ async def test_a_long_message_comes_in_pieces(
 ) -> None:
     house = await open_room(access=mixed_room)
     olga = await _begun(house)
-    message = _plain("", "olga", "x" * 293)  # 400 characters, so that `+` ends it
+    message = plain("", "olga", "x" * 293)  # 400 characters, so that `+` ends it
     assert len(message) == 400
     assert commands(await olga.answer(f"AUTHENTICATE {message}")) == []
     assert commands(await olga.answer("AUTHENTICATE +")) == ["904"]

@@ -181,7 +181,7 @@ async def test_who_vanishes_in_the_handshake_is_no_fault(
 async def test_who_is_gone_before_the_handshake_begins_is_no_fault(
     house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def wrap(tls: ServerTls, sock: socket.socket) -> ssl.SSLSocket:
+    def wrap(tls: ServerTls, sock: socket.socket, hello: bytes) -> ssl.SSLSocket:
         os.close(sock.detach())  # as `SSLContext.wrap_socket` does for a peer that has reset it
         raise OSError(errno.ENOTCONN, "gone")
 

@@ -30,6 +30,7 @@ from chatroom.settings import MAX_PAGE
 if TYPE_CHECKING:
     from chatroom.protocol.irc.multiline import Multiline
     from chatroom.protocol.irc.render import Irc, Rendered
+    from chatroom.protocol.irc.sasl import Begun
     from chatroom.protocol.irc.voice import Parts
     from chatroom.protocol.requests import Draft
     from chatroom.protocol.session import Visit
@@ -42,6 +43,7 @@ class Client:
         self.venue = visit.venue
         self.rules = visit.rules
         self.encrypted = visit.encrypted
+        self.certificate = visit.certificate
         self.channel = channel_of(visit.venue.room)
         self.standing = Standing()
         self.caps: frozenset[str] = frozenset()
@@ -52,9 +54,7 @@ class Client:
         self.activity = Activity(time.time())
         self.card = Card(activity=self.activity)
         self.credentials: Credentials | None = None  #: what it has said to prove itself
-        self.sasl: str | None = (
-            None  #: what it has said of itself so far, of a log-in that is begun
-        )
+        self.sasl: Begun | None = None  #: a log-in that it has begun
         self.joined = False
         self.label = ""  #: of the line that is being dealt with
         self.multiline: Multiline | None = None  #: the batch that it has begun

@@ -1,10 +1,11 @@
-"""AUTHENTICATE: logging in, before one has a name or after (IRCv3, sasl; RFC 4616, PLAIN)."""
+"""AUTHENTICATE: logging in, before one has a name or after (IRCv3, sasl; RFC 4616, RFC 4422)."""
 
 from __future__ import annotations
 
 import binascii
 from base64 import b64decode
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chatroom.protocol import answers
@@ -24,6 +25,14 @@ _PIECE_CHARS = 400
 _MOST_CHARS = 4 * _PIECE_CHARS
 
 _FAILED: Parts = ("904", "SASL authentication failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A log-in that is begun."""
+
+    mechanism: str
+    message: str = ""  #: what has been said so far, in Base64
 
 
 class LoggingIn(Asked):
@@ -50,6 +59,11 @@ class LoggingIn(Asked):
         return [("904", f"SASL authentication failed: {error.text}")]
 
 
+def mechanisms(client: Client) -> str:
+    """Those by which this client can log in."""
+    return "PLAIN,EXTERNAL" if client.certificate else "PLAIN"
+
+
 def authenticate(client: Client, line: Line) -> None:
     word = line.params[0]
     if "sasl" not in client.caps:
@@ -59,26 +73,26 @@ def authenticate(client: Client, line: Line) -> None:
         client.say(("906", "SASL authentication aborted"))
     elif client.sasl is not None:
         _go_on(client, client.sasl, word)
-    elif word.upper() == "PLAIN":
-        client.sasl = ""
+    elif word.upper() in mechanisms(client).split(","):
+        client.sasl = Begun(word.upper())
         client.say(("AUTHENTICATE", "+"))
     else:
-        client.say(("908", "PLAIN", "are available SASL mechanisms"), _FAILED)
+        client.say(("908", mechanisms(client), "are available SASL mechanisms"), _FAILED)
 
 
-def _go_on(client: Client, before: str, piece: str) -> None:
+def _go_on(client: Client, begun: Begun, piece: str) -> None:
     client.sasl = None
-    message = before + (piece if piece != "+" else "")
+    message = begun.message + (piece if piece != "+" else "")
     if len(piece) > _PIECE_CHARS or len(message) > _MOST_CHARS:
         client.say(("905", "SASL message too long"))
     elif len(piece) == _PIECE_CHARS:
-        client.sasl = message  # there is more
+        client.sasl = Begun(begun.mechanism, message)  # there is more
     else:
-        _log_in(client, message)
+        _log_in(client, begun.mechanism, message)
 
 
-def _log_in(client: Client, message: str) -> None:
-    credentials = _read(message)
+def _log_in(client: Client, mechanism: str, message: str) -> None:
+    credentials = _credentials(client, mechanism, message)
     if credentials is None:
         client.say(_FAILED)
     else:
@@ -86,12 +100,14 @@ def _log_in(client: Client, message: str) -> None:
         client.drafts.append(Hello(credentials=credentials, outside=outside))
 
 
-def _read(message: str) -> Credentials | None:
+def _credentials(client: Client, mechanism: str, message: str) -> Credentials | None:
+    """What a message says; None if it is none of its mechanism's."""
     try:
-        decoded = b64decode(message, validate=True).decode()
+        acting_as, *rest = b64decode(message, validate=True).decode().split("\0")
     except (binascii.Error, ValueError):
         return None
-    acting_as, *rest = decoded.split("\0")
+    if mechanism == "EXTERNAL":
+        return None if rest else Credentials(account=acting_as, certificate=client.certificate)
     if len(rest) != 2 or acting_as not in ("", rest[0]):
         return None
     return Credentials(account=rest[0], password=rest[1])
