@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from chatroom.access.accounts import Account
+from chatroom.room.role import Role
+from tests.certificates import make_certificate
 from tests.client.terminal.pty_client import PtyClient
 from tests.conftest import OpenHouse
+from tests.irc.club import Club, register_certificate
 from tests.visiting import House
 
 _IRSSI_CONFIG = """
-servers = ({{ address = "127.0.0.1"; port = "{port}"; chatnet = "room"; autoconnect = "yes"; }});
-chatnets = {{ room = {{ type = "IRC"; nick = "irs"; }}; }};
+servers = ({{
+  address = "127.0.0.1"; port = "{port}"; chatnet = "room"; autoconnect = "yes"; {server}
+}});
+chatnets = {{ room = {{ type = "IRC"; nick = "irs"; {chatnet} }}; }};
 channels = ({{ name = "#lobby"; chatnet = "room"; autojoin = "yes"; }});
 settings = {{ "irc/core" = {{ cmd_queue_speed = "10msec"; }}; }};
 """
@@ -22,8 +30,14 @@ class Irssi(PtyClient):
     command = ("irssi",)
 
     @classmethod
-    def to(cls, house: House, home: Path) -> Irssi:
-        (home / "config").write_text(_IRSSI_CONFIG.format(port=house.service.port))
+    def to(cls, house: House, home: Path, pem: Path | None = None) -> Irssi:
+        """With `pem`, a certificate and its key, under TLS, and logged in by that."""
+        server = chatnet = ""
+        if pem is not None:
+            server = f'use_tls = "yes"; tls_verify = "no"; tls_cert = "{pem}";'
+            chatnet = 'sasl_mechanism = "external";'
+        config = _IRSSI_CONFIG.format(port=house.service.port, server=server, chatnet=chatnet)
+        (home / "config").write_text(config)
         return cls(f"--home={home}", home=home)
 
 
@@ -33,10 +47,16 @@ class WeeChat(PtyClient):
     command = ("weechat",)
 
     @classmethod
-    def to(cls, house: House, home: Path) -> WeeChat:
+    def to(cls, house: House, home: Path, pem: Path | None = None) -> WeeChat:
+        """As `Irssi.to`."""
+        tls = "-notls"
+        if pem is not None:
+            # Its options were called ssl before version 4; what it does not know it passes over.
+            ways = (f"-{tls} -{tls}_verify=off -{tls}_cert={pem}" for tls in ("tls", "ssl"))
+            tls = f"{' '.join(ways)} -sasl_mechanism=external"
         return cls(
             f"--dir={home / 'weechat'}",
-            f"--run-command=/server add room 127.0.0.1/{house.service.port} -notls -nicks=wee"
+            f"--run-command=/server add room 127.0.0.1/{house.service.port} {tls} -nicks=wee"
             " -autojoin=#lobby",
             "--run-command=/set irc.server_default.anti_flood 0",
             "--run-command=/connect room",
@@ -96,3 +116,28 @@ async def test_weechat(open_room: OpenHouse, tmp_path: Path) -> None:
         await client.until_shown("You are now known as wee2")
         client.type("/quit ta ta\r")
         assert await bob.line() == "-- wee2 left (quit: ta ta)"
+
+
+@pytest.mark.parametrize(
+    ("client", "nick", "shown"),
+    [(Irssi, "irs", "End of /MOTD"), (WeeChat, "wee", "has joined #lobby")],
+)
+async def test_they_log_in_by_their_certificate(
+    club: Club,
+    tmp_path: Path,
+    client: type[Irssi | WeeChat],
+    nick: str,
+    shown: str,
+) -> None:
+    signed = make_certificate(nick)
+    pem = tmp_path / "client.pem"
+    pem.write_bytes(signed.key_pem() + signed.pem)
+    club.accounts.put(Account(nick, nick, Role.OPERATOR, "no password"))
+    register_certificate(club.accounts, nick, signed)
+    await club.house.service.reload()
+    bob = await club.house.enter("bob")
+    with client.to(club.house, tmp_path, pem) as real:
+        await real.until_shown(shown)
+        assert await bob.line() == f"-- {nick} joined"
+        real.type("/topic #lobby cats\r")  # which is for operators
+        assert await bob.line() == f"-- {nick} set the topic: cats"
