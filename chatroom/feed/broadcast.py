@@ -110,7 +110,7 @@ class Feed:
         #: On loopback nobody can be hurt by an answer that nobody asked for.
         self._proof = None if _is_loopback(self._requests) else Proof()
         # Listeners ask at the address that the feed comes from: it is not to change any more.
-        self._source = self._requests.getsockname()[0]
+        self._source, self.request_port = self._requests.getsockname()[:2]
         self._answering = Answering(
             session,
             self._store,
@@ -124,12 +124,6 @@ class Feed:
         )
         #: Sends a batch: the JSON of the events from a number on. Never blocks, never raises.
         self.send = self._sender.send
-
-    @property
-    def request_port(self) -> int:
-        """The port that answers requests."""
-        port: int = self._requests.getsockname()[1]
-        return port
 
     def where(self, *, private: bool) -> Multicast:
         """What whoever comes in is told of it; the keys only where nobody else hears them."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from chatroom.protocol.people import People
 from chatroom.settings import MAX_LINE_BYTES
 
@@ -36,8 +38,7 @@ class Venue:
     knows: Callable[[str], bool] = lambda _: False
 
 
-@dataclass(frozen=True, slots=True)
-class Visit:
+class Visit(msgspec.Struct, frozen=True):
     """What is known of a connection before its first byte."""
 
     rules: TextRules
@@ -48,7 +49,7 @@ class Visit:
     #: The fingerprint of the certificate that it has shown there, if an account has it.
     certificate: str = ""
     needs_tls: bool = False  #: it is not let in, because it does not
-    venue: Venue = field(default_factory=Venue)
+    venue: Venue = msgspec.field(default_factory=Venue)
 
 
 class Wait:

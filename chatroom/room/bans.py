@@ -144,6 +144,11 @@ class Bans:
                 return ban
         return self.of_address(newcomer.address, now)
 
+    @property
+    def have_networks(self) -> bool:
+        """Whether some are of addresses, holding or not."""
+        return bool(self._networks)
+
     def of_address(self, address: str, now: str) -> Ban | None:
         """Why nobody from there is to be here."""
         if not self._networks:

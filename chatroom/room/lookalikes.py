@@ -20,7 +20,8 @@ def skeletons(nick: str, key: str) -> set[str]:
     The first that is not plain ASCII reads the table, which takes 20 ms.
     """
     if nick.isascii():
-        return {nick.translate(_ASCII).lower(), key.translate(_ASCII).lower()}
+        small = key.translate(_ASCII).lower()
+        return {small} if nick == key else {nick.translate(_ASCII).lower(), small}
     return {_skeleton(nick), _skeleton(key)}
 
 
@@ -37,7 +38,9 @@ class Lookalikes:
 
     def add(self, nick: str, key: str) -> None:
         """Somebody has this name."""
-        (self._ascii if nick.isascii() else self._others).update(skeletons(nick, key))
+        names = self._ascii if nick.isascii() else self._others
+        for skeleton in skeletons(nick, key):
+            names[skeleton] += 1
 
     def remove(self, nick: str, key: str) -> None:
         """Nobody has it any more."""

@@ -41,6 +41,7 @@ class Members:
         self._keys: list[str] = []  # sorted, to page through
         self._by_token: dict[str, Member] = {}
         self.looks = Lookalikes()  #: of their names
+        self.losses = 0  #: how often a name has been given up
         #: Makes a member the latest speaker; by its key.
         self.has_spoken = self._by_key.move_to_end
 
@@ -94,6 +95,7 @@ class Members:
         self.looks.add(member.nick, member.key)
 
     def _forget_name(self, member: Member) -> None:
+        self.losses += 1
         del self._by_key[member.key]
         del self._keys[bisect_left(self._keys, member.key)]
         self.looks.remove(member.nick, member.key)

@@ -34,7 +34,9 @@ def parse_nick(wanted: str) -> tuple[str, str]:
     if not 1 <= len(wanted) <= MAX_NICK_CHARS:
         raise NickInvalid(f"a nick has 1 to {MAX_NICK_CHARS} characters")
     if wanted.isascii():
-        nick, key = wanted, wanted.lower()
+        small = wanted.lower()
+        # One string where they are the same: a room keeps several of each.
+        nick, key = wanted, wanted if small == wanted else small
         good = _ASCII_NICK.issuperset(nick)
     else:
         nick, key = _prepare(wanted)

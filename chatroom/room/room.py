@@ -57,6 +57,8 @@ class Room:
         self._by_who, self._has_spoken = self._members.by_who, self._members.has_spoken
         self._anteroom = self._state.anteroom
         self._operators = Operators(self._state)
+        self._speakers: Sequence[str] = ()  # as they were told last
+        self._speakers_at = (0, 0, 0)
         self._apply: dict[type, Callable[[Any], Outcome]] = {
             Join: self._join,
             Announce: self._announce,
@@ -159,9 +161,15 @@ class Room:
         """What somebody may do. Raises `KeyError`."""
         return self._anybody(who).role
 
-    def latest_speakers(self, limit: int) -> list[str]:
-        """At most `limit` nicks, the latest speakers first."""
-        return self._members.latest_speakers(limit)
+    def latest_speakers(self, limit: int) -> Sequence[str]:
+        """At most `limit` nicks, the latest speakers first. Not to be changed."""
+        # Among many, newcomers stand behind them: the list is another one only when somebody has
+        # said something or has gone. A crowd would pay a twentieth of its coming in for it.
+        state = (self._state.seq, self._members.losses, limit)
+        if state != self._speakers_at or len(self._speakers) < limit:
+            self._speakers_at = state
+            self._speakers = self._members.latest_speakers(limit)
+        return self._speakers
 
     def nicks(self, offset: int, limit: int) -> Sequence[str]:
         """A page of all nicks, in the order of their keys."""
@@ -210,6 +218,11 @@ class Room:
     def is_banned(self, account: str, address: str, now: str) -> bool:
         """Whether an account, by its key, or who comes from an address is not to be here."""
         return self._state.bans.of(Newcomer("", account, address), now) is not None
+
+    @property
+    def bans_addresses(self) -> bool:
+        """Whether there is any ban of those who come from somewhere."""
+        return self._state.bans.have_networks
 
     def ban_of_address(self, address: str, now: str) -> Ban | None:
         """Why nobody from there gets in."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+import msgspec
 
 from chatroom.event import CloseReason
 from chatroom.protocol.opening import Opening
@@ -63,7 +64,9 @@ async def _open(visit: Visit, door: Door) -> Session:
     first = await door.peek_within(_patience(visit))
     if first == TLS_HANDSHAKE:
         certificate = await door.secure()
-        visit = replace(visit, encrypted=True, certificate=certificate, needs_tls=False)
+        visit = msgspec.structs.replace(
+            visit, encrypted=True, certificate=certificate, needs_tls=False
+        )
         return Opening(visit, WAYS)
     session = Opening(visit, WAYS)
     if first is None:

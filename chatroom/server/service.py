@@ -380,7 +380,10 @@ class Service:
         return Control(listener, Administration(self.room, parts, self._rules, reach))
 
     def _is_banned(self, address: str) -> bool:
-        return self.room.ban_of_address(address, self._clock.utc_now()) is not None
+        room = self.room  # which mostly has none: then a newcomer is not worth a look at the clock
+        return (
+            room.bans_addresses and room.ban_of_address(address, self._clock.utc_now()) is not None
+        )
 
     async def _accept(self, acceptors: Sequence[Acceptor], take: Take) -> None:
         with self._accepting:
