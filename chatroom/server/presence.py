@@ -93,7 +93,9 @@ class Presence:
         is_bare = said is None and account is None and not voiced
         if is_bare and who not in self._nicks:
             return  # nothing is said of it
-        card = msgspec.structs.replace(said or NO_CARD, voiced=voiced)
+        card = said or NO_CARD
+        if voiced is not card.voiced:
+            card = msgspec.structs.replace(card, voiced=voiced)
         if account is not None:
             card = msgspec.structs.replace(card, account=account, role=role)
         nick = self._room.nick(who)

@@ -62,6 +62,9 @@ EFFECTIVE = frozenset(
     }
 )
 
+#: Of who has asked for none. One for all: an empty set is 216 bytes.
+NO_CAPS: frozenset[str] = frozenset()
+
 #: The bytes of capabilities on one line of an answer.
 _LINE_BYTES = 400
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from chatroom.protocol import answers
 from chatroom.protocol.irc.asked import Registering
-from chatroom.protocol.irc.caps import EFFECTIVE
+from chatroom.protocol.irc.caps import NO_CAPS
 from chatroom.protocol.irc.names import channel_of
+from chatroom.protocol.irc.render import form_of
 from chatroom.protocol.irc.voice import Asked, Standing, Voice
 from chatroom.protocol.people import Activity, Card
 from chatroom.protocol.requests import (
@@ -29,7 +29,7 @@ from chatroom.settings import MAX_PAGE
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.multiline import Multiline
-    from chatroom.protocol.irc.render import Irc, Rendered
+    from chatroom.protocol.irc.render import Rendered
     from chatroom.protocol.irc.sasl import Begun
     from chatroom.protocol.irc.voice import Parts
     from chatroom.protocol.requests import Draft
@@ -39,14 +39,38 @@ if TYPE_CHECKING:
 class Client:
     """What the commands work on. `drafts` is what they ask of the room, in order."""
 
-    def __init__(self, visit: Visit, form: Irc) -> None:
+    __slots__ = (
+        "_asked",
+        "activity",
+        "cap_version",
+        "caps",
+        "card",
+        "certificate",
+        "channel",
+        "credentials",
+        "drafts",
+        "encrypted",
+        "form",
+        "joined",
+        "label",
+        "multiline",
+        "negotiating",
+        "registering",
+        "rules",
+        "sasl",
+        "standing",
+        "venue",
+        "wanted",
+    )
+
+    def __init__(self, visit: Visit) -> None:
         self.venue = visit.venue
         self.rules = visit.rules
         self.encrypted = visit.encrypted
         self.certificate = visit.certificate
         self.channel = channel_of(visit.venue.room)
         self.standing = Standing()
-        self.caps: frozenset[str] = frozenset()
+        self.caps = NO_CAPS
         self.cap_version = 301
         self.negotiating = False  #: registration waits for CAP END
         self.wanted = ""  #: the nick that it asks for
@@ -58,12 +82,11 @@ class Client:
         self.joined = False
         self.label = ""  #: of the line that is being dealt with
         self.multiline: Multiline | None = None  #: the batch that it has begun
-        self.form = form
         #: What is asked of the room, in order; what an iterator gives is asked one by one, each
         #: after the answer to the one before.
         self.drafts: list[Draft | Iterator[Draft]] = []
         self._asked = 0
-        self.take_caps(frozenset())
+        self.take_caps(NO_CAPS)
 
     @property
     def registered(self) -> bool:
@@ -120,7 +143,7 @@ class Client:
     def take_caps(self, caps: frozenset[str]) -> None:
         """From here on it is spoken to with these capabilities."""
         self.caps = caps
-        self.form = replace(self.form, caps=caps & EFFECTIVE)
+        self.form = form_of(self.venue, caps)
         voice = Voice(self.form, caps, self.standing)
         self.drafts.append(Speaks(self.form, speaker=voice, goes_on=True))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from chatroom.event import Event, Gap
 from chatroom.protocol import answers
 from chatroom.protocol.format import end_of_line
+from chatroom.protocol.irc.caps import EFFECTIVE, NO_CAPS
 from chatroom.protocol.irc.line import pieces, tag
 from chatroom.protocol.irc.names import SERVER, channel_of, mask
 from chatroom.protocol.people import NO_CARD
@@ -44,7 +46,7 @@ class Irc:
 
     venue: Venue = field(compare=False)
     #: The capabilities that this client has and that have an effect here (`caps.EFFECTIVE`).
-    caps: frozenset[str] = frozenset()
+    caps: frozenset[str] = NO_CAPS
 
     name = "irc"
     of_json = False
@@ -217,6 +219,12 @@ class Irc:
         account = self.venue.people.card(invited.by).account
         tags = f"@{tag('account', account)} " if account and "account-tag" in self.caps else ""
         return f"{tags}{self.source(invited.by)} INVITE {invited.nick} {self.channel}"
+
+
+@lru_cache(maxsize=64)  # so that clients share it
+def form_of(venue: Venue, caps: frozenset[str]) -> Irc:
+    """How clients with these capabilities are spoken to."""
+    return Irc(venue, caps & EFFECTIVE or NO_CAPS)
 
 
 def as_bytes(lines: Iterator[Rendered] | list[Rendered]) -> bytes:

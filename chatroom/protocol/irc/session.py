@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from chatroom.event import CloseReason
@@ -12,7 +13,6 @@ from chatroom.protocol.irc import multiline
 from chatroom.protocol.irc.client import Client
 from chatroom.protocol.irc.commands import COMMANDS, EARLY, LEAST
 from chatroom.protocol.irc.line import LineTooLong, NotUtf8, parse_line
-from chatroom.protocol.irc.render import Irc
 from chatroom.protocol.irc.talk import TOLD
 from chatroom.protocol.lines import LineSession
 from chatroom.protocol.requests import Draft, Ending, Request, is_query, weight_of
@@ -42,10 +42,16 @@ class IrcWay:
         return None if any(head.startswith(w[: len(head)]) for w in _FIRST_WORDS) else False
 
     def open(self, visit: Visit, *, entered: bool) -> IrcSession:
-        return IrcSession(visit, Irc(visit.venue))
+        return IrcSession(visit)
 
     def turn_away(self, refused: Refused) -> bytes:
         return f"ERROR :Closing link: ({refused.code}) {refused.text}\r\n".encode()
+
+
+@lru_cache  # so that sessions share it
+def _talk_to(channel: str) -> bytes:
+    """How a line of talk begins."""
+    return f"PRIVMSG {channel} :".encode()
 
 
 class IrcSession(LineSession):
@@ -55,11 +61,10 @@ class IrcSession(LineSession):
 
     successor: Session | None = None
 
-    def __init__(self, visit: Visit, form: Irc) -> None:
-        """`form`: how it is spoken to, as long as it asks for no capabilities."""
+    def __init__(self, visit: Visit) -> None:
         super().__init__(visit.rules)
-        self._client = Client(visit, form)
-        self._talks = f"PRIVMSG {self._client.channel} :".encode()
+        self._client = Client(visit)
+        self._talks = _talk_to(self._client.channel)
         self.wait: Wait | None = Wait(REGISTER_SECONDS)
 
     @property

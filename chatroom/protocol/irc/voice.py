@@ -72,6 +72,8 @@ def cannot_say(voice: Voice, command: str, error: answers.Error) -> Parts:
 class Voice:
     """How one client is spoken to; see `chatroom.protocol.format.Speaker`."""
 
+    __slots__ = ("caps", "form", "standing")
+
     def __init__(self, form: Irc, caps: frozenset[str], standing: Standing) -> None:
         self.form = form
         self.caps = caps
