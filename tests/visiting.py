@@ -113,7 +113,7 @@ class House:
         sock = trio.socket.socket()
         if receive_buffer_bytes is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
-        self._sockets.append(sock)
+        self.closes(sock)
         if source is not None:
             await sock.bind((source, 0))
         await sock.connect(("127.0.0.1", self.service.port))
@@ -148,6 +148,10 @@ class House:
         with trio.fail_after(PATIENCE_SECONDS):
             while not condition():  # noqa: ASYNC110 - what is waited for has no event
                 await trio.sleep(0.002)
+
+    def closes(self, sock: trio.socket.SocketType) -> None:
+        """Close `sock` with all others."""
+        self._sockets.append(sock)
 
     def close(self) -> None:
         for sock in self._sockets:

@@ -84,14 +84,22 @@ class Broadcaster:
             return
         last = drafts[-1]
         done = trio.Event() if wait or is_query(last) or type(last) is Ending else None
-        await self._inlet.put(Read(connection, drafts, done))
+        await self._inlet.put(Read(connection, drafts, None if done is None else done.set))
         if done is not None:
             await done.wait()
+
+    def submit_nowait(
+        self, connection: Connection, drafts: Sequence[Draft], done: Callable[[], None]
+    ) -> bool:
+        """As `submit`, without waiting: `done`, which must not raise, is called between two turns
+        when they have been dealt with. False: there is no room for them now.
+        """
+        return self._inlet.put_nowait(Read(connection, drafts, done))
 
     def _take_turn(self, batch: Sequence[Read]) -> None:
         self._turn([(read.connection, read.drafts) for read in batch])
         for read in batch:
             if read.done is not None:
-                read.done.set()
+                read.done()
         self._last_batch_reads = len(batch)
         self._loop_turn.is_fresh = False

@@ -72,7 +72,8 @@ class Clients:
         self._parts.connections.add(connection)
         visit = self._visit(peer, local)
         connection.needs_tls = visit.needs_tls
-        self._nursery.start_soon(self._serve, connection, visit)
+        if not self._mode.greet(connection, visit):
+            self._nursery.start_soon(self._serve, connection, visit)
 
     def wake(self, connection: Connection) -> None:
         """Go on serving one that was quiet."""

@@ -7,7 +7,7 @@ the same coroutine to its end in one go (`run_blocking`).
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from chatroom.event import CloseReason
@@ -104,6 +104,11 @@ class Entry(Protocol):
     ) -> None:
         """See `chatroom.server.broadcaster.Broadcaster`."""
 
+    def submit_nowait(
+        self, connection: Connection, drafts: Sequence[Draft], done: Callable[[], None]
+    ) -> bool:
+        """The same."""
+
 
 class Intake:
     """The room, as a conversation sees it."""
@@ -129,6 +134,14 @@ class Intake:
             await self._queries.answer(connection, last)
         if more:
             await self._congestion.wait_eased()
+
+    def take_nowait(
+        self, connection: Connection, drafts: Sequence[Draft], done: Callable[[], None]
+    ) -> bool:
+        """As `take`, of drafts that the turn alone answers, and without waiting: `done` is called
+        between two turns when they have been dealt with. False: they would have to wait.
+        """
+        return self._entry.submit_nowait(connection, drafts, done)
 
     def let_go(self, connection: Connection) -> None:
         """It is made to end: nothing that it has said is to wait any longer."""

@@ -10,6 +10,7 @@ import trio
 
 from chatroom.server.conversation import Intake, converse
 from chatroom.server.doorstep import attend
+from chatroom.server.greeting import Greeter
 from chatroom.server.modes import ReportSlow, end_told
 from chatroom.settings import REST_SECONDS
 from chatroom.transport import epoll
@@ -50,6 +51,9 @@ class EpollMode:
         self._shared = shared
         self._nursery = nursery
         self._idle: Idle[_EpollLine] = Idle()
+        self._greeter = Greeter(intake)
+        #: Who is being greeted; None when there is nobody any more to serve them afterwards.
+        self._greeted: set[_EpollLine] | None = None
         #: Who has a task after having been idle, and how much they had said when it was looked
         #: last whether they still talk.
         self._talking: dict[_EpollLine, int] = {}
@@ -60,6 +64,30 @@ class EpollMode:
         line = _EpollLine(connection, self)
         line.outbox = epoll.EpollOutbox(SocketTransport(sock), self._shared, self._nursery, line)
         connection.outbox, connection.reader = line.outbox, line
+
+    def greet(self, connection: Connection, visit: Visit) -> bool:
+        """A client that may begin a TLS handshake is served."""
+        if self._greeted is None or self.handshakes is not None:
+            return False
+        line = connection.reader
+        assert isinstance(line, _EpollLine)
+        self._greeted.add(line)
+        try:
+            greeted = self._greeter.greet(line, visit)
+        except OSError as error:
+            line.outbox.give_up(error)
+            greeted = False
+        if not greeted:
+            self._greeted.discard(line)
+        return greeted
+
+    def settle(self, line: _EpollLine, *, quiet: bool) -> None:
+        """`line` has been greeted: let it rest, or have it served."""
+        if self._greeted is None or line not in self._greeted:
+            return
+        self._greeted.discard(line)
+        if line.stopped or line.outbox.size_bytes or not (quiet and self._rest(line)):
+            self._wake(line.connection)
 
     async def serve(self, connection: Connection, visit: Visit | None) -> bool:
         line = connection.reader
@@ -88,13 +116,15 @@ class EpollMode:
         task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
         self._wake = wake
+        self._greeted = set()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._idle.run, self._go_on)
                 nursery.start_soon(self._let_rest)
                 task_status.started()
         finally:
-            for line in self._idle.close():
+            greeted, self._greeted = self._greeted, None
+            for line in (*greeted, *self._idle.close()):
                 wake(line.connection)
 
     def _rest(self, line: _EpollLine) -> bool:
@@ -181,6 +211,9 @@ class _EpollLine:
         """Have its task end, if all that it does is to wait for bytes."""
         if self._listening and not self.outbox.size_bytes:  # else a flusher waits for the socket
             trio.lowlevel.notify_closing(self.outbox.transport.sock)
+
+    def settle(self, *, quiet: bool) -> None:
+        self._mode.settle(self, quiet=quiet)
 
     def reroute(self, send: Callable[[bytes], int]) -> None:
         self.connection.reroute(send)

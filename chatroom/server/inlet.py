@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import trio
@@ -22,12 +22,15 @@ log = logging.getLogger("chatroom.server")
 
 
 class Read:
-    """What one connection has said in one go, and what to set when it has been dealt with."""
+    """What one connection has said in one go, and what to call when it has been dealt with."""
 
     __slots__ = ("connection", "done", "drafts")
 
     def __init__(
-        self, connection: Connection | None, drafts: Sequence[Draft], done: trio.Event | None
+        self,
+        connection: Connection | None,
+        drafts: Sequence[Draft],
+        done: Callable[[], None] | None,
     ) -> None:
         self.connection = connection
         self.drafts = drafts
@@ -53,6 +56,15 @@ class Inlet:
             self._send.send_nowait(read)
         except trio.WouldBlock:
             await self._wait_to_send(read)
+
+    def put_nowait(self, read: Read) -> bool:
+        """As `put`; False: the channel is full, or the broadcaster has ended."""
+        try:
+            self._send.send_nowait(read)
+        except (trio.WouldBlock, trio.BrokenResourceError):
+            return False
+        self.waiting += 1
+        return True
 
     async def _wait_to_send(self, read: Read) -> None:
         try:

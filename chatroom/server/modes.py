@@ -44,6 +44,11 @@ class Mode(Protocol):
     def attach(self, sock: socket.socket, connection: Connection) -> None:
         """Give `connection` its outbox and its reader. Never blocks."""
 
+    def greet(self, connection: Connection, visit: Visit) -> bool:
+        """Deal with what a newcomer has said already, without a task; `run` says when it is to be
+        served. False: it is to be served now, as `visit`. Never blocks, never raises.
+        """
+
     async def serve(self, connection: Connection, visit: Visit | None) -> bool:
         """Read what the client says until it ends, then let its outbox empty; or until it is quiet.
         Whether it has ended: else it is to be called again, without a `visit`, when `run` says
@@ -87,6 +92,10 @@ class ThreadMode:
             report_slow=lambda text: self._report_slow(connection, text),
         )
         connection.reader = _ThreadLine(connection, outbox, self._intake, self._handshakes)
+
+    def greet(self, connection: Connection, visit: Visit) -> bool:
+        """Nobody: what has come is read by the connection's own thread."""
+        return False
 
     async def serve(self, connection: Connection, visit: Visit | None) -> bool:
         """When cancelled, both threads are woken by the shutdown of their socket and end: none is

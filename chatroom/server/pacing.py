@@ -19,7 +19,7 @@ from chatroom.server.pace import TALK, Limits, Pace, sort_of
 from chatroom.settings import CROWDED_SECONDS, RateSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chatroom.protocol.requests import Draft
     from chatroom.room.room import Room
@@ -161,6 +161,13 @@ class PacedIntake(Intake):
             await self._take_slowly(connection, drafts, end, more=more)
         if pace.spell and not more and not connection.has_more():
             pace.rest()
+
+    def take_nowait(
+        self, connection: Connection, drafts: Sequence[Draft], done: Callable[[], None]
+    ) -> bool:
+        """As `Intake.take_nowait`."""
+        end = self._tolls.take(connection, _pace_of(connection), drafts, 0)
+        return end == len(drafts) and super().take_nowait(connection, drafts, done)
 
     def let_go(self, connection: Connection) -> None:
         _pace_of(connection).let_go = True

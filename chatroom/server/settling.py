@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import trio
@@ -35,6 +35,12 @@ class SettlingEntry:
         for run, is_last in _runs(drafts):
             await self._submit(connection, run, wait=wait and is_last)
         await self._order.wait_eased()
+
+    def submit_nowait(
+        self, connection: Connection, drafts: Sequence[Draft], done: Callable[[], None]
+    ) -> bool:
+        """See `Broadcaster.submit_nowait`: here all have to wait."""
+        return False
 
     async def _submit(self, connection: Connection, drafts: Sequence[Draft], *, wait: bool) -> None:
         if _ends(drafts[0]):

@@ -1,0 +1,246 @@
+"""Newcomers who have spoken before they are accepted: let in without a task, in the epoll mode, and
+nobody notices the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from chatroom.event import CloseReason
+from chatroom.protocol.opening import Opening
+from chatroom.server.conversation import Intake
+from chatroom.server.inlet import Inlet
+from chatroom.settings import RateSettings
+from tests.visiting import House, Visitor, open_house
+
+IRC = b"NICK %b\r\nUSER u 0 * :r\r\nJOIN #lobby\r\n"
+
+
+class Served(trio.abc.Instrument):
+    """Counts the clients that are served in a task."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def task_spawned(self, task: trio.lowlevel.Task) -> None:
+        self.count += task.name.endswith("Clients._serve")
+
+
+@pytest.fixture
+async def house(nursery: trio.Nursery) -> AsyncIterator[House]:
+    house = await open_house(nursery, "epoll", irc_replay=0)  # which may wait for the disk
+    yield house
+    house.close()
+
+
+@pytest.fixture
+async def served(house: House) -> AsyncIterator[Served]:
+    served = Served()
+    trio.lowlevel.add_instrument(served)
+    yield served
+    trio.lowlevel.remove_instrument(served)
+
+
+def call(house: House, said: bytes) -> Visitor:
+    """Connect and say something, before the server has a chance to accept."""
+    sock = socket.create_connection(("127.0.0.1", house.service.port))
+    sock.sendall(said)
+    sock.setblocking(False)
+    called = trio.socket.from_stdlib_socket(sock)
+    house.closes(called)
+    return Visitor(trio.SocketStream(called))
+
+
+async def read_until(visitor: Visitor, end: str) -> str:
+    while end not in (line := await visitor.line()):
+        pass
+    return line
+
+
+HELLOS = {
+    "plain": (b"/nick %b\n", "you are "),
+    "json": (b'/json {"nick":"%b"}\n', '"kind":"welcome"'),
+    "irc": (IRC, " 366 "),
+}
+
+
+@pytest.mark.parametrize("form", HELLOS)
+async def test_a_crowd_takes_no_task(house: House, served: Served, form: str) -> None:
+    hello, welcome = HELLOS[form]
+    visitors = [call(house, hello % b"member%d" % number) for number in range(70)]
+    for visitor in visitors:
+        await read_until(visitor, welcome)
+    assert house.service.statistics().members == 70
+    assert served.count == 0
+    for visitor in visitors:
+        await visitor.aclose()
+    await house.until(lambda: not house.service.statistics().connections)
+
+
+async def test_who_has_said_nothing_is_served(house: House, served: Served) -> None:
+    visitor = await house.knock()
+    assert "you are guest" in await visitor.line()
+    assert served.count == 1
+
+
+@pytest.mark.parametrize("hello", [b"/nick alice\n", b'/json {"nick":"alice"}\n'])
+async def test_what_is_said_behind_the_hello_is_heard_once(house: House, hello: bytes) -> None:
+    bob = await house.enter("bob")
+    lines = [f"line {number}" for number in range(300)]
+    objects = [json.dumps({"kind": "message", "text": line}) for line in lines]
+    said = lines if hello.startswith(b"/nick") else objects
+    alice = call(house, hello + "".join(f"{line}\n" for line in said).encode())
+    assert await bob.line() == "-- alice joined"
+    for line in lines:
+        assert await bob.line() == f"alice: {line}"
+    await alice.aclose()
+
+
+async def test_a_hello_that_comes_in_pieces_is_one(house: House) -> None:
+    alice = call(house, b"/ni")
+    await trio.testing.wait_all_tasks_blocked(0.01)
+    await alice.send(b"ck alice\n")
+    assert "you are alice " in await alice.line()
+
+
+async def test_what_is_said_later_is_heard(house: House) -> None:
+    alice, bob = call(house, b"/nick alice\n"), call(house, b"/nick bob\n")
+    assert "you are alice " in await alice.line()
+    assert "you are bob " in await bob.line()
+    await bob.say("hello")
+    await read_until(alice, "bob: hello")
+
+
+async def test_a_resume_has_all_that_was_missed(house: House) -> None:
+    bob = await house.enter("bob")
+    await bob.say("one", "two")
+    await bob.settle()
+    alice = call(house, b'/json {"nick":"alice","after":0}\n')
+    welcome = await alice.object()
+    assert welcome["resumed"] == "complete"
+    events = [await alice.object() for _ in range(4)]
+    assert [event["seq"] for event in events] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("said", "last"),
+    [
+        (b"/quit\n", "-- bye (quit)"),
+        (b'/json {"nick":""}\n', '"reason":"protocol_error"'),
+        (b"SSH-2.0-x\n", "-- this port speaks"),
+        (b"NICK guest1\r\nUSER u 0 * :r\r\nQUIT\r\n", "ERROR :Closing link: (quit)"),
+        (b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", "Not Found"),
+    ],
+)
+async def test_who_is_not_let_in_reads_why(house: House, said: bytes, last: str) -> None:
+    visitor = call(house, said)
+    assert last in "\n".join(await visitor.rest())
+    await house.until(lambda: not house.service.statistics().connections)
+
+
+async def test_who_hangs_up_behind_the_hello_leaves(house: House) -> None:
+    bob = await house.enter("bob")
+    alice = call(house, b"/nick alice\n")
+    await alice.stream.send_eof()
+    assert await bob.line() == "-- alice joined"
+    assert await bob.line() == "-- alice left (quit)"
+
+
+async def test_who_has_gone_before_it_is_accepted_was_never_there(house: House) -> None:
+    call(house, b"").reset()
+    bob = await house.enter("bob")
+    await bob.settle()
+    assert house.service.statistics().members == 1
+    await house.until(lambda: house.service.statistics().connections == 1)
+
+
+async def test_a_full_channel_keeps_nobody_out(
+    house: House, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Inlet, "put_nowait", lambda inlet, read: False)
+    visitors = [call(house, b"/nick member%d\n" % number) for number in range(5)]
+    for number, visitor in enumerate(visitors):
+        assert f"you are member{number} " in await visitor.line()
+    assert served.count == 5
+
+
+async def test_a_burst_counts_once(nursery: trio.Nursery) -> None:
+    """Whoever is served after all has not paid twice for what it had said already."""
+    house = await open_house(nursery, "epoll", rates=RateSettings(talk_per_second=1, talk_burst=9))
+    bob = await house.enter("bob")
+    alice = call(house, b"/nick alice\n" + b"hello\n" * 9)
+    await read_until(bob, "alice joined")
+    for _ in range(9):
+        assert await bob.line() == "alice: hello"
+    assert house.service.statistics().slowed == {**house.service.statistics().slowed, "messages": 0}
+    await alice.aclose()
+    house.close()
+
+
+@pytest.mark.parametrize("where", [(Opening, "feed"), (Intake, "take_nowait")])
+async def test_a_fault_of_ours_ends_that_connection_alone(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: tuple[type, str],
+) -> None:
+    bob = await house.enter("bob")
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*where, fail)
+        assert (await call(house, b"/nick alice\n").rest())[-1].startswith(
+            "-- bye (protocol_error)"
+        )
+    assert "fault in the server" in caplog.text
+    caplog.clear()
+    await bob.settle()
+    await house.until(lambda: house.service.statistics().connections == 1)
+    assert house.service.statistics().ended == {CloseReason.PROTOCOL_ERROR: 1}
+
+
+@pytest.mark.parametrize("passes", range(6))
+async def test_nobody_is_forgotten_when_the_server_is_stopped_at_once(
+    passes: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.ERROR)
+    async with trio.open_nursery() as nursery:
+        house = await open_house(nursery, "epoll")
+        for number in range(40):
+            call(house, IRC % b"member%d" % number)
+        for _ in range(passes):
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
+    assert house.service.statistics().connections == 0
+    assert not caplog.records
+    house.close()
+
+
+@pytest.mark.parametrize("passes", range(6))
+async def test_everybody_is_told_when_the_server_drains(nursery: trio.Nursery, passes: int) -> None:
+    house = await open_house(nursery, "epoll")
+    visitors = [call(house, b"/nick member%d\n" % number) for number in range(20)]
+    while house.service.statistics().connections < len(visitors):  # who is not accepted is not told
+        await trio.lowlevel.checkpoint()
+    for _ in range(passes):
+        await trio.lowlevel.checkpoint()
+    house.service.drain()
+    async with trio.open_nursery() as reading:
+        for visitor in visitors:
+            reading.start_soon(partial(_is_told, visitor))
+    house.close()
+
+
+async def _is_told(visitor: Visitor) -> None:
+    assert (await visitor.rest())[-1].startswith("-- bye (shutdown)")
