@@ -48,7 +48,7 @@ class Gate:
                 return Refused("not_encrypted", text)
         elif credentials is not None and credentials.account and hello.strict:
             return Refused("not_supported", "this room has no accounts")
-        elif self.guard.needs_login and not connection.inside:
+        elif self.guard.needs_login:
             how = f"{_HOW[self.guard.access]} within {LOGIN_SECONDS:.0f} s"
             return Refused("login_needed", f"this room is not open: {how}")
         return None

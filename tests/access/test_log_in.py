@@ -312,7 +312,9 @@ async def test_those_outside_have_their_time_each(
     gate.leave_outside(second)
     gate.leave_outside(third)
     third.inside = True
-    await trio.sleep(10.1)
+    await trio.sleep(5)
+    gate.leave_outside(second)  # nor while another's time runs
+    await trio.sleep(5.1)
     assert endings.ended == [first]
     await trio.sleep(20)
     assert endings.ended == [first, second]
@@ -332,6 +334,7 @@ async def test_failures_from_one_place_make_the_next_try_wait(
         codes.append(proven.refused.code)
     assert times == [0, 0.5, 1, 2, 4, 8, 16, 0]
     assert codes == ["login_failed"] * 7 + ["too_fast"]
+    assert gate._failures._places["192.0.2.1"][0] == 7  # who is not looked at has not failed
     start = trio.current_time()
     good = Hello(credentials=Credentials("open sesame"))
     assert (await gate.prove(_connection(address="127.0.0.1"), good)).refused is None

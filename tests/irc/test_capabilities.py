@@ -99,6 +99,16 @@ async def test_labels(house: House) -> None:
     assert lines[8].params == [f"-{batch}"]
 
 
+async def test_the_lines_of_a_long_labelled_list_are_all_in_its_batch(house: House) -> None:
+    alice = await join(house, "alice", "batch", "labeled-response")
+    for number in range(20):
+        await house.enter(f"somebody-with-a-long-name-{number}")
+    await alice.all()
+    lines = await alice.answer("@label=x NAMES #lobby")
+    assert commands(lines) == ["BATCH", "353", "353", "353", "366", "BATCH"]
+    assert len({line.tags["batch"] for line in lines[1:-1]}) == 1
+
+
 async def test_a_labelled_join_is_one_batch_and_reaches_nobody_else(house: House) -> None:
     alice, bob = await join(house, "alice", "message-tags"), await join(house, "bob")
     await alice.all()

@@ -12,8 +12,10 @@ from chatroom.room.commands import (
     Impose,
     Join,
     Kick,
+    Leave,
     Lift,
     LogIn,
+    Moderate,
     Mute,
     Outcome,
     Own,
@@ -22,6 +24,7 @@ from chatroom.room.commands import (
     Say,
     Topic,
     Unmute,
+    Voice,
 )
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
@@ -171,6 +174,8 @@ def test_a_ban_ends_at_its_time() -> None:
     assert _code(room.apply(Join(4, SOON, "bob", "t4"))) is None
     assert room.bans(OLGA, SOON) == []
     assert room.charter(SOON).bans == ()
+    assert room.ban_of_address("192.0.2.7", NOW) is not None
+    assert room.ban_of_address("192.0.2.7", SOON) is None
 
 
 def test_bans_outlive_the_room() -> None:
@@ -213,6 +218,7 @@ def test_who_is_muted_does_not_talk_until_it_may() -> None:
     assert room.apply(Mute(OLGA, NOW, "bob", SOON)).concerns == (BOB,)
     assert _code(room.apply(Say(BOB, NOW, "message", "hi"))) == "muted"
     assert _code(room.apply(Say(BOB, SOON, "message", "hi"))) is None
+    assert _code(room.apply(Unmute(OLGA, SOON, "bob"))) == "bad_request"  # that is over
     room.apply(Mute(OLGA, NOW, "bob"))
     assert _code(room.apply(Say(BOB, LATER, "action", "waves"))) == "muted"
     assert room.apply(Unmute(OLGA, NOW, "bob")).concerns == (BOB,)
@@ -229,6 +235,25 @@ def test_neither_another_name_nor_coming_back_ends_a_mute() -> None:
     assert _code(room.apply(Say(3, NOW, "message", "hi"))) == "muted"
 
 
+def test_a_voice_goes_with_whoever_takes_another_name() -> None:
+    room = _room()
+    room.apply(Voice(OLGA, NOW, "bob", on=True))
+    room.apply(Moderate(OLGA, NOW, on=True))
+    room.apply(Rename(BOB, NOW, "rob"))
+    room.apply(Join(3, NOW, "bob", "t3"))
+    assert [room.has_voice(who) for who in (BOB, 3)] == [True, False]
+    assert _code(room.apply(Say(BOB, NOW, "message", "hi"))) is None
+    assert _code(room.apply(Say(3, NOW, "message", "hi"))) == "muted"
+
+
+def test_a_voice_goes_with_whoever_leaves() -> None:
+    room = _room()
+    room.apply(Voice(OLGA, NOW, "bob", on=True))
+    room.apply(Leave(BOB, NOW, CloseReason.QUIT))
+    room.apply(Join(3, NOW, "bob", "t3"))
+    assert not room.has_voice(3)
+
+
 def test_a_listener_never_talks() -> None:
     room = _room()
     room.apply(Join(3, NOW, None, "t3", account="lily", role=Role.LISTENER))
@@ -242,6 +267,15 @@ def test_the_nick_of_an_account_is_reserved_also_while_it_is_away() -> None:
     assert _code(room.apply(Rename(BOB, NOW, "ZOE"))) == "nick_taken"
     assert _code(room.apply(Join(4, NOW, None, "t4", account="zoe"))) is None
     assert room.nick(4) == "zoe"
+
+
+def test_an_account_that_the_room_had_not_heard_of_keeps_its_nick_too() -> None:
+    room = _room()
+    room.apply(LogIn(BOB, NOW, "zoe", Role.MEMBER))
+    for who in (OLGA, BOB):
+        nick = room.nick(who)
+        room.apply(Leave(who, NOW, CloseReason.QUIT))
+        assert _code(room.apply(Join(3, NOW, nick, "t3"))) == "nick_taken"
 
 
 def test_an_account_takes_its_nick_from_whoever_has_it() -> None:
@@ -341,6 +375,12 @@ def test_what_was_banned_by_itself_is_not_lifted_with_a_nick() -> None:
     room.apply(Impose(OLGA, NOW, "192.0.2.7"))
     room.apply(Lift(OLGA, NOW, "bob"))
     assert _masks(room) == ["192.0.2.7"]
+    room.apply(Join(3, NOW, "zoe", "t3", account="zoe"))
+    room.apply(Impose(OLGA, NOW, "account:zoe", LATER))
+    room.apply(Join(4, LATER, "zoe", "t4", account="zoe"))
+    room.apply(Impose(OLGA, NOW, "zoe"))
+    room.apply(Lift(OLGA, NOW, "zoe"))
+    assert _masks(room) == ["192.0.2.7", "account:zoe"]
 
 
 def test_a_ban_that_finds_no_place_changes_nothing() -> None:

@@ -276,6 +276,16 @@ def test_nobodys_leave_is_announced_when_the_room_closes() -> None:
     assert room.seq == 1
 
 
+def test_nor_is_it_said_that_they_are_announced_again() -> None:
+    room = _room(presence_limit=2)
+    for who in range(3):
+        room.apply(Join(who, "T", None, str(who)))
+    room.apply(Close("T"))
+    for who in range(3):
+        room.apply(Leave(who, "T", CloseReason.SHUTDOWN))
+        assert not room.announced
+
+
 @pytest.mark.parametrize("command", [Say(7, "T", "message", "x"), Rename(7, "T", "x")])
 def test_who_is_not_here_cannot_do_anything(command: Command) -> None:
     room = _room()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 import trio
 
-from chatroom.event import CloseReason, Event
+from chatroom.event import CloseReason, Event, Gap
 from chatroom.journal import HistoryUnavailableError, Page
 from chatroom.journal.memory import MemoryJournal
 from tests.conftest import OpenHouse
@@ -92,6 +92,60 @@ async def test_a_resume_that_the_disk_fails_ends_in_the_one_order(open_room: Ope
         leave["seq"] + 1,
     ]
     assert house.service.statistics().ended == {CloseReason.LOST: 1}
+
+
+async def test_who_is_gone_while_the_disk_is_read_does_not_hear_the_room(
+    open_room: OpenHouse,
+) -> None:
+    asked, go_on = trio.Event(), trio.Event()
+
+    class Waiting(DeepJournal):
+        async def after(self, seq: int, limit: int) -> Page:
+            asked.set()
+            await go_on.wait()
+            return await super().after(seq, limit)
+
+    house = await open_room(journal=Waiting())
+    back, welcome = await house.welcome("back", after=EVENTS - 5)
+    await asked.wait()
+    (connection,) = house.service._connections
+    await house.enter_json("back", token=welcome["token"])
+    assert (await back.object())["reason"] == "replaced"
+    go_on.set()
+    await house.until(lambda: connection not in house.service._connections)
+    assert connection.audience is None
+
+
+async def test_a_piece_that_ends_with_a_gap_is_followed_by_what_is_behind_it(
+    open_room: OpenHouse,
+) -> None:
+    class Holed(MemoryJournal):
+        def __init__(self) -> None:
+            super().__init__(keep=1)
+            self.recent.last_seq = 9
+            self.asked: list[int] = []
+
+        async def after(self, seq: int, limit: int) -> Page:
+            self.asked.append(seq)
+            if not seq:
+                return Page([Event(1, "T", "message", "old", "one"), Gap(2, 8)], more=True)
+            return Page([Event(9, "T", "message", "old", "nine")], more=False)
+
+    journal = Holed()
+    house = await open_room(journal=journal)
+    back = await house.enter_json("back", after=0)
+    told = [await back.object() for _ in range(3)]
+    assert [one["kind"] for one in told] == ["message", "gap", "message"]
+    assert (told[1]["from"], told[1]["to"], told[2]["seq"]) == (2, 8, 9)
+    assert journal.asked[:2] == [0, 8]
+
+
+async def test_who_comes_back_is_told_that_joins_are_not_announced(open_room: OpenHouse) -> None:
+    house = await open_room(presence_limit=1)
+    await house.enter("alice")
+    await house.enter("bob")
+    back = await house.enter_json("back", after=1)
+    assert (await back.object())["kind"] == "presence"
 
 
 @pytest.mark.parametrize("takeovers", [6])

@@ -146,6 +146,19 @@ async def test_bans_are_listed_and_lifted(house: House) -> None:
     assert "you are bob " in await (await _entered(house, "bob")).line()
 
 
+async def test_bans_are_listed_by_the_page(house: House) -> None:
+    olga = await _operator(house)
+    for number in range(5):
+        await olga.say({"kind": "ban", "mask": f"192.0.2.{number}", "id": "b"})
+        assert (await olga.object())["kind"] == "done"
+    pages = []
+    for offset, limit in ((0, 3), (3, 2), (4, 2), (5, 1)):
+        await olga.say({"kind": "bans", "offset": offset, "limit": limit})
+        page = await olga.object()
+        pages.append(([ban["mask"][-1] for ban in page["bans"]], page["more"]))
+    assert pages == [(["0", "1", "2"], True), (["3", "4"], False), (["4"], False), ([], False)]
+
+
 async def _entered(house: House, nick: str) -> Visitor:
     visitor = await house.knock()
     await visitor.say(f"/nick {nick}")
