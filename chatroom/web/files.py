@@ -6,7 +6,7 @@ import gzip
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
@@ -101,9 +101,18 @@ def has_tag(asked: str, etag: str) -> bool:
 
 def load_page(folder: Traversable | None = None) -> dict[str, WebFile]:
     """The files of `folder`, by the path they are served at; by default those that come with the
-    package. Reads them: once, at the start. Empty where there is no page.
+    package. Reads them: once, at the start, and those of the package once in a process, as they do
+    not change. Empty where there is no page.
     """
-    folder = folder or files("chatroom.web") / "page"
+    return _read(folder) if folder is not None else _own_page()
+
+
+@cache
+def _own_page() -> dict[str, WebFile]:
+    return _read(files("chatroom.web") / "page")
+
+
+def _read(folder: Traversable) -> dict[str, WebFile]:
     page = {f"/{name}": WebFile(name, body) for name, body in _walk(folder, "")}
     index = page.pop(f"/{INDEX}", None)
     if index is not None:
