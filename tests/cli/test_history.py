@@ -13,6 +13,7 @@ import pytest
 from chatroom.event import Event, decode_event
 from chatroom.journal.sqlite import open_journal
 from chatroom.room.visible import visible
+from tests.cli.running import clean_environment
 from tests.journal.talk import said, settings_for, store
 
 
@@ -22,7 +23,7 @@ def run(arguments: Sequence[str], directory: Path) -> subprocess.CompletedProces
         cwd=directory,
         capture_output=True,
         text=True,
-        env={"TZ": "UTC", "PYTHONPATH": str(Path(__file__).parents[2])},
+        env=clean_environment(TZ="UTC"),
         check=False,
     )
 

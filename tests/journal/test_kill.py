@@ -43,6 +43,7 @@ class Record:
     history: dict[int, Content] = field(default_factory=dict)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     read_to: int = 0  #: what has been read of the history
+    acked_one: trio.Event = field(default_factory=trio.Event)  #: since this was set anew
 
     def see(self, event: dict[str, Any]) -> None:
         """A number is one event for ever."""
@@ -128,6 +129,7 @@ async def listen(visitor: Visitor, record: Record) -> None:
             said = await visitor.object()
             if said["kind"] == "ack":
                 record.acked[said["seq"]] = record.texts[said["id"]]
+                record.acked_one.set()
             elif "seq" in said and said["kind"] != "welcome":
                 record.see(said)
     except (EOFError, trio.BrokenResourceError):
@@ -158,8 +160,9 @@ async def one_life(server: Server, record: Record, cycle: int, lot: random.Rando
             nursery.start_soon(listen, talker, record)
             nursery.start_soon(burst, talker, name, record)
         with trio.move_on_after(PATIENCE_SECONDS):
-            while len(record.acked) < enough:  # noqa: ASYNC110
-                await trio.sleep(0)
+            while len(record.acked) < enough:
+                record.acked_one = trio.Event()
+                await record.acked_one.wait()
         await server.kill()
 
 

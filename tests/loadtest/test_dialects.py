@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatroom.swarm.wire.dialect import Dialect
@@ -65,6 +65,7 @@ def texts_in(dialect: Dialect, stream: bytes, cuts: list[int]) -> list[bytes]:
 
 
 @pytest.mark.parametrize("name", sorted(ALL_DIALECTS))
+@settings(max_examples=30)
 @given(data=st.data())
 def test_messages_are_found_however_the_stream_is_cut(name: str, data: st.DataObject) -> None:
     message, others = SAID[name]

@@ -271,7 +271,7 @@ def another() -> Iterator[AnotherProcess]:
     process.close()
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(_steps, max_size=60))
 def test_one_room_whatever_happens(another: AnotherProcess, steps: list[Any]) -> None:
     simulate(steps, another)

@@ -35,7 +35,7 @@ def _port(path: Path) -> Iterator[str]:
 
 
 def swarm(port: str, *options: str) -> subprocess.CompletedProcess[str]:
-    short = ["--bots", "8", "--rate", "200", "--warmup", "0.1", "--duration", "0.5"]
+    short = ["--bots", "8", "--rate", "400", "--warmup", "0.1", "--duration", "0.25"]
     return subprocess.run(
         [*CHATROOM, "swarm", "--port", port, *short, *options],
         capture_output=True,
