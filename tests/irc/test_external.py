@@ -58,7 +58,7 @@ async def test_who_shows_it_gets_its_accounts_nick_and_role(club: Club, message:
     assert commands(await olga.answer("NICK olga", "USER o 0 * :Olga", "CAP END"))[0] == "001"
     names = [line for line in await olga.answer("JOIN #lobby") if line.command == "353"]
     assert names[0].text == "@olga"
-    assert commands(await olga.answer("AUTHENTICATE EXTERNAL")) == ["907"]
+    assert await _log_in(olga, message) == ["900", "903"]  # again, with its nick
 
 
 @pytest.mark.parametrize(

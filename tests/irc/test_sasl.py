@@ -44,7 +44,7 @@ async def test_who_has_logged_in_gets_its_nick_and_role(
 
 
 async def _logs_in(client: IrcVisitor, account: str, password: str = PASSWORD) -> list[str]:
-    message = _plain("", account, password)
+    message = plain("", account, password)
     return commands(await client.answer("AUTHENTICATE PLAIN", f"AUTHENTICATE {message}"))[1:]
 
 
@@ -54,7 +54,7 @@ async def test_who_has_a_name_logs_in_under_it_before_it_is_in_the_room(
     house = await open_room(access=mixed_room)
     ada = await join(house, "ada", "account-notify")
     eve = await register(house, "eve", "sasl")
-    lines = await eve.answer("AUTHENTICATE PLAIN", f"AUTHENTICATE {_plain('', 'olga', PASSWORD)}")
+    lines = await eve.answer("AUTHENTICATE PLAIN", f"AUTHENTICATE {plain('', 'olga', PASSWORD)}")
     assert commands(lines) == ["AUTHENTICATE", "900", "903"]
     assert lines[1].params[:3] == ["eve", "eve!~eve@chatroom.local", "olga"]
     assert await ada.all() == []  # it concerns nobody yet

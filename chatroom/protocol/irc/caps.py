@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from chatroom.protocol.irc.sasl import mechanisms
 from chatroom.settings import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ _LINE_BYTES = 400
 
 def offered(client: Client) -> Mapping[str, str]:
     """What this client may ask for."""
-    return {**OFFERED, "sasl": mechanisms(client)} if client.venue.accounts else OFFERED
+    return {**OFFERED, "sasl": client.mechanisms} if client.venue.accounts else OFFERED
 
 
 def _policy(client: Client) -> Mapping[str, str]:

@@ -12,7 +12,6 @@ from chatroom.protocol import answers
 from chatroom.protocol.irc.asked import Registering
 from chatroom.protocol.irc.caps import NO_CAPS
 from chatroom.protocol.irc.names import channel_of
-from chatroom.protocol.irc.render import form_of
 from chatroom.protocol.irc.voice import Asked, Standing, Voice
 from chatroom.protocol.people import Activity, Card
 from chatroom.protocol.requests import (
@@ -29,7 +28,7 @@ from chatroom.settings import MAX_PAGE
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.multiline import Multiline
-    from chatroom.protocol.irc.render import Rendered
+    from chatroom.protocol.irc.render import FormOf, Rendered
     from chatroom.protocol.irc.sasl import Begun
     from chatroom.protocol.irc.voice import Parts
     from chatroom.protocol.requests import Draft
@@ -41,6 +40,7 @@ class Client:
 
     __slots__ = (
         "_asked",
+        "_form_of",
         "activity",
         "cap_version",
         "caps",
@@ -63,7 +63,8 @@ class Client:
         "wanted",
     )
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, form_of: FormOf) -> None:
+        self._form_of = form_of
         self.venue = visit.venue
         self.rules = visit.rules
         self.encrypted = visit.encrypted
@@ -91,6 +92,11 @@ class Client:
     @property
     def registered(self) -> bool:
         return self.standing.registered
+
+    @property
+    def mechanisms(self) -> str:
+        """Those of SASL by which it can log in."""
+        return "PLAIN,EXTERNAL" if self.certificate else "PLAIN"
 
     def ask(self, asked: Asked) -> str:
         """The id for a request whose answer is to be rendered by `asked`."""
@@ -143,7 +149,7 @@ class Client:
     def take_caps(self, caps: frozenset[str]) -> None:
         """From here on it is spoken to with these capabilities."""
         self.caps = caps
-        self.form = form_of(self.venue, caps)
+        self.form = self._form_of(self.venue, caps)
         voice = Voice(self.form, caps, self.standing)
         self.drafts.append(Speaks(self.form, speaker=voice, goes_on=True))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -219,6 +219,10 @@ class Irc:
         account = self.venue.people.card(invited.by).account
         tags = f"@{tag('account', account)} " if account and "account-tag" in self.caps else ""
         return f"{tags}{self.source(invited.by)} INVITE {invited.nick} {self.channel}"
+
+
+#: How clients of a venue with some capabilities are spoken to, by one way in.
+FormOf = Callable[["Venue", frozenset[str]], Irc]
 
 
 @lru_cache(maxsize=64)  # so that clients share it

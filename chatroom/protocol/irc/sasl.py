@@ -59,11 +59,6 @@ class LoggingIn(Asked):
         return [("904", f"SASL authentication failed: {error.text}")]
 
 
-def mechanisms(client: Client) -> str:
-    """Those by which this client can log in."""
-    return "PLAIN,EXTERNAL" if client.certificate else "PLAIN"
-
-
 def authenticate(client: Client, line: Line) -> None:
     word = line.params[0]
     if "sasl" not in client.caps:
@@ -73,11 +68,11 @@ def authenticate(client: Client, line: Line) -> None:
         client.say(("906", "SASL authentication aborted"))
     elif client.sasl is not None:
         _go_on(client, client.sasl, word)
-    elif word.upper() in mechanisms(client).split(","):
+    elif word.upper() in client.mechanisms.split(","):
         client.sasl = Begun(word.upper())
         client.say(("AUTHENTICATE", "+"))
     else:
-        client.say(("908", mechanisms(client), "are available SASL mechanisms"), _FAILED)
+        client.say(("908", client.mechanisms, "are available SASL mechanisms"), _FAILED)
 
 
 def _go_on(client: Client, begun: Begun, piece: str) -> None:

@@ -13,6 +13,7 @@ from chatroom.protocol.irc import multiline
 from chatroom.protocol.irc.client import Client
 from chatroom.protocol.irc.commands import COMMANDS, EARLY, LEAST
 from chatroom.protocol.irc.line import LineTooLong, NotUtf8, parse_line
+from chatroom.protocol.irc.render import FormOf, form_of
 from chatroom.protocol.irc.talk import TOLD
 from chatroom.protocol.lines import LineSession
 from chatroom.protocol.requests import Draft, Ending, Request, is_query, weight_of
@@ -61,9 +62,9 @@ class IrcSession(LineSession):
 
     successor: Session | None = None
 
-    def __init__(self, visit: Visit) -> None:
+    def __init__(self, visit: Visit, speaking: FormOf = form_of) -> None:
         super().__init__(visit.rules)
-        self._client = Client(visit)
+        self._client = Client(visit, speaking)
         self._talks = _talk_to(self._client.channel)
         self.wait: Wait | None = Wait(REGISTER_SECONDS)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chatroom.event import CloseReason
 from chatroom.protocol import answers
-from chatroom.protocol.irc.render import Irc
+from chatroom.protocol.irc.render import Irc, form_of
 from chatroom.protocol.irc.session import IrcSession
 from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
 from chatroom.protocol.session import Session, Visit, Wait
@@ -27,6 +28,7 @@ from chatroom.protocol.websocket.messages import Broken, Closed, Message, Messag
 from chatroom.protocol.websocket.render import CLOSE_CODES
 
 if TYPE_CHECKING:
+    from chatroom.protocol.session import Venue
     from chatroom.protocol.websocket.messages import Incoming
 
 #: The subprotocols, the better one first.
@@ -58,6 +60,10 @@ class IrcFrames(Irc):
         return end_of_frame(sent, offset)
 
 
+def _in_frames(opcode: int, venue: Venue, caps: frozenset[str]) -> IrcFrames:
+    return IrcFrames(venue, form_of(venue, caps).caps, opcode)
+
+
 class IrcSocketSession:
     """An IRC client's frames, after the handshake; see `chatroom.protocol.session.Session`."""
 
@@ -68,7 +74,7 @@ class IrcSocketSession:
     def __init__(self, visit: Visit, protocol: str) -> None:
         binary = protocol == BINARY_PROTOCOL
         self._reader = MessageReader(binary=binary)
-        self._irc = IrcSession(visit, IrcFrames(visit.venue, opcode=BINARY if binary else TEXT))
+        self._irc = IrcSession(visit, partial(_in_frames, BINARY if binary else TEXT))
         self._raw = b""  # not yet read
         self._below: deque[Draft] = deque()  # what is below the lines: pongs, the end
         self._ended = False
