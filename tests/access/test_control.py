@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,7 @@ from chatroom.access.file import AccessFile
 from chatroom.errors import ChatroomError
 from chatroom.journal.memory import MemoryJournal
 from chatroom.room.role import Role
+from chatroom.server import administration
 from chatroom.server.service import Service
 from chatroom.settings import Access, AccessSettings, ServerSettings
 from tests.access.conftest import PASSWORD
@@ -92,6 +94,35 @@ async def test_the_status_names_who_reads_slowest_and_talks_most(
     assert status["busiest"][0]["bytes_per_second"] > 10_000
     await slow.aclose()
     nursery.cancel_scope.cancel()
+
+
+async def test_those_named_are_in_order_and_what_was_said_before_does_not_count(
+    open_room: OpenHouse, tmp_path: Path, accounts: AccessFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, administrator = await _open(open_room, tmp_path, accounts)
+    loud, quiet, mute = [await house.enter(nick) for nick in ("loud", "quiet", "mute")]
+    await mute.say(*["before"] * 100)
+    await mute.settle()
+    looking, look = trio.Event(), trio.Event()
+
+    async def wait(seconds: float) -> None:
+        looking.set()
+        await look.wait()
+
+    monkeypatch.setattr(administration, "trio", SimpleNamespace(sleep=wait))
+
+    async def ask() -> None:
+        status = await administrator.ask(kind="status")
+        assert [each["nick"] for each in status["busiest"]] == ["loud", "quiet"]
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await looking.wait()
+        await quiet.say("hello")
+        await loud.say("hello, everybody")
+        await quiet.settle()
+        await loud.settle()
+        look.set()
 
 
 async def test_the_administrator_does_what_operators_do(

@@ -226,6 +226,7 @@ async def test_the_feed_is_sealed_where_not_everybody_may_come_in(
     house = await open_room(access=secret_room, feed=FeedSettings())
     _, welcome = await house.welcome(secret="open sesame")
     assert welcome["multicast"]["key"]["cipher"] == "AES-128-GCM"
+    assert "can read the feed" not in caplog.text
     open_feed = await open_room(access=secret_room, feed=FeedSettings(sealed=False))
     _, welcome = await open_feed.welcome(secret="open sesame")
     assert "key" not in welcome["multicast"]

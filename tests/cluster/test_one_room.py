@@ -8,6 +8,7 @@ import pytest
 import trio
 
 import chatroom
+from chatroom.event import CloseReason
 from chatroom.protocol.requests import Request
 
 if TYPE_CHECKING:
@@ -179,3 +180,23 @@ async def _rule(house: ClusterHouse, request: Request) -> None:
     parts.dispatcher.administer(request, lambda outcome: done.set())
     with trio.fail_after(10):
         await done.wait()
+
+
+async def test_who_goes_before_the_log_has_taken_it_in_does_not_stay(
+    open_server: OpenServer,
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    bob = await b.enter_json("bob")
+    a.line.pause()
+    carol = await a.knock()
+    await carol.say('/json {"nick":"carol"}')
+    parts = a.service._parts
+    assert parts is not None
+    await a.until(lambda: any(map(parts.dispatcher._order.is_pending, parts.connections)))
+    (connection,) = parts.connections
+    parts.endings.soon(connection, CloseReason.LOST, "gone")
+    assert (await carol.object())["kind"] == "bye"
+    a.line.go_on()
+    came, went = await objects(bob, 2)
+    assert (came["kind"], went["kind"], went["nick"]) == ("join", "leave", "carol")
+    assert a.service.room.nicks(0, 9) == b.service.room.nicks(0, 9) == ["bob"]

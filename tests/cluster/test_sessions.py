@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 
+import pytest
+
+from chatroom.errors import ChatroomError
 from chatroom.event import Event
 from chatroom.journal.memory import MemoryJournal
 from chatroom.server.announcer import Announcer
 from chatroom.server.counters import Counters
 from chatroom.server.fanout import Fanout
+from chatroom.server.numbering import Numbering
 
 
 class PaperFeed:
@@ -32,6 +37,27 @@ class PaperFeed:
 
 def said(seq: int) -> Event:
     return Event(seq, "2026-11-25T12:00:00.000Z", "message", "bob", "hello")
+
+
+def test_a_number_that_this_server_has_passed_is_not_gone_back_to() -> None:
+    journal, skipped = MemoryJournal(10), list[tuple[int, str]]()
+    journal.append([said(seq) for seq in (1, 2, 3)], [], None)
+    numbering = Numbering(journal)
+    for seq in (2, 3, 9):
+        numbering.skip_to(seq, "ANOTHERONE", lambda *place: skipped.append(place))
+    assert skipped == [(3, "ANOTHERONE"), (9, "ANOTHERONE")]
+    assert (numbering.last, numbering.session) == (9, "ANOTHERONE")
+
+
+def test_the_journal_of_another_room_does_not_go_on_in_this_one() -> None:
+    journal = MemoryJournal(10)
+    journal.append([said(1)], [], None)
+    numbering = Numbering(journal)
+    replica = SimpleNamespace(session="ANOTHERONE")
+    numbering.begin(replica)  # type: ignore[arg-type]
+    numbering.skip_to(9, "ANOTHERONE", lambda *place: pytest.fail(f"skipped to {place}"))
+    with pytest.raises(ChatroomError, match="another room"):
+        numbering.check()
 
 
 def test_the_feed_goes_over_to_it_between_the_same_numbers() -> None:

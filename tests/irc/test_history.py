@@ -142,6 +142,13 @@ async def test_a_room_with_many_joins_and_little_talk_is_read_to_its_first_word(
     assert await _history(alice, f"AFTER #lobby {_stamp(0)} 2") == ["first", "last"]
 
 
+async def test_no_more_is_given_than_is_said_at_the_registration(open_room: OpenHouse) -> None:
+    said = [Event(seq, _at(seq % 60), "message", "bob", f"{seq}") for seq in range(1, 151)]
+    alice = await join(await open_room(journal=_with(said)), "alice", *CAPS)
+    for limit in (0, 100, 101, 999_999_999):
+        assert await _history(alice, f"LATEST #lobby * {limit}") == [str(n) for n in range(51, 151)]
+
+
 async def test_a_hole_is_said(open_room: OpenHouse) -> None:
     said = [Event(seq, _at(seq), "message", "bob", f"{seq}") for seq in range(1, 5)]
     house = await open_room(journal=_with(said, keep=2))
@@ -185,10 +192,15 @@ async def test_targets_names_the_room_if_there_was_talk(old_house: House) -> Non
         (f"{_stamp(0)} {_stamp(59)}", ["TARGETS #lobby 2026-11-25T10:00:10.000Z"]),
         (f"{_stamp(59)} {_stamp(0)}", ["TARGETS #lobby 2026-11-25T10:00:10.000Z"]),
         (f"{_stamp(0)} {_stamp(9)}", []),
+        (f"{_stamp(0)} {_stamp(10)}", []),
+        (f"{_stamp(10)} {_stamp(59)}", []),
     ):
         start, *lines, _ = await alice.answer(f"CHATHISTORY TARGETS {stamps} 10")
         assert start.params[1] == "draft/chathistory-targets"
         assert [" ".join(line.params) for line in lines] == told
+    await alice.answer("PART #lobby")
+    start, end = await alice.answer(f"CHATHISTORY TARGETS {_stamp(0)} {_stamp(59)} 10")
+    assert [start.command, end.command] == ["BATCH", "BATCH"]
 
 
 async def test_a_newcomer_is_given_the_last_lines_with_their_times(open_room: OpenHouse) -> None:

@@ -98,6 +98,17 @@ async def test_what_a_socket_does_not_take_is_kept_and_others_get_theirs(
     assert not others.kept
 
 
+def test_what_is_sent_is_counted_and_what_is_cut_out_is_not() -> None:
+    counters = Counters()
+    readers = [Reader(Outbox(len)) for _ in range(3)]
+    audience = Audience(cast("Format", Bare()), counters)
+    for reader in readers:
+        audience.enter(cast("Connection", reader))
+    audience.add(b"hello\n", cast("Connection", readers[1]))
+    audience.flush()
+    assert (counters.deliveries, counters.audience_bytes) == (2, 2 * len("hello\n"))
+
+
 class Cramped(Bare):
     """A format for which there is no memory at first."""
 

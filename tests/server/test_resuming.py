@@ -263,3 +263,18 @@ async def test_the_end_of_silence_is_told_too(open_room: OpenHouse) -> None:
     ]
     await house.enter("new")
     assert await crowd[0].line() == "-- new joined"
+
+
+async def test_who_was_taken_for_a_person_and_resumes_hears_everything_once(house: House) -> None:
+    alice = await house.enter("alice")
+    back = await house.knock()
+    assert "you are guest1 " in await back.line()  # it has said nothing for too long
+    await back.say('/json {"nick":"back","after":0}')
+    assert (await back.object())["kind"] == "welcome"
+    await alice.say("hello")
+    told = []
+    while not told or told[-1].get("text") != "hello":
+        told.append(await back.object())
+    await back.say({"kind": "ping"})
+    told.append(await back.object())
+    assert [one.get("seq") for one in told] == [*range(1, len(told)), None]

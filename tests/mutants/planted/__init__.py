@@ -1,12 +1,15 @@
 """The faults, by where they are planted."""
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.planted.answers import ANSWERS
+from tests.mutants.planted.coming import COMING
 from tests.mutants.planted.fanout import FANOUT
 from tests.mutants.planted.journal import JOURNAL
 from tests.mutants.planted.order import ORDER
 from tests.mutants.planted.outbox import OUTBOX
 from tests.mutants.planted.reassembly import REASSEMBLY
 from tests.mutants.planted.resume import RESUME
+from tests.mutants.planted.room import ROOM
 
 AREAS: dict[str, tuple[Mutant, ...]] = {
     "fanout": FANOUT,
@@ -15,4 +18,7 @@ AREAS: dict[str, tuple[Mutant, ...]] = {
     "journal": JOURNAL,
     "resume": RESUME,
     "reassembly": REASSEMBLY,
+    "room": ROOM,
+    "coming": COMING,
+    "answers": ANSWERS,
 }
