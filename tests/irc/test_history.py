@@ -165,6 +165,7 @@ async def test_a_hole_is_said(open_room: OpenHouse) -> None:
         ("LATEST #lobby * many", "INVALID_PARAMS"),
         ("LATEST #lobby yesterday 10", "INVALID_PARAMS"),
         ("BEFORE #lobby * 10", "INVALID_PARAMS"),
+        ("BEFORE #lobby date=2026-11-25T10:00:00.000Z 10", "INVALID_PARAMS"),
         ("BETWEEN #lobby msgid=x-1 10", "INVALID_PARAMS"),
         ("BEFORE #lobby msgid=ANOTHERLOG-1 10", "INVALID_PARAMS"),
         ("LATEST #nowhere * 10", "INVALID_TARGET"),

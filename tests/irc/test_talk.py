@@ -49,6 +49,7 @@ async def test_formatting_and_control_characters_reach_nobody(house: House) -> N
     ("line", "answer"),
     [
         ("PRIVMSG", ["411"]),
+        ("PRIVMSG :", ["411"]),
         ("PRIVMSG #lobby", ["412"]),
         ("PRIVMSG #lobby :", ["412"]),
         ("PRIVMSG #lobby :\x02", ["412"]),

@@ -13,6 +13,7 @@ import pytest
 
 from chatroom.errors import ChatroomError
 from chatroom.journal import schema
+from chatroom.journal.opening import FileLock
 from chatroom.journal.sqlite import open_journal
 from tests.journal.talk import numbers, settings_for, store, talk, until
 
@@ -204,3 +205,23 @@ async def test_no_symbolic_link_is_followed(path: Path, suffix: str) -> None:
         async with open_journal(settings_for(path)):
             pass
     assert target.read_bytes() == b""
+
+
+def test_a_lock_that_was_given_back_closes_nothing_more(path: Path) -> None:
+    lock = FileLock(path)
+    descriptor = lock._fd
+    lock.release()
+    with path.open("rb") as another:
+        assert another.fileno() == descriptor
+        lock.release()
+        assert another.read() == b""
+
+
+def test_an_upgrade_that_fails_leaves_nothing_begun(path: Path) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(schema, "STEPS", (*schema.STEPS, ("nonsense",)))
+            with pytest.raises(sqlite3.OperationalError):
+                schema.upgrade(connection, 0)
+        assert not connection.in_transaction
+        assert connection.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (0,)

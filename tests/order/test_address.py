@@ -55,6 +55,18 @@ def test_what_is_no_address_is_refused_with_what_one_is(url: str) -> None:
         parse_address(url)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://127.0.0.1", "127.0.0.1:6379"),
+        ("unix:///run/redis.sock", "/run/redis.sock"),
+        ("redis+sentinel://one,two:7001/main/4", "main of one:26379,two:7001"),
+    ],
+)
+def test_it_is_shown_as_where_it_is(url: str, shown: str) -> None:
+    assert str(parse_address(url)) == shown
+
+
 def test_a_password_is_never_shown() -> None:
     address = parse_address("redis://room:secret@127.0.0.1")
     assert "secret" not in f"{address} {address!r} {[address]}"

@@ -272,7 +272,7 @@ async def test_who_was_taken_for_a_person_and_resumes_hears_everything_once(hous
     await back.say('/json {"nick":"back","after":0}')
     assert (await back.object())["kind"] == "welcome"
     await alice.say("hello")
-    told = []
+    told: list[dict[str, Any]] = []
     while not told or told[-1].get("text") != "hello":
         told.append(await back.object())
     await back.say({"kind": "ping"})
