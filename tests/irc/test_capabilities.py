@@ -115,7 +115,8 @@ async def test_a_labelled_join_is_one_batch_and_reaches_nobody_else(house: House
     await bob.answer("PART #lobby", "CAP REQ :batch labeled-response")
     lines = await bob.answer("@label=a\\:b JOIN #lobby,#x")
     assert lines[0].tags["label"] == "a;b"
-    assert commands(lines) == ["BATCH", "JOIN", "353", "366", "BATCH", "403"]
+    assert commands(lines) == ["BATCH", "JOIN", "353", "366", "403", "BATCH"]
+    assert {line.tags["batch"] for line in lines[1:-1]} == {lines[0].params[0][1:]}
     assert all("label" not in line.tags for line in await alice.all())
 
 
@@ -123,6 +124,10 @@ async def test_without_an_echo_a_labelled_message_is_acknowledged(house: House) 
     alice = await join(house, "alice", "batch", "labeled-response")
     (line,) = await alice.answer("@label=1 PRIVMSG #lobby :hi")
     assert (line.command, line.tags) == ("ACK", {"label": "1"})
+    (line,) = await alice.answer("@label=1 PRIVMSG #lobby,#lobby :hi")
+    assert (line.command, line.tags) == ("ACK", {"label": "1"})
+    lines = await alice.answer("@label=1 PRIVMSG #lobby,#nowhere,nobody :hi")
+    assert commands(lines) == ["BATCH", "403", "401", "BATCH"]
 
 
 async def test_who_asks_for_it_hears_that_the_disk_has_what_it_said(house: House) -> None:

@@ -136,8 +136,10 @@ async def test_a_batch_of_lines_is_a_message_for_each_that_is_not_joined(house: 
         "@batch=1;draft/multiline-concat PRIVMSG #lobby :everyone?",
         "BATCH -1",
     )
+    begin, *lines, _ = lines
+    assert begin.tags["label"] == "L"
     assert [line.text for line in lines] == ["hello", "how is everyone?"]
-    assert lines[0].tags["label"] == "L"
+    assert {line.tags["batch"] for line in lines} == {begin.params[0][1:]}
     assert await bob.lines(2) == ["alice: hello", "alice: how is everyone?"]
 
 

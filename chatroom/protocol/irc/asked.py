@@ -249,14 +249,14 @@ class Talking(Asked):
             self.lasts = "chatroom/stored" in voice.caps
             self._message = voice.form.message_id(answer.event.seq)
             return voice.form.lines(answer.event) if "echo-message" in voice.caps else ()
-        self.lasts, self.label = False, ""
+        self.lasts, self.label = False, None
         return [("NOTE", self._command, "STORED", self._message, "On the disk")]
 
     def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
         if not self._message:
             return [cannot_say(voice, self._command, error)]
         # It is said; it may be that the disk does not have it.
-        self.lasts, self.label = False, ""
+        self.lasts, self.label = False, None
         return [("WARN", self._command, error.code.upper(), self._message, error.text)]
 
 

@@ -12,7 +12,7 @@ from chatroom.protocol import answers
 from chatroom.protocol.irc.asked import Registering
 from chatroom.protocol.irc.caps import NO_CAPS
 from chatroom.protocol.irc.names import channel_of
-from chatroom.protocol.irc.voice import Asked, Standing, Voice
+from chatroom.protocol.irc.voice import Asked, Label, Standing, Voice
 from chatroom.protocol.people import Activity, Card
 from chatroom.protocol.requests import (
     Answered,
@@ -81,7 +81,7 @@ class Client:
         self.credentials: Credentials | None = None  #: what it has said to prove itself
         self.sasl: Begun | None = None  #: a log-in that it has begun
         self.joined = False
-        self.label = ""  #: of the line that is being dealt with
+        self.label: Label | None = None  #: of the line that is being dealt with
         self.multiline: Multiline | None = None  #: the batch that it has begun
         #: What is asked of the room, in order; what an iterator gives is asked one by one, each
         #: after the answer to the one before.
@@ -103,7 +103,8 @@ class Client:
         self._asked += 1
         number = str(self._asked)
         asked.label = self.label
-        self.label = ""
+        if self.label is not None:
+            self.label.waits += 1
         self.standing.asked[number] = asked
         return number
 
@@ -139,7 +140,7 @@ class Client:
 
     def say(self, *lines: Parts | Rendered) -> None:
         """Answer with these lines, which keep their place among the room's answers."""
-        number = self.ask(Asked()) if self.label else None
+        number = None if self.label is None else self.ask(Asked())
         self.drafts.append(Answered(answers.Lines(lines, number)))
 
     def fail(self, command: str, code: str, *context: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.irc.asked import Joining
     from chatroom.protocol.irc.client import Client
     from chatroom.protocol.irc.line import Line
+    from chatroom.protocol.irc.voice import Parts
     from chatroom.protocol.requests import Draft
 
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -46,12 +47,10 @@ def replay(client: Client, joining: Joining) -> Iterator[Draft]:
         events = yield from reading.back(joining.seq + 1, wanted, TALK, pages=FEW_PAGES)
     except ReadingFailed:
         return
-    reading.end(client)
     head = f":{SERVER} NOTICE {client.channel} :-- "
     limit_bytes = IRC_LINE_BYTES - 2 - len(head.encode())
     texts = [text for event in events for text in pieces(_in_words(event), limit_bytes)]
-    if texts:
-        client.say(*(Rendered((), head + text) for text in texts))
+    reading.end(client, *(Rendered((), head + text) for text in texts))
 
 
 def _in_words(event: Event | Gap) -> str:
@@ -84,9 +83,12 @@ def chathistory(client: Client, line: Line) -> None:
 
 
 def _fail(client: Client, code: str, *context: str) -> None:
-    client.fail(
-        "CHATHISTORY", code, *(word.partition(" ")[0] or "*" for word in context[:-1]), context[-1]
-    )
+    client.say(_failure(code, *context))
+
+
+def _failure(code: str, *context: str) -> Parts:
+    words = (word.partition(" ")[0] or "*" for word in context[:-1])
+    return "FAIL", "CHATHISTORY", code, *words, context[-1]
 
 
 def _limit(text: str) -> int | None:
@@ -100,12 +102,12 @@ def _answer(search: _Search, word: str, references: list[str]) -> Iterator[Draft
     try:
         events = yield from _SUBCOMMANDS[word](search, references)
     except ReferenceInvalid as error:
-        client.label = reading.end(client)
-        _fail(client, error.code, word, client.channel, error.text)
+        reading.end(client, _failure(error.code, word, client.channel, error.text))
     except ReadingFailed:
         pass
     else:
-        _give(client, events, reading.end(client))
+        lines = [line for event in events for line in client.form.lines(event)]
+        reading.end(client, *_batch(client, f"chathistory {client.channel}", lines))
 
 
 class _Search:
@@ -172,25 +174,18 @@ _SUBCOMMANDS = {
 }
 
 
-def _give(client: Client, events: Sequence[Event | Gap], label: str) -> None:
-    lines = [line for event in events for line in client.form.lines(event)]
-    _batch(client, f"chathistory {client.channel}", lines, label)
-
-
-def _batch(client: Client, about: str, lines: Sequence[Rendered], label: str) -> None:
+def _batch(client: Client, about: str, lines: Sequence[Rendered]) -> Sequence[Rendered]:
     if "batch" not in client.caps:
-        client.say(*lines)
-        return
+        return lines
     reference = client.next_reference()
-    client.label = label
-    client.say(
+    return [
         Rendered((), f":{SERVER} BATCH +{reference} {about}"),
         *(
             line if line.is_nested else Rendered((f"batch={reference}", *line.tags), line.text)
             for line in lines
         ),
         Rendered((), f":{SERVER} BATCH -{reference}"),
-    )
+    ]
 
 
 def _targets(client: Client, params: list[str]) -> None:
@@ -209,11 +204,10 @@ def _talked_between(client: Client, reading: Reading, start: str, end: str) -> I
         events = yield from reading.back(None, 1, TALK)
     except ReadingFailed:
         return
-    label = reading.end(client)
     talk = [event for event in events if not isinstance(event, Gap)]
     lines = [
         Rendered((), f":{SERVER} CHATHISTORY TARGETS {client.channel} {event.time[:23]}Z")
         for event in talk
         if client.joined and start[:23] < event.time[:23] < end[:23]
     ]
-    _batch(client, "draft/chathistory-targets", lines, label)
+    reading.end(client, *_batch(client, "draft/chathistory-targets", lines))

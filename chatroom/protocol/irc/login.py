@@ -56,7 +56,7 @@ def pass_(client: Client, line: Line) -> None:
 
 def quit_(client: Client, line: Line) -> None:
     text = spoken(line.params[0])[:_FAREWELL_CHARS] if line.params else ""
-    client.label = ""
+    client.label = None
     client.drafts.append(Request("quit", text))
 
 

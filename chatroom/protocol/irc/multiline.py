@@ -16,6 +16,7 @@ from chatroom.protocol.irc.talk import say
 if TYPE_CHECKING:
     from chatroom.protocol.irc.client import Client
     from chatroom.protocol.irc.line import Line
+    from chatroom.protocol.irc.voice import Label
 
 _CONCAT = "draft/multiline-concat"
 
@@ -25,7 +26,7 @@ class Multiline:
     """A batch that a client has begun."""
 
     reference: str
-    label: str
+    label: Label | None
     command: str = ""  #: PRIVMSG or NOTICE, as its first line has it
     lines: int = 0
     size_bytes: int = 0
@@ -42,7 +43,7 @@ def batch(client: Client, line: Line) -> None:
             client.fail("BATCH", "MULTILINE_INVALID_TARGET", target or "*", "No such channel")
         else:
             client.multiline = Multiline(word[1:], client.label)
-            client.label = ""  # it is the end's
+            client.label = None  # it is the end's
     elif word.startswith("-") and begun is not None and begun.reference == word[1:]:
         client.multiline = None
         _end(client, begun)

@@ -55,10 +55,14 @@ class Reading(Asked):
     def refused(self, voice: Voice, error: answers.Error) -> Iterable[Parts]:
         return [self._refusal]
 
-    def end(self, client: Client) -> str:
-        """All has been read: the label of the command."""
+    def end(self, client: Client, *lines: Parts | Rendered) -> None:
+        """All has been read: say these lines, under the label of the command."""
         client.standing.asked.pop(self._number, None)
-        return self.label
+        if self.label is not None:
+            self.label.waits -= 1
+        client.label = self.label
+        client.say(*lines)
+        client.label = None
 
     def page(
         self, *, after: int | None = None, before: int | None = None, limit: int = _PAGE_EVENTS

@@ -15,6 +15,7 @@ from chatroom.protocol.irc.commands import COMMANDS, EARLY, LEAST
 from chatroom.protocol.irc.line import LineTooLong, NotUtf8, parse_line
 from chatroom.protocol.irc.render import FormOf, form_of
 from chatroom.protocol.irc.talk import TOLD
+from chatroom.protocol.irc.voice import Label
 from chatroom.protocol.lines import LineSession
 from chatroom.protocol.requests import Draft, Ending, Request, is_query, weight_of
 from chatroom.protocol.session import Session, Visit, Wait, first_line
@@ -140,15 +141,16 @@ class IrcSession(LineSession):
         except LineTooLong:
             client.say(("417", "Input line was too long"))
         except NotUtf8 as error:
-            client.label = error.label if "labeled-response" in client.caps else ""
+            client.label = self._label(error.label)
             client.fail(error.command or "*", "INVALID_UTF8", "Only UTF-8 is understood here")
         else:
             if line is not None:
                 self._obey(line)
+        client.label = None
 
     def _obey(self, line: Line) -> None:
         client = self._client
-        client.label = line.label if "labeled-response" in client.caps else ""
+        client.label = self._label(line.label)
         handler = COMMANDS.get(line.command)
         if not client.registered and line.command not in EARLY:
             client.say(("451", "You have not registered"))
@@ -160,5 +162,8 @@ class IrcSession(LineSession):
             multiline.add(client, line)
         else:
             handler(client, line)
-        if client.label:  # nothing was to be said
+        if client.label is not None and not client.label.waits:  # nothing was to be said
             client.say()
+
+    def _label(self, text: str) -> Label | None:
+        return Label(text) if text and "labeled-response" in self._client.caps else None

@@ -35,16 +35,26 @@ class Standing:
         self.asked: dict[str, Asked] = {}
 
 
+class Label:
+    """What a client calls one of its lines (labeled-response), until all it asks is answered."""
+
+    __slots__ = ("batch", "text", "waits")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.waits = 0  #: how many things are asked under it that are not answered to their end
+        self.batch = ""  #: its answers' reference, when they have begun and are several
+
+
 class Asked:
     """What a client has asked for, and how the room's answer to it reads. What is not over has
     more to be asked of the room.
     """
 
-    __slots__ = ("label", "lasts", "opened", "over")
+    __slots__ = ("label", "lasts", "over")
 
-    def __init__(self, label: str = "") -> None:
-        self.label = label
-        self.opened = False  # a batch, for the label
+    def __init__(self) -> None:
+        self.label: Label | None = None
         self.over = False  #: set with the last answer
         self.lasts = False  #: something may come after it, without a label
 
@@ -132,24 +142,25 @@ class Voice:
         return Rendered((), fitting(f":{SERVER} {compose(*line)}"))
 
     def _labelled(self, asked: Asked, number: str, lines: Sequence[Rendered]) -> bytes:
-        if not asked.label or "labeled-response" not in self.caps:
+        label = asked.label
+        if label is None or "labeled-response" not in self.caps:
             return as_bytes(list(lines))
-        label = tag("label", asked.label)
-        reference = f"l{number}"
-        if asked.over and not asked.opened:
+        label.waits -= asked.over
+        label_tag = tag("label", label.text)
+        if not (label.waits or label.batch):  # this is all
             if not lines:
-                return as_bytes([Rendered((label,), f":{SERVER} ACK")])
+                return as_bytes([Rendered((label_tag,), f":{SERVER} ACK")])
             if len(lines) == 1 or _is_batch(lines):
                 first, *rest = lines
-                return as_bytes([Rendered((label, *first.tags), first.text), *rest])
+                return as_bytes([Rendered((label_tag, *first.tags), first.text), *rest])
         batched: list[Rendered] = []
-        if not asked.opened and (lines or asked.over):
-            asked.opened = True
-            start = f":{SERVER} BATCH +{reference} labeled-response"
-            batched.append(Rendered((label,), start))
-        batched += [_in_batch(reference, line) for line in lines]
-        if asked.over:
-            batched.append(Rendered((), f":{SERVER} BATCH -{reference}"))
+        if not label.batch and lines:
+            label.batch = f"l{number}"
+            start = f":{SERVER} BATCH +{label.batch} labeled-response"
+            batched.append(Rendered((label_tag,), start))
+        batched += [_in_batch(label.batch, line) for line in lines]
+        if not label.waits:
+            batched.append(Rendered((), f":{SERVER} BATCH -{label.batch}"))
         return as_bytes(batched)
 
 
