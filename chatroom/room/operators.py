@@ -53,11 +53,11 @@ class Operators:
         }
 
     def check(self, who: int | None) -> str:
-        """The name of an operator. Raises `Refused` if `who` is none."""
+        """The name of an operator. Raises `Refused` if `who` is none, or is not inside."""
         if who is None:
             return ADMINISTRATOR
-        member = self._state.members.by_who[who]
-        if member.role is not Role.OPERATOR:
+        member = self._state.members.by_who.get(who)
+        if member is None or member.role is not Role.OPERATOR:
             raise Refused("not_operator", "that is for operators")
         return member.nick
 

@@ -138,6 +138,8 @@ async def test_bans(open_room: OpenHouse, mixed_room: AccessSettings) -> None:
     assert commands(await olga.answer("MODE #lobby -b bad")) == ["MODE"]
     assert commands(await again.answer("JOIN #lobby"))[0] == "JOIN"
     assert commands(await again.answer("MODE #lobby b", "MODE #lobby +b x")) == ["368", "482"]
+    await olga.answer("PART #lobby")  # from outside even operators see none
+    assert commands(await olga.answer("MODE #lobby b", "MODE #lobby +b x")) == ["368", "442"]
 
 
 async def test_whose_account_is_banned_does_not_even_register(

@@ -164,6 +164,17 @@ async def test_a_batch_that_is_none_is_refused(house: House, lines: list[str], c
     assert (failed.command, failed.params[:2]) == ("FAIL", ["BATCH", code])
 
 
+async def test_a_batch_is_given_up_by_who_goes_out_before_its_end(house: House) -> None:
+    alice = await join(house, "alice", "message-tags", "batch", "draft/multiline")
+    bob = await house.enter("bob")
+    await alice.all()
+    begun = "BATCH +1 draft/multiline #lobby", "@batch=1 PRIVMSG #lobby :half"
+    lines = await alice.answer(*begun, "PART #lobby", "BATCH -1", "JOIN #lobby", "BATCH -1")
+    assert commands(lines) == ["PART", "FAIL", "JOIN", "353", "366", "FAIL"]
+    await alice.say("PRIVMSG #lobby :whole")
+    assert await bob.lines(3) == ["-- alice left (quit)", "-- alice joined", "alice: whole"]
+
+
 async def test_signs_of_typing_go_to_those_who_know_of_tags_only(house: House) -> None:
     alice = await join(house, "alice", "message-tags", "echo-message")
     carol, dave = await join(house, "carol", "message-tags"), await join(house, "dave")

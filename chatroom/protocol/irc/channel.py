@@ -71,6 +71,7 @@ def part(client: Client, line: Line) -> None:
 
 def _go_out(client: Client, text: str) -> None:
     client.joined = False
+    client.multiline = None  # nothing that was begun is said from outside
     client.drafts.append(Part(text, client.ask(Parting())))
 
 
