@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from chatroom.errors import ChatroomError
+from chatroom.server.pulse import Pulse
 from chatroom.settings import IN_MEMORY
 
 if TYPE_CHECKING:
@@ -86,23 +87,36 @@ async def serve_until_signal(service: Service, supervisor: Supervisor) -> int:
             nursery.start_soon(heed, signals, nursery.cancel_scope)
             nursery.start_soon(supervisor.watch)
             nursery.start_soon(_report, service, supervisor)
+            nursery.start_soon(_end_in_doubt, service)
+            nursery.start_soon(Pulse().run)
             await service.run()
             nursery.cancel_scope.cancel()
     return status
 
 
 def _insist() -> None:
-    """From here on the process ends within `INSISTED_SECONDS`, and at once by one more signal.
+    """From here on the process ends within `INSISTED_SECONDS`, and at once by one more signal."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    log.warning("a second signal: ends at once")
+    _end_by_force()
+
+
+def _end_by_force() -> None:
+    """The process ends within `INSISTED_SECONDS`.
 
     A cancellation does not reach into a thread: one that hangs would keep the server for ever. This
     takes nothing of Python's to end it, so it does whatever the fault is; the exit code is 1 then,
     and the standard error output has what each thread was at.
     """
-    for number in _ENDING:
-        signal.signal(number, signal.SIG_DFL)
-    log.warning("a second signal: ends at once")
     if sys.__stderr__ is not None:
         faulthandler.dump_traceback_later(INSISTED_SECONDS, exit=True, file=sys.__stderr__)
+
+
+async def _end_in_doubt(service: Service) -> None:
+    """After a fault that cannot be mended the server ends, whatever hangs in it."""
+    await service.wait_in_doubt()
+    _end_by_force()
 
 
 async def _report(service: Service, supervisor: Supervisor) -> None:

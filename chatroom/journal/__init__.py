@@ -52,7 +52,10 @@ class Recent:
 
     def extend(self, events: Sequence[Event]) -> None:
         """Add a batch; its numbers follow the last one."""
-        self._events.extend(events)
+        try:
+            self._events.extend(events)
+        except MemoryError:
+            self._events.clear()  # some are in it, and nobody can say how many
         if events:
             self.last_seq = events[-1].seq
 
@@ -106,8 +109,8 @@ class Journal(Protocol):
         blocks: Sequence[bytes],
         stored: Callable[[bool], None] | None,
     ) -> None:
-        """Take a batch, in order. Never blocks. `blocks` are the JSON of the events; where the
-        journal is not durable they may be empty.
+        """Take a batch, in order; not if it raises `MemoryError`. Never blocks. `blocks` are the
+        JSON of the events; where the journal is not durable they may be empty.
 
         `stored(True)` is called, in Trio's thread, once the batch is as durable as the journal
         makes it: before `append` returns if that is memory only, after the disk has it otherwise.

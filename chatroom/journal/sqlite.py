@@ -45,6 +45,16 @@ CLOSE_SECONDS = 1.0
 WATCH_SECONDS = 0.5
 
 
+class JournalLostError(ChatroomError):
+    """Nothing more is written, because of a fault of ours: the server is to end."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a fault in the server, perhaps for want of memory, has ended the journal: "
+            "start it again"
+        )
+
+
 @asynccontextmanager
 async def open_journal(
     settings: JournalSettings, *, following: bool = False, clock: AgeClock | None = None
@@ -147,17 +157,24 @@ class SqliteJournal:
         """See `Journal.append`. Refused when too much waits already; `stored` comes later also
         then, never from within.
         """
-        self.recent.extend(events)
         size_bytes = EVENT_OVERHEAD_BYTES * len(events) + sum(map(len, blocks))
         batch = Batch(events, blocks, stored, size_bytes, trio.current_time())
         if self._pending and self._backlog_bytes + size_bytes > self._settings.backlog_limit_bytes:
             self._trio.run_sync_soon(self._refused, batch)
+            self.recent.extend(events)
             return
-        self._pending.append(batch)
-        self._backlog_bytes += size_bytes
+        last_seq = self.recent.last_seq
+        self.recent.extend(events)
         self._taken_events += len(events)
         self._taken_bytes += size_bytes
-        self._writer.put(batch)
+        self._backlog_bytes += size_bytes
+        self._pending.append(batch)
+        try:
+            self._writer.put(batch)  # last, as then it is taken
+        except MemoryError:
+            self._pending.pop()
+            self.recent.skip_to(last_seq)
+            raise
 
     def skip_to(self, seq: int, session: str) -> None:
         """See `Journal.skip_to`."""
@@ -279,6 +296,8 @@ class SqliteJournal:
         quiet_until = 0.0
         while True:
             await trio.sleep(WATCH_SECONDS)
+            if self._writer.fault is not None:
+                raise JournalLostError from self._writer.fault
             self._settle()
             now = trio.current_time()
             for batch in self._pending:
@@ -321,11 +340,12 @@ class SqliteJournal:
     def _report(self, group: Sequence[Batch], written: bool) -> None:
         """In the writer's thread: what has become of these batches."""
         self._outcomes.append((group, written))
-        self._unseen_events += sum(len(batch.events) for batch in group)
-        waited_for = any(batch.stored is not None for batch in group)
-        if waited_for or not written or self._unseen_events >= UNSEEN_EVENTS:
-            self._unseen_events = 0
-            with suppress(trio.RunFinishedError):
+        # Without memory `watch` sees it: the group is reported, and must not be so once more.
+        with suppress(MemoryError, trio.RunFinishedError):
+            self._unseen_events += sum(len(batch.events) for batch in group)
+            waited_for = any(batch.stored is not None for batch in group)
+            if waited_for or not written or self._unseen_events >= UNSEEN_EVENTS:
+                self._unseen_events = 0
                 self._trio.run_sync_soon(self._settle, idempotent=True)
 
     def _settle(self) -> None:

@@ -65,6 +65,8 @@ class Writer:
         """`last_seq` is the number before the first that will come. `report` is called in the
         writer's thread, in order, with each group of batches and whether it is on the disk now.
         """
+        #: What has ended the thread before its time.
+        self.fault: Exception | None = None
         self.failure = ""  #: why the last attempt failed, in a line; empty when it did not
         #: Since the start: events and bytes that were written or failed, up to which number, and
         #: how many of them are on the disk. Only the writer's thread counts, any may look.
@@ -129,18 +131,15 @@ class Writer:
     def _run(self) -> None:
         try:
             while not self._nothing_to_come:
-                group = self._next_group()
-                if group and self._write(group):
-                    self._keep_up()
-                elif group:
-                    self._ending.wait(self._retry_seconds)
-                    self._retry_seconds = min(self._retry_seconds * 2, RETRY_MAX_SECONDS)
+                if group := self._next_group():
+                    self._see_to(group)
             self._redact()
             if self._clean:
                 self._store.end(self._last_seq)
         except DISK_ERRORS as error:
             log.error("the journal could not be closed in good order: %s", error)  # noqa: TRY400 (no fault of ours, so no traceback)
-        except Exception:
+        except Exception as fault:
+            self.fault = fault  # first, as the log may have no memory either
             log.exception("journal: fault in the server")
         finally:
             self._store.close()
@@ -165,6 +164,21 @@ class Writer:
             self._nothing_to_come = True
         self._last_group_events = events
         return group
+
+    def _see_to(self, group: list[Batch]) -> None:
+        """Write and report it; where there is no memory even for that, again and again."""
+        written = None
+        while written is None:
+            try:
+                written = self._write(group)
+            except MemoryError:
+                self._ending.wait(RETRY_SECONDS)
+        if written:
+            self._look_ahead()
+            self._keep_up()
+        else:
+            self._ending.wait(self._retry_seconds)
+            self._retry_seconds = min(self._retry_seconds * 2, RETRY_MAX_SECONDS)
 
     def _keep_up(self) -> None:
         """A chore for each CHORE_PACE_EVENTS written, or fast talk would outrun the chores. What
@@ -214,7 +228,7 @@ class Writer:
         self._probe_at = time.monotonic() + PROBE_SECONDS
         try:
             self._store.write_nothing()
-        except DISK_ERRORS:
+        except (MemoryError, *DISK_ERRORS):
             return
         self._succeeded()
 
@@ -223,7 +237,7 @@ class Writer:
         try:
             self._chores.do_one()
             self._store.checkpoint()
-        except DISK_ERRORS as error:
+        except (MemoryError, *DISK_ERRORS) as error:
             pause = FAILURE_NOTICE_SECONDS
             log.warning("history is not searchable or not trimmed for now: %s", error)
         except Exception:  # a fault of ours in a chore must not end the thread that writes
@@ -238,12 +252,7 @@ class Writer:
             if self._new_sessions:
                 self._store.add_session(*self._new_sessions[0])
                 self._new_sessions.popleft()
-            begin = time.monotonic()
-            self._store.write(
-                [event for batch in group for event in batch.events],
-                [block for batch in group for block in batch.blocks],
-            )
-            self.commit_times.add(time.monotonic() - begin)
+            self._store_group(group)
         except DISK_ERRORS as error:
             self._failed(str(error), group)
             return False
@@ -254,15 +263,25 @@ class Writer:
         self._succeeded()
         self._redact()
         self._done(group, written=True)
-        self._look_ahead()
         return True
+
+    def _store_group(self, group: Sequence[Batch]) -> None:
+        if group[-1].events[-1].seq <= self._store.written_to:
+            return  # already: there was no memory to report it
+        begin = time.monotonic()
+        self._store.write(
+            [event for batch in group for event in batch.events],
+            [block for batch in group for block in batch.blocks],
+        )
+        self.commit_times.add(time.monotonic() - begin)
 
     def _look_ahead(self) -> None:
         """What the next groups need, while nobody waits for it."""
         try:
             self._store.reserve_ahead()
             self._store.checkpoint()
-        except DISK_ERRORS as error:  # the next group tries again, long before it is needed
+        except (MemoryError, *DISK_ERRORS) as error:
+            # The next group tries again, long before it is needed.
             if time.monotonic() >= self._quiet_until:
                 self._quiet_until = time.monotonic() + FAILURE_NOTICE_SECONDS
                 log.warning("the journal cannot reserve numbers or copy its log: %s", error)

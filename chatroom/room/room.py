@@ -96,9 +96,11 @@ class Room:
         if member.silenced:
             state.check_may_talk(member, time)
         self._has_spoken(member.key)
-        state.seq = seq = state.seq + 1
-        event = Event(seq, time, kind, member.nick, text)
-        return msgspec.structs.replace(event, notice=True) if notice else event
+        event = Event(state.seq + 1, time, kind, member.nick, text)
+        if notice:
+            event = msgspec.structs.replace(event, notice=True)
+        state.seq = event.seq  # last, as nothing can fail any more
+        return event
 
     def has_voice(self, who: int) -> bool:
         """Whether a member was given voice."""

@@ -38,8 +38,9 @@ class State:
 
     def event(self, time: str, kind: str, nick: str, text: str = "") -> Event:
         """The next event."""
-        self.seq += 1
-        return Event(self.seq, time, kind, nick, text)
+        event = Event(self.seq + 1, time, kind, nick, text)
+        self.seq = event.seq
+        return event
 
     def remove(self, member: Member, leave: Leaving) -> Event | None:
         """`member` goes; its leave, if that is announced."""

@@ -65,6 +65,8 @@ class Acceptor:
                     self._complain(error)
                     return self._refuse_with_spare()
                 continue  # the newcomer has gone again (ECONNABORTED and its like, accept(2))
+            except MemoryError:
+                return False
             take(sock, peer_name(address), is_local(address))
         return True
 

@@ -34,8 +34,11 @@ class Announcer:
 
     def begin(self) -> None:
         """A turn begins."""
-        self.time = self._clock.utc_now()
         self.in_turn = True
+        try:  # noqa: SIM105 - which would be an object more for each turn
+            self.time = self._clock.utc_now()
+        except MemoryError:
+            pass  # that of the last turn will do
 
     def publish(self, event: Event | None, author: Connection | None = None) -> None:
         """An event for everybody but its author; None (nothing is announced) does nothing."""
@@ -69,12 +72,26 @@ class Announcer:
             self.tell(connection, ack)
 
     def remember(self) -> None:
-        """Hand the batch so far to the journal; its acks follow when it is stored."""
+        """Hand the batch so far to the journal; its acks follow when it is stored. Where there is
+        no memory for that all stays as it was, for another try.
+        """
         events, blocks = self._fanout.take_events()
-        acks, self._acks = self._acks, []
-        if events:
-            stored = (lambda stored: self._ack(acks, stored)) if acks else None
-            self._journal.append(events, blocks, stored)
+        acks = self._acks
+        try:
+            self._acks = []
+            if events:
+                stored = (lambda stored: self._ack(acks, stored)) if acks else None
+                self._journal.append(events, blocks, stored)
+        except MemoryError:
+            self._fanout.put_back(events, blocks)
+            self._acks = acks
+            raise
+
+    def make_up(self, seq: int) -> None:
+        """Numbers up to `seq` were given out; those of which nobody was told are a gap."""
+        self.remember()
+        if seq > self._journal.recent.last_seq:
+            self.skip_to(seq, self._journal.session)
 
     def redact(self, seq: int) -> None:
         """What the event said is not given out any more: by history, search, and the feed's
@@ -109,6 +126,14 @@ class Announcer:
         self.in_turn = False
 
     def _ack(self, acks: list[Promise], stored: bool) -> None:
+        try:
+            self._answer(acks, stored)
+        except MemoryError:
+            # Some have been told, and nobody can say who: they ask again when they are back.
+            for connection, _ in acks:
+                connection.outbox.break_off()
+
+    def _answer(self, acks: list[Promise], stored: bool) -> None:
         records: dict[Connection, list[bytes]] = {}
         for connection, ack in acks:
             answer: AnyAnswer = ack

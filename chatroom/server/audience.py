@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from chatroom.server.doubt import InDoubtError
 from chatroom.server.senders import NO_SENDERS
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ class Audience:
     def add(self, record: bytes, besides: Connection | None) -> None:
         """A record for all but one."""
         start = self.length
+        end = start + len(record)
         self.parts.append(record)
-        self.length = end = start + len(record)
+        self.length = end
         if besides is not None and besides.audience is self:
             self._cut(besides, start, end)
 
@@ -86,18 +88,18 @@ class Audience:
             last.slot = connection.slot
             self.connections[last.slot], self.sends[last.slot] = last, send
         edits = self.edits.pop(connection, None)
-        batch = b"".join(self.parts)
-        self._push(connection, batch if edits is None else splice(batch, edits))
+        try:
+            batch = b"".join(self.parts)
+            self._push(connection, batch if edits is None else splice(batch, edits))
+        except MemoryError:
+            connection.outbox.break_off()
 
     def flush(self) -> None:
         """Hand the batch to everybody, and begin a new one."""
         edits = self.edits
         if not self.parts and not edits:
             return
-        # Both before anything is forgotten: where there is no memory for them, the next turn has
-        # what this one could not send.
         batch = b"".join(self.parts)
-        framed = self.format.frame(batch) if batch else b""
         nothing = [(0, self.length, b"")]  # what a lone talker gets of it
         sends = self.sends
         self._counters.deliveries += len(self.parts) * len(sends) - self._cuts
@@ -107,6 +109,7 @@ class Audience:
                 sends = sends.copy()
                 for connection in edits:
                     sends[connection.slot] = len  # takes all of it, sends nothing
+            framed = self.format.frame(batch)
             self._counters.audience_bytes += len(framed) * (len(sends) - len(edits))
             if len(sends) < self._senders.least:
                 self._send_all(enumerate(sends), framed)
@@ -114,7 +117,22 @@ class Audience:
                 self._settle(sends, framed, self._senders.send(sends, framed))
         for connection, mine in edits.items():
             if mine != nothing:
-                self._push(connection, splice(batch, mine))
+                try:
+                    self._push(connection, splice(batch, mine))
+                except MemoryError:
+                    connection.outbox.break_off()
+
+    def break_off(self) -> None:
+        """Some of them lack something, and nobody can say who: all are closed, and come back for
+        it. What the batch has is not for them any more. Raises `InDoubtError` where there is no
+        memory even for that.
+        """
+        try:
+            for connection in self.connections:
+                connection.outbox.break_off()
+            self.parts, self.length, self.edits, self._cuts = [], 0, {}, 0
+        except MemoryError as error:
+            raise InDoubtError from error
 
     def _push(self, connection: Connection, records: bytes) -> None:
         if records:
@@ -141,6 +159,9 @@ class Audience:
             except OSError as error:
                 self._came_short(slot, framed, error)
                 continue
+            except MemoryError:  # of OpenSSL
+                self.connections[slot].outbox.break_off()
+                continue
             if sent_bytes != size_bytes:
                 self._came_short(slot, framed, sent_bytes)
 
@@ -149,11 +170,8 @@ class Audience:
         outbox = self.connections[slot].outbox
         if isinstance(came, OSError):
             outbox.give_up(came)
-            return
-        try:
+        else:
             outbox.keep(framed, came)
-        except MemoryError:
-            outbox.give_up()  # it comes back for what it lacks, and the others get theirs
 
 
 def splice(batch: bytes, edits: Sequence[Edit]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -55,6 +56,12 @@ class Clients:
 
     def take(self, sock: socket.socket, peer: str, local: bool) -> None:
         """Serve a newcomer, or turn it away. Never blocks or raises."""
+        try:
+            self._take(sock, peer, local)
+        except MemoryError:
+            sock.close()
+
+    def _take(self, sock: socket.socket, peer: str, local: bool) -> None:
         address = peer_address(peer)
         place = place_of(address)
         barred = self._bar(address, place)
@@ -62,18 +69,22 @@ class Clients:
             self._turning_away.turn_away(sock, peer, barred)
             return
         counters = self._parts.counters
-        counters.accepted += 1
         kind = "unix" if sock.family == socket.AF_UNIX else "tcp"
-        connection = Connection(counters.accepted, peer, kind)
+        connection = Connection(counters.accepted + 1, peer, kind)
         connection.who = self._parts.order.who(connection.id)
         connection.address, connection.place, connection.local = address, place, local
-        self._shares.hold(place)
-        self._mode.attach(sock, connection)
-        self._parts.connections.add(connection)
         visit = self._visit(peer, local)
         connection.needs_tls = visit.needs_tls
-        if not self._mode.greet(connection, visit):
-            self._nursery.start_soon(self._serve, connection, visit)
+        self._mode.attach(sock, connection)
+        self._shares.hold(place)
+        try:
+            self._parts.connections.add(connection)
+            if not self._mode.greet(connection, visit):
+                self._nursery.start_soon(self._serve, connection, visit)
+        except MemoryError:
+            self._forget(connection)
+            raise
+        counters.accepted = connection.id
 
     def wake(self, connection: Connection) -> None:
         """Go on serving one that was quiet."""
@@ -112,7 +123,8 @@ class Clients:
         except* trio.BrokenResourceError:
             pass  # the broadcaster has ended before it: the server is being stopped at once
         except* Exception:
-            log.exception("connection %d: fault in the server", connection.id)
+            with suppress(MemoryError):  # of the log
+                log.exception("connection %d: fault in the server", connection.id)
             ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
             await self._parts.intake.take(connection, [ending])
         finally:

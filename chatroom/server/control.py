@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from chatroom.protocol.framing import LineSplitter, LineTooLong
+from chatroom.server.doubt import InDoubtError
 from chatroom.settings import MAX_LINE_BYTES
 from chatroom.transport.listening import remove_unix
 
@@ -52,6 +53,8 @@ class Control:
                 await _converse(stream, self._administration)
             except (trio.BrokenResourceError, LineTooLong):
                 pass  # it has gone, or is none of ours
+            except InDoubtError:
+                raise
             except Exception:
                 log.exception("control: fault in the server")
 

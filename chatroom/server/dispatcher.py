@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import perf_counter
@@ -31,6 +30,8 @@ from chatroom.protocol.requests import (
 from chatroom.room.commands import Announce, Outcome, Own, Rename
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
+from chatroom.server.doubt import InDoubtError
+from chatroom.server.mending import Mending
 
 if TYPE_CHECKING:
     from chatroom.server.admission import Admission
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
     from chatroom.server.ordering import Then
     from chatroom.server.queries import Queries
     from chatroom.server.talk import Talk
-
-log = logging.getLogger("chatroom.server")
 
 
 class Dispatcher:
@@ -67,6 +66,7 @@ class Dispatcher:
         self._endings = hall.endings
         self._presence = hall.presence
         self._operators = operators
+        self._mending = Mending(hall)
         self._handlers: dict[type, Callable[[Connection, Any], None]] = {
             Request: self._request,
             Refusal: self._refusal,
@@ -101,7 +101,8 @@ class Dispatcher:
 
     def turn(self, batch: Sequence[Said]) -> None:
         """Deal with a batch, then hand everybody what came of it. Never raises for a client's
-        sake: whoever trips over a fault of ours is closed, and the room goes on.
+        sake: whoever trips over a fault of ours is closed, and the room goes on. What it raises
+        leaves the room in doubt.
         """
         begun = perf_counter()
         self._announcer.begin()
@@ -115,11 +116,14 @@ class Dispatcher:
                         if connection.close_reason is not None:
                             break
                         handlers[type(draft)](connection, draft)
+                except InDoubtError:
+                    raise
                 except Exception:
-                    log.exception("connection %d: fault in the server", connection.id)
-                    fault = CloseReason.PROTOCOL_ERROR
-                    self._endings.end(connection, fault, "a fault in the server")
-        self._deliver()
+                    self._mending.mend(connection)
+        try:
+            self._deliver()
+        except MemoryError:
+            self._deliver()  # the rest: what has been handed over is so once
         self._order.end_turn()
         self._counters.batches.observe(count)
         self._counters.turns.observe(int((perf_counter() - begun) * 1_000_000))
@@ -157,10 +161,15 @@ class Dispatcher:
 
     @contextmanager
     def extra_turn(self) -> Iterator[None]:
-        """A turn without a batch of drafts: what is decided inside is told at its end."""
-        self.begin_turn()
-        yield
-        self.end_turn()
+        """A turn without a batch of drafts: what is decided inside is told at its end. Raises
+        `InDoubtError` if it does not come to that.
+        """
+        try:
+            self.begin_turn()
+            yield
+            self.end_turn()
+        except Exception as error:
+            raise InDoubtError from error
 
     def begin_turn(self) -> None:
         """A turn without a batch of drafts begins; `end_turn` is to follow before anybody waits."""

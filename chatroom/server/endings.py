@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from chatroom.room.commands import Leave
+from chatroom.server.doubt import InDoubtError
 
 if TYPE_CHECKING:
     from chatroom.event import CloseReason
@@ -55,12 +56,15 @@ class Endings:
     ) -> None:
         """`connection` leaves the room; its last line is a bye, with the `code` of the error that
         it follows from, if it does. `said`: what it says of it to the others. Does nothing the
-        second time. In a turn only.
+        second time. In a turn only. Raises `InDoubtError` where there is no memory for it to leave.
         """
         if connection.close_reason is not None:
             return
-        self._farewell.begin(connection, reason)
-        if connection.inside or self._order.is_pending(connection):
-            leave = Leave(connection.who, self._announcer.time, reason, said)
-            self._order.propose(connection, leave)
+        try:
+            self._farewell.begin(connection, reason)
+            if connection.inside or self._order.is_pending(connection):
+                leave = Leave(connection.who, self._announcer.time, reason, said)
+                self._order.propose(connection, leave)
+        except MemoryError as error:
+            raise InDoubtError from error  # it is half gone, and nobody can say which half
         self._farewell.say(connection, reason, text, code)

@@ -131,7 +131,7 @@ class EpollMode:
         """Wait for `line` without a task; False: that can't be had."""
         try:
             self._idle.add(line.outbox.transport.sock.fileno(), line)
-        except OSError:
+        except (MemoryError, OSError):
             return False
         return True
 

@@ -95,21 +95,26 @@ class Fanout:
         """An event for everybody; for its author only if it wants its own of that kind."""
         # Here, and not once a turn, as a turn may tell before its end: a newcomer, and the feed.
         self._give_out(event.seq)
+        audiences = self._audiences.values()
         # Once, for every JSON format, the feed and the journal.
         block = encode_event(event) if self._encodes else b""
-        self._events.append(event)
-        self._blocks.append(block)
         besides = author
         if author is not None and author.own and event.kind in author.own:
             besides = None
-        for audience in self._audiences.values():
-            record = audience.format.event(event, block)
-            if record:
-                audience.add(record, besides)
         if self._feed is not None:
             if not self._for_feed:
                 self._first_seq = event.seq
             self._for_feed.append(block)
+        self._blocks.append(block)
+        self._events.append(event)
+        # From here on it has been said, and who cannot be told is closed.
+        for audience in audiences:
+            try:
+                record = audience.format.event(event, block)
+                if record:
+                    audience.add(record, besides)
+            except MemoryError:
+                audience.break_off()
 
     def tell_all(self, answer: AnyAnswer, besides: Connection | None = None) -> None:
         """Something without a number for everybody else whose format has it."""
@@ -123,20 +128,29 @@ class Fanout:
         self._flush_feed()
         block = encode_event(gap)
         for audience in self._audiences.values():
-            record = audience.format.event(gap, block)
-            if record:
-                audience.add(record, None)
+            try:
+                record = audience.format.event(gap, block)
+                if record:
+                    audience.add(record, None)
+            except MemoryError:
+                audience.break_off()
 
     def take_events(self) -> tuple[list[Event], list[bytes]]:
         """The events published since the last call, and their JSON if `keeps_json`; they stay in
         the batch to be flushed.
         """
-        events = self._counters.events
+        counts = self._counters.events
         for event in self._events:
-            events[event.kind] += 1
+            counts[event.kind] += 1
+        # A block without its event is of a number that nobody was told of: see `mending`.
+        del self._blocks[len(self._events) :]
         taken = self._events, self._blocks
         self._events, self._blocks = [], []
         return taken
+
+    def put_back(self, events: list[Event], blocks: list[bytes]) -> None:
+        """What was taken last could not be handed on: it is there for the next one to take."""
+        self._events, self._blocks = events, blocks
 
     def revoke_feed_keys(self) -> None:
         """See `Feed.revoke_keys`; what was said until now may still be read."""
@@ -166,7 +180,10 @@ class Fanout:
         if not few:
             self._flush_feed()
         for audience in audiences:
-            audience.flush()
+            try:
+                audience.flush()
+            except MemoryError:
+                audience.break_off()
         if few:
             self._flush_feed()
 

@@ -44,10 +44,16 @@ class Farewell:
         self, connection: Connection, reason: CloseReason, text: str = "", code: str = ""
     ) -> None:
         """The last line, with the `code` of the error that it follows from, if it does."""
+        try:
+            self._close(connection, reason, text, code)
+            connection.stop_reading()
+            log.info("connection %d from %s ended: %s", connection.id, connection.peer, reason)
+        except MemoryError:
+            connection.outbox.break_off()  # which is the end of it too
+
+    def _close(self, connection: Connection, reason: CloseReason, text: str, code: str) -> None:
         others = self._others() if reason is CloseReason.SHUTDOWN else ()
         bye = answers.Bye(reason, text or BYE_TEXTS.get(reason, ""), code, others)
         form = connection.format
         abrupt = reason is CloseReason.SLOW_READER
         connection.outbox.close(form.bye(bye), form.boundary, abrupt=abrupt)
-        connection.stop_reading()
-        log.info("connection %d from %s ended: %s", connection.id, connection.peer, reason)

@@ -18,7 +18,7 @@ from chatroom.server.conversation import Intake, run_blocking
 from chatroom.server.doorstep import attend
 from chatroom.settings import LOBBY_CONNECTIONS, READ_BYTES, ServerSettings
 from chatroom.transport import threads
-from chatroom.transport.sockets import has_more
+from chatroom.transport.sockets import has_more, shut
 from chatroom.transport.stream import SocketTransport
 from chatroom.transport.tls_handshake import ThreadHandshakes
 
@@ -158,7 +158,7 @@ class _ThreadLine:
     def stop_reading(self) -> None:
         self._stopped.set()
         self._intake.let_go(self.connection)
-        threads.shut(self._outbox.transport.sock, socket.SHUT_RD)  # wakes the reading thread
+        shut(self._outbox.transport.sock, socket.SHUT_RD)  # wakes the reading thread
 
     def has_more(self) -> bool:
         return has_more(self._outbox.transport.sock)
@@ -221,6 +221,8 @@ async def _wake_on_cancel(connection: Connection, outbox: threads.ThreadOutbox) 
     try:
         await trio.sleep_forever()
     finally:
-        outbox.give_up()
-        connection.stop_reading()
-        threads.shut(outbox.transport.sock, socket.SHUT_RDWR)
+        try:
+            outbox.give_up()
+            connection.stop_reading()
+        finally:  # whatever happens: a thread that is not woken is never done
+            shut(outbox.transport.sock, socket.SHUT_RDWR)

@@ -56,9 +56,13 @@ class Backlog:
         begun_bytes += self._offset
         if begun_bytes:
             rest = self._begun(begun_bytes, boundary)
+        self.clear()
+        self.add(rest + last)
+
+    def clear(self) -> None:
+        """Forget all that waits. Takes no memory."""
         self._chunks.clear()
         self._offset = self.size_bytes = 0
-        self.add(rest + last)
 
     def _begun(self, begun_bytes: int, boundary: Boundary) -> bytes:
         """What is left of the chunks up to the boundary behind so many bytes of them."""

@@ -13,7 +13,8 @@ import trio
 from chatroom.settings import LINGER_SECONDS, READ_BYTES
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.contract import Transport
-from chatroom.transport.outbox import Boundary, Shared, remember
+from chatroom.transport.outbox import NO_MEMORY, Boundary, Shared, remember
+from chatroom.transport.sockets import shut
 
 
 class Owner(Protocol):
@@ -100,6 +101,9 @@ class EpollOutbox:
         except OSError as error:
             self.give_up(error)
             return
+        except MemoryError:  # of OpenSSL
+            self.break_off()
+            return
         if sent_bytes != len(records):
             self.keep(records, sent_bytes)
         if self._backlog is not None:
@@ -108,12 +112,15 @@ class EpollOutbox:
 
     def keep(self, records: bytes, sent_bytes: int) -> None:
         """The kernel leaves the rest: a flusher sends it, and what comes after it waits."""
-        self._backlog = Backlog()
-        self.moved_at = monotonic()
-        self._backlog.add(records, sent_bytes)
-        self._go_by(self._add)
-        self._judge(self._backlog.size_bytes)
-        self._nursery.start_soon(self._flush)
+        try:
+            self._backlog = Backlog()
+            self.moved_at = monotonic()
+            self._backlog.add(records, sent_bytes)
+            self._go_by(self._add)
+            self._judge(self._backlog.size_bytes)
+            self._nursery.start_soon(self._flush)
+        except MemoryError:
+            self.break_off()
 
     def give_up(self, failure: OSError | None = None) -> None:
         """Drop what is kept and take nothing more."""
@@ -122,6 +129,11 @@ class EpollOutbox:
         self._forget()
         self._go_by(len)  # takes all of it, sends nothing
         self._changed()
+
+    def break_off(self) -> None:
+        """Let its reader come to the end of the stream."""
+        self.give_up(NO_MEMORY)
+        shut(self.transport.sock, socket.SHUT_RDWR)
 
     def drop_out(self, text: str) -> None:
         """See `chatroom.transport.budget.Holder`."""
@@ -155,8 +167,11 @@ class EpollOutbox:
 
     def _add(self, records: bytes) -> int:
         assert self._backlog is not None
-        self._backlog.add(records)
-        self._judge(self._backlog.size_bytes)
+        try:
+            self._backlog.add(records)
+            self._judge(self._backlog.size_bytes)
+        except MemoryError:
+            self.break_off()
         return len(records)
 
     def _judge(self, size_bytes: int) -> None:
@@ -203,8 +218,8 @@ class EpollOutbox:
                 if deadline.cancelled_caught and self._backlog is not None:
                     self.drop_out(self._bounds.too_late())
                     return
-        except OSError as error:
-            self.give_up(error)
+        except (MemoryError, OSError):  # of the waiting, which is an entry of the system's too
+            self.break_off()
         except trio.ClosedResourceError:
             self.give_up()
 

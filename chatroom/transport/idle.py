@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: After there was no memory to wake somebody: they wait in the epoll.
+_RETRY_SECONDS = 0.05
+
 #: Awoken in one turn of Trio's loop, at most.
 _WAKE_BATCH = 256
 
@@ -33,8 +36,12 @@ class Idle(Generic[T]):
         later. To be removed before the descriptor is closed. Raises OSError where the system has no
         memory for it.
         """
-        self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP)
         self._waiting[descriptor] = whose
+        try:
+            self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP)
+        except BaseException:
+            del self._waiting[descriptor]
+            raise
 
     def remove(self, descriptor: int) -> bool:
         """It is not waited for any more; whether it was."""
@@ -44,17 +51,23 @@ class Idle(Generic[T]):
         return True
 
     async def run(self, awake: Callable[[T], None]) -> None:
-        """Call `awake` for each that is to be read, which is removed before. Runs until
-        cancelled.
+        """Call `awake` for each that is to be read, which is removed then. Runs until cancelled.
+        Where there is no memory for it, it is tried again.
         """
         while True:
             await trio.lowlevel.wait_readable(self._epoll)
-            for descriptor, _ in self._epoll.poll(0, _WAKE_BATCH):
-                # `awake` for an earlier one may have removed it.
-                whose = self._waiting.get(descriptor)
-                if whose is not None:
-                    self.remove(descriptor)
-                    awake(whose)
+            try:
+                self._wake(awake)
+            except MemoryError:
+                await trio.sleep(_RETRY_SECONDS)
+
+    def _wake(self, awake: Callable[[T], None]) -> None:
+        for descriptor, _ in self._epoll.poll(0, _WAKE_BATCH):
+            # `awake` for an earlier one may have removed it.
+            whose = self._waiting.get(descriptor)
+            if whose is not None:
+                awake(whose)
+                self.remove(descriptor)
 
     def close(self) -> list[T]:
         """Wait for none of them any more; returns them. Nothing may be added after that."""

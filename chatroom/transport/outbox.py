@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -29,6 +30,8 @@ class Outbox(Protocol):
     2. Bytes leave in the order in which they came; a record is never torn by a second writer.
     3. What it holds is bounded, and leaves within a bounded time (`Bounds`); else its reader is
        reported as slow, everyone else unhurt.
+    4. Where there is no memory for what is to be kept, the connection is broken off: its client
+       comes back for what it lacks. `send`, `push`, `keep` and `close` raise no `MemoryError`.
     """
 
     #: What sending to the peer failed with, once it has.
@@ -54,6 +57,11 @@ class Outbox(Protocol):
     def give_up(self, failure: OSError | None = None) -> None:
         """The peer takes nothing more: drop what is kept. `failure` is what sending came to; the
         reading side asks for it after it has read what the peer may have said before.
+        """
+
+    def break_off(self) -> None:
+        """`give_up` where the peer is there still, and would wait: the connection is shut down, so
+        that its reader comes to the end of the stream.
         """
 
     def close(self, last: bytes, boundary: Boundary, *, abrupt: bool) -> None:
@@ -119,6 +127,10 @@ class Shared:
     congestion: Congestion
     budget: Budget
     pushed_bytes: int = 0  #: by `push`, of all; what was sent to a whole audience is not counted
+
+
+#: Why a connection was broken off. Made beforehand: then there is no memory for it.
+NO_MEMORY = OSError(errno.ENOMEM, "the server had no memory for what was to be sent")
 
 
 def remember(failure: OSError | None) -> OSError | None:

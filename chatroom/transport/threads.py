@@ -14,7 +14,8 @@ from chatroom.settings import READ_BYTES
 from chatroom.transport import epoll
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.contract import Transport
-from chatroom.transport.outbox import Boundary, Shared, remember
+from chatroom.transport.outbox import NO_MEMORY, Boundary, Shared, remember
+from chatroom.transport.sockets import shut
 from chatroom.transport.stream import timeval
 
 #: A blocking send returns after this at the latest, to look at its deadline and at goodbyes.
@@ -76,16 +77,19 @@ class ThreadOutbox:
 
     def send(self, records: bytes) -> int:
         """Keep the records for the writing thread: all of them are taken."""
-        with self._change:
-            if self._closed or not records:
-                return len(records)
-            if not self._backlog.size_bytes:
-                self.moved_at = monotonic()
-            self._backlog.add(records)
-            size_bytes = self._backlog.size_bytes
-            self._change.notify_all()
-        if size_bytes > self._bounds.behind_bytes:
-            self._judge(size_bytes)
+        try:
+            with self._change:
+                if self._closed or not records:
+                    return len(records)
+                if not self._backlog.size_bytes:
+                    self.moved_at = monotonic()
+                self._backlog.add(records)
+                size_bytes = self._backlog.size_bytes
+                self._change.notify_all()
+            if size_bytes > self._bounds.behind_bytes:
+                self._judge(size_bytes)
+        except MemoryError:
+            self.break_off()
         return len(records)
 
     def _judge(self, size_bytes: int) -> None:
@@ -117,10 +121,17 @@ class ThreadOutbox:
         with self._change:
             self.failure = remember(failure) or self.failure
             self._closed = True
-            self._backlog = Backlog()
+            self._backlog.clear()
             self._change.notify_all()
         with contextlib.suppress(trio.RunFinishedError):
             self._trio.run_sync_soon(self._eased)
+
+    def break_off(self) -> None:
+        """Let its reader come to the end of the stream, and its writer too. In either thread."""
+        try:
+            self.give_up(NO_MEMORY)
+        finally:
+            shut(self.transport.sock, socket.SHUT_RDWR)
 
     def drop_out(self, text: str) -> None:
         """See `chatroom.transport.budget.Holder`."""
@@ -180,6 +191,8 @@ class ThreadOutbox:
                     self._write_last(*self._last)
         except OSError as error:
             self.give_up(error)
+        except MemoryError:
+            self.break_off()
         finally:
             self._trio.run_sync_soon(self._written.set)
 
@@ -271,11 +284,3 @@ def make_blocking(sock: socket.socket) -> None:
     """Set up an accepted socket for this mode: its sends return after `SEND_SECONDS`."""
     sock.setblocking(True)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(SEND_SECONDS))
-
-
-def shut(sock: socket.socket, how: int) -> None:
-    """Shut a direction down: a thread that blocks in it is woken."""
-    with contextlib.suppress(OSError):  # the peer may have gone already
-        # The descriptor's own, also of one under TLS: `SSLSocket.shutdown` forgets the encryption,
-        # and what another thread sends after it is readable.
-        socket.socket.shutdown(sock, how)

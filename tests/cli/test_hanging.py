@@ -1,4 +1,4 @@
-"""A server in which a thread hangs for ever can be ended all the same."""
+"""A server in which a thread hangs for ever can be ended all the same, or ends by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from tests.cli.running import PATIENCE_SECONDS, Caller, clean_environment
 _HANGING = """
 import importlib, sys, threading
 from chatroom.cli import main, running
+from chatroom.server import pulse
 
+pulse.LOOK_SECONDS = 0.1
 running.INSISTED_SECONDS = float(sys.argv.pop(1))
 module, name = sys.argv.pop(1).split(":")
 def hang(*_):
@@ -25,6 +27,9 @@ _OPTIONS = ["--port", "0", "--no-multicast", "--journal", ":memory:", "--grace",
 
 #: In which thread it hangs: the server's, once a second, or the one that reads what a client says.
 _HOUSE, _READER = "chatroom.server.housekeeping:_idle_bytes", "chatroom.server.modes:run_blocking"
+
+#: In Trio's loop, when somebody comes.
+_NEWCOMER = "chatroom.server.clients:peer_address"
 
 
 class _Server:
@@ -91,3 +96,12 @@ def test_a_third_signal_waits_for_nothing(mode: str) -> None:
         server.logged("a second signal")
         server.process.send_signal(signal.SIGTERM)
         assert server.end()[0] == -signal.SIGTERM
+
+
+def test_a_server_whose_loop_hangs_ends_and_says_where() -> None:
+    with _Server(_NEWCOMER, "epoll") as server, server.knock():
+        server.logged("hangs")
+        code, rest = server.end()
+        assert code == 1
+        assert "the event loop hangs" in rest
+        assert " in hang\n" in rest

@@ -30,12 +30,16 @@ class Outbox:
     send: Callable[[bytes], int]
     kept: list[tuple[bytes, int]] = field(default_factory=list)
     failures: list[OSError | None] = field(default_factory=list)
+    is_broken_off: bool = False
 
     def keep(self, records: bytes, sent_bytes: int) -> None:
         self.kept.append((records, sent_bytes))
 
     def give_up(self, failure: OSError | None = None) -> None:
         self.failures.append(failure)
+
+    def break_off(self) -> None:
+        self.is_broken_off = True
 
 
 @dataclass(eq=False)
@@ -51,6 +55,10 @@ def block(records: bytes) -> int:
 
 def reset(records: bytes) -> int:
     raise ConnectionResetError
+
+
+def refuse(*args: object) -> int:
+    raise MemoryError
 
 
 @pytest.fixture(params=[0, 1, 3])
@@ -121,36 +129,50 @@ class Cramped(Bare):
         return records
 
 
-def test_what_there_was_no_memory_for_comes_with_the_next_turn() -> None:
+def test_who_has_been_told_a_part_is_told_no_more() -> None:
+    """What is pushed to one alone would overtake a batch that is kept for another try."""
     taken: list[bytes] = []
 
     def take(records: bytes) -> int:
         taken.append(records)
         return len(records)
 
+    reader = Reader(Outbox(take))
     audience = Audience(cast("Format", Cramped()), Counters())
-    audience.enter(cast("Connection", Reader(Outbox(take))))
+    audience.enter(cast("Connection", reader))
     audience.add(b"one\n", None)
     with pytest.raises(MemoryError):
         audience.flush()
-    audience.add(b"two\n", None)
+    audience.break_off()
+    assert reader.outbox.is_broken_off
     audience.flush()
-    assert taken == [b"one\ntwo\n"]
+    assert not taken
 
 
-class Full(Outbox):
-    def keep(self, records: bytes, sent_bytes: int) -> None:
-        raise MemoryError
-
-
-async def test_one_for_whom_nothing_can_be_kept_is_given_up_and_the_others_get_theirs(
+async def test_where_openssl_has_no_memory_one_is_broken_off_and_the_others_get_theirs(
     senders: Senders,
 ) -> None:
-    readers = [Reader(Full(block)), Reader(Outbox(lambda records: 2)), Reader(Full(block))]
+    readers = [Reader(Outbox(refuse)), Reader(Outbox(len)), Reader(Outbox(refuse))]
     audience = Audience(cast("Format", Bare()), Counters(), senders)
     for reader in readers:
         audience.enter(cast("Connection", reader))
     audience.add(b"hello\n", None)
     audience.flush()
-    assert [bool(reader.outbox.failures) for reader in readers] == [True, False, True]
-    assert readers[1].outbox.kept == [(b"hello\n", 2)]
+    assert [reader.outbox.is_broken_off for reader in readers] == [True, False, True]
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_one_whose_own_batch_finds_no_memory_is_broken_off(
+    leaves: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = [Reader(Outbox(len)), Reader(Outbox(len))]
+    audience = Audience(cast("Format", Bare()), Counters())
+    for reader in readers:
+        audience.enter(cast("Connection", reader))
+    audience.add(b"hello\n", None)
+    audience.insert(cast("Connection", readers[0]), b"for you\n")
+    monkeypatch.setattr("chatroom.server.audience.splice", refuse)
+    if leaves:
+        audience.leave(cast("Connection", readers[0]))
+    audience.flush()
+    assert [reader.outbox.is_broken_off for reader in readers] == [True, False]

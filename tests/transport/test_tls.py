@@ -17,7 +17,7 @@ import pytest
 from chatroom.protocol.format import end_of_line
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.contract import Transport
-from chatroom.transport.threads import shut
+from chatroom.transport.sockets import shut
 from chatroom.transport.tls import RECORD_BYTES, TlsTransport
 from chatroom.transport.tls_server import ServerTls
 from chatroom.transport.tls_threads import BlockingTlsTransport

@@ -1,0 +1,67 @@
+"""Memory that is refused at one step of what the server does, whichever that is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import chatroom
+
+_OURS = str(Path(chatroom.__file__).parent)
+
+
+class Failing:
+    """The call number `at` that our code makes, of a function of whoever's, raises `MemoryError` in
+    place of being made; then `more` after it of which a function in Python is called.
+
+    Calls are where memory is asked for, and where Python's profiler can step in: what it raises
+    comes out of the call. Each failure ends the profiling, so that the second one is a tracer's.
+    """
+
+    def __init__(self, at: int, more: int = 0) -> None:
+        self.calls = 0
+        self.failed = ""  #: which call that was
+        self._at = at
+        self._more = more
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """In this thread, inside the block."""
+        sys.setprofile(self._profile)
+        try:
+            yield
+        finally:
+            sys.setprofile(None)
+            sys.settrace(None)
+
+    def _profile(self, frame: FrameType, event: str, called: object) -> None:
+        if event == "call":
+            caller, name = frame.f_back, frame.f_code.co_qualname
+        elif event == "c_call":
+            caller, name = frame, getattr(called, "__qualname__", "")
+        else:
+            return
+        if caller is None or not caller.f_code.co_filename.startswith(_OURS):
+            return
+        if name.endswith("__exit__"):  # a lock that is let go of takes no memory
+            return
+        self.calls += 1
+        if self.calls == self._at:
+            self.failed = f"{name} in {caller.f_code.co_qualname}"
+            if self._more:
+                sys.settrace(self._trace)
+            raise MemoryError
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Callable[..., None] | None:
+        caller = frame.f_back
+        if frame.f_code.co_name == "break_off":  # that it is called at all takes none
+            return None
+        if caller is not None and caller.f_code.co_filename.startswith(_OURS):
+            self._more -= 1
+            if not self._more:
+                self.failed += f", {frame.f_code.co_qualname} in {caller.f_code.co_qualname}"
+                raise MemoryError
+        return None

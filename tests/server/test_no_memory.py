@@ -1,0 +1,188 @@
+"""A turn in which one call, whichever, finds no memory: the room goes on, or the server ends."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from chatroom.journal.sqlite import SqliteJournal, open_journal
+from chatroom.protocol.requests import Request
+from chatroom.server.dispatcher import Dispatcher
+from chatroom.server.doubt import InDoubtError
+from chatroom.server.inlet import Said
+from chatroom.settings import JournalSettings
+from tests.failing import Failing
+from tests.visiting import House, Visitor, open_house
+
+#: What is said in the turn that fails, and what of: of the rest nothing is taken back.
+_TALK: Sequence[dict[str, Any]] = (
+    {"kind": "message", "text": "one", "id": "1"},
+    {"kind": "message", "text": "two", "id": "2"},
+)
+
+
+class _Turn:
+    """The dispatcher's turn, in which `failing` is at work where a request of `kind` is dealt with,
+    once.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.failing: Failing | None = None
+        self.failed = trio.Event()
+        self._kind = kind
+        self._turn = Dispatcher.turn
+
+    def arm(self, failing: Failing) -> None:
+        self.failing, self.failed = failing, trio.Event()
+
+    def method(self) -> Callable[[Dispatcher, Sequence[Said]], None]:
+        """In the dispatcher's place of its own."""
+
+        def turn(dispatcher: Dispatcher, batch: Sequence[Said]) -> None:
+            self._take(dispatcher, batch)
+
+        return turn
+
+    def _take(self, dispatcher: Dispatcher, batch: Sequence[Said]) -> None:
+        drafts = [draft for _, drafts in batch for draft in drafts]
+        asked = any(isinstance(draft, Request) and draft.kind == self._kind for draft in drafts)
+        if self.failing is None or not asked:
+            self._turn(dispatcher, batch)
+            return
+        failing, self.failing = self.failing, None
+        try:
+            with failing.at_work():
+                self._turn(dispatcher, batch)
+        finally:
+            self.failed.set()
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Hundreds of tracebacks are made and nobody reads them."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+async def _everything_fails(
+    path: Path,
+    mode: str,
+    lines: Sequence[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    more: int,
+) -> tuple[int, list[str]]:
+    """Have each call fail in its turn. Returns how many did, and which ended the server, which is
+    then started again on the same journal.
+    """
+    turn = _Turn(lines[0]["kind"])
+    monkeypatch.setattr(Dispatcher, "turn", turn.method())
+    number, ended = 0, []
+    while True:
+        try:
+            async with (
+                open_journal(JournalSettings(path=str(path))) as journal,
+                trio.open_nursery() as nursery,
+            ):
+                house = await open_house(nursery, mode, journal=journal)
+                while True:
+                    number += 1
+                    failing = Failing(number, more)
+                    with trio.fail_after(20):
+                        await _visit(house, journal, turn, failing, lines)
+                    if not failing.failed:
+                        nursery.cancel_scope.cancel()
+                        return number - 1, ended
+        except* InDoubtError:
+            ended.append(failing.failed)
+        finally:
+            house.close()
+            journal._writer._thread.join(20)
+
+
+async def _visit(
+    house: House,
+    journal: SqliteJournal,
+    turn: _Turn,
+    failing: Failing,
+    lines: Sequence[dict[str, Any]],
+) -> None:
+    """Alice says `lines`; the others hear it, or a gap, or are closed, and hear what comes then."""
+    alice, carol = await house.enter_json(), await house.enter_json()
+    bob = await house.enter(f"bob{house.service.room.seq}")
+    for visitor in (alice, carol):
+        await visitor.say({"kind": "ping"})
+        while (await visitor.object())["kind"] != "pong":
+            pass
+    turn.arm(failing)
+    await alice.say(*lines)
+    await turn.failed.wait()
+    try:
+        eve = await house.enter_json(echo=True)
+        await eve.say({"kind": "message", "text": "still here", "id": "3"})
+        while (await eve.object())["kind"] != "ack":
+            pass
+    except (EOFError, OSError, trio.BrokenResourceError):
+        await trio.sleep_forever()  # until the end of the server cancels this
+    _check_numbers(await _heard(carol), failing.failed)
+    heard = await _heard(alice)
+    await _heard(bob)
+    for said in heard:
+        if said["kind"] == "ack":
+            (event,) = (await journal.after(said["seq"] - 1, 1)).events
+            kinds = {line["id"]: line["kind"] for line in lines}
+            assert getattr(event, "kind", None) == kinds[said["id"]]
+    for visitor in (alice, bob, carol, eve):
+        await visitor.aclose()
+
+
+async def _heard(visitor: Visitor) -> list[dict[str, Any]]:
+    """The objects that it gets, until it hears eve or is closed."""
+    heard = []
+    with suppress(EOFError, trio.BrokenResourceError):
+        while "still here" not in (line := await visitor.line()):
+            if line.startswith("{"):
+                heard.append(json.loads(line))
+    return heard
+
+
+def _check_numbers(heard: Sequence[dict[str, Any]], failed: str) -> None:
+    last = None
+    for said in heard:
+        if said["kind"] == "gap" or "time" in said:
+            first = said.get("from") or said["seq"]
+            assert last is None or first == last + 1, f"{failed}: {heard}"
+            last = said["to"] if said["kind"] == "gap" else said["seq"]
+
+
+async def test_a_message_goes_to_all_or_is_a_gap(
+    tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, ended = await _everything_fails(tmp_path / "room.db", mode, _TALK, monkeypatch, 0)
+    assert calls > 75
+    # At its beginning and its end there is nobody to be closed for it, nor much that asks memory.
+    assert all(call.endswith(("in Dispatcher.turn", "in Histogram.observe")) for call in ended)
+    assert len(ended) < 12
+
+
+async def test_a_change_of_the_room_that_is_not_told_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "room.db"
+    rename = {"kind": "rename", "to": "alicia", "id": "1"}
+    calls, ended = await _everything_fails(path, "epoll", [rename], monkeypatch, 0)
+    assert len(ended) < calls / 5
+
+
+@pytest.mark.parametrize("more", [1, 2, 5])
+async def test_a_fault_while_one_is_dealt_with(
+    tmp_path: Path, more: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _everything_fails(tmp_path / "room.db", "epoll", _TALK, monkeypatch, more)
