@@ -44,7 +44,7 @@ class Failing:
             caller, name = frame, getattr(called, "__qualname__", "")
         else:
             return
-        if caller is None or not caller.f_code.co_filename.startswith(_OURS):
+        if caller is None or not _is_ours(caller) or _is_collector(frame):
             return
         if name.endswith("__exit__"):  # a lock that is let go of takes no memory
             return
@@ -59,9 +59,18 @@ class Failing:
         caller = frame.f_back
         if frame.f_code.co_name == "break_off":  # that it is called at all takes none
             return None
-        if caller is not None and caller.f_code.co_filename.startswith(_OURS):
+        if caller is not None and _is_ours(caller) and not _is_collector(frame):
             self._more -= 1
             if not self._more:
                 self.failed += f", {frame.f_code.co_qualname} in {caller.f_code.co_qualname}"
                 raise MemoryError
         return None
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return frame.f_code.co_filename.startswith(_OURS)
+
+
+def _is_collector(frame: FrameType) -> bool:
+    """What is called when an object goes can't raise anything."""
+    return frame.f_code.co_filename.endswith(("weakref.py", "_weakrefset.py"))

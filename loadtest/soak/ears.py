@@ -17,6 +17,9 @@ _decode = msgspec.json.Decoder(dict[str, Any]).decode
 #: Those whose numbers nobody else has at the end of a connection have them a moment later.
 _CATCHING_UP_SECONDS = 3.0
 
+#: Events that may come in the end of a replay although they are newer than its welcome.
+_REPLAYED = 50
+
 #: Plain text and IRC have no numbers.
 _NUMBERED = frozenset({"json", "ws"})
 
@@ -56,8 +59,10 @@ class NumberedEars(Ears):
         self._who = who
         self._number = number
         self._ledger = ledger
+        self._asked = ("", 0)  # the session, and after which number
 
     def going_on(self) -> dict[str, Any]:
+        self._asked = (self._place.session, self._place.last)
         if not self._place.session:
             return {}
         return {"session": self._place.session, "after": self._place.last}
@@ -89,10 +94,13 @@ class NumberedEars(Ears):
         self.is_in = True
         session, resumed = welcome["session"], "resumed" in welcome
         last = welcome["after"] if resumed else welcome["seq"]
-        if resumed and session == self._place.session and last != self._place.last:
+        # Not the place where it stands: whose hello is late is let in before it.
+        if resumed and session == self._asked[0] and last != self._asked[1]:
             self._ledger.faults.add("lost", f"{self._who} resumed elsewhere: {welcome}")
         self._place.judge()
         self._place.enter(session, last)
+        # A replay ends a little above that: it is gathered while the room talks on.
+        self._place.live_from = welcome["seq"] + _REPLAYED
 
 
 class TextEars(Ears):

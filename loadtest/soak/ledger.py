@@ -53,6 +53,16 @@ class Windows:
         return not self.is_open and due_us >= self._clear_from_us
 
 
+@dataclass(frozen=True)
+class Late:
+    """What took long outside faults."""
+
+    late_us: int = 0
+    seq: int = 0
+    who: str = ""
+    at_us: int = 0  #: when it came
+
+
 class Ledger:
     """See the module. No I/O."""
 
@@ -63,7 +73,7 @@ class Ledger:
         self.deliveries = 0
         self.acks = 0
         self.not_stored = 0
-        self.worst_latency_us = 0
+        self.worst = Late()
         #: Talkers who say so much at once that their lines wait, as they should.
         self.untimed: set[int] = set()
         self.messages: dict[int, Mark] = {}  #: by number
@@ -107,14 +117,19 @@ class Ledger:
             self.faults.add("doubled", f"talker {mark.talker}'s {mark.number}: #{before}, #{seq}")
 
     def hear(self, seq: int, line: bytes, text: bytes | None, who: str) -> None:
-        """As `see`, for what is live: counted, and how long it took."""
+        """As `see`, for what came to a reader: counted."""
         self.see(seq, line, text, who)
         self.deliveries += 1
+
+    def time(self, seq: int, who: str) -> None:
+        """An event that was heard came as soon as it could: how long that took."""
         mark = self.messages.get(seq)
-        if mark is None or mark.talker in self.untimed:
+        if mark is None or mark.talker in self.untimed or not self.windows.outside(mark.due_us):
             return
-        if self.windows.outside(mark.due_us):
-            self.worst_latency_us = max(self.worst_latency_us, monotonic_ns() // 1000 - mark.due_us)
+        now_us = monotonic_ns() // 1000
+        late_us = now_us - mark.due_us
+        if late_us > self.worst.late_us:
+            self.worst = Late(late_us, seq, who, now_us)
 
     def ack(self, seq: int, talker: int, number: int) -> None:
         """The server says that this is kept."""
@@ -124,5 +139,7 @@ class Ledger:
         self.last_acked = max(self.last_acked, seq)
 
     def endanger(self) -> None:
-        """Somebody has destroyed what the journal has so far."""
-        self.endangered_to = max(self.endangered_to, self.last_acked)
+        """Somebody has destroyed what the journal has so far. All that was said has been heard by
+        somebody, but an ack of it may come yet.
+        """
+        self.endangered_to = max(self.endangered_to, self.last_seq)

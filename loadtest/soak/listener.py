@@ -18,6 +18,9 @@ from loadtest.soak.places import NumberedPlace
 from loadtest.soak.server import Place
 
 LOSS = 0.05
+
+#: On a bad line what is missing holds up what comes after it, for as long as it is asked for.
+NEVER_LIVE = 2**62
 _BACK_SECONDS = 0.2
 
 
@@ -52,6 +55,7 @@ class FeedListener:
         self.repaired = 0
         self._wanted = Wanted([WantedLine(Group(place.group, place.feed_port, place.interface))])
         self._place = NumberedPlace(ledger, name)
+        self._place.live_from = NEVER_LIVE
         self._random = random
 
     async def run(self) -> None:

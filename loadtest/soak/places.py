@@ -22,6 +22,7 @@ class NumberedPlace:
 
     def __init__(self, ledger: Ledger, who: str, own: int | None = None) -> None:
         self.session = ""
+        self.live_from = 0  #: what comes from there on is not of a replay
         self.last = 0  #: the last number that was received or said to be missing
         self._ledger = ledger
         self._who = who
@@ -36,6 +37,8 @@ class NumberedPlace:
         """The next event."""
         faults, expected = self._ledger.faults, self.last + 1
         self._ledger.hear(seq, line, text, self._who)
+        if seq >= self.live_from:
+            self._ledger.time(seq, self._who)
         if seq < expected:
             faults.add("doubled", f"{self._who} got #{seq} after #{self.last}")
             return

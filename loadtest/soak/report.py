@@ -47,7 +47,12 @@ def report(result: Result) -> Iterator[str]:
     yield f"feed         {result.feed_repaired:>12,}   {said}"
     for kind in _KINDS:
         yield f"{kind:12} {ledger.faults.counts.get(kind, 0):>12,}"
-    yield f"worst        {ledger.worst_latency_us / 1000:>12,.1f}   ms, outside faults"
+    worst = ledger.worst
+    own_ms = result.lag.until(worst.at_us) / 1000
+    yield (
+        f"worst        {worst.late_us / 1000:>12,.1f}   ms, outside faults: #{worst.seq} to "
+        f"{worst.who or 'nobody'}, while the soak itself was {own_ms:,.0f} ms late"
+    )
     for mode, (first, last) in result.sizes.items():
         yield (
             f"{mode:12} {first.resident_bytes / _MEGABYTE:>7.0f} MB → "

@@ -16,6 +16,7 @@ from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Payload, new_run
 from loadtest.soak.crowd import Crowd
 from loadtest.soak.faults import FAULTS, Fault, Ground
 from loadtest.soak.history import History
+from loadtest.soak.lag import Lag
 from loadtest.soak.ledger import Ledger
 from loadtest.soak.obstacles import Obstacles
 from loadtest.soak.server import Place, Server, Size
@@ -33,6 +34,7 @@ class Result:
 
     seed: int
     ledger: Ledger
+    lag: Lag = field(default_factory=Lag)
     seconds: float = 0.0
     lives: int = 0
     survived: Counter[str] = field(default_factory=Counter)
@@ -96,6 +98,7 @@ class Soak:
         try:
             await self._server.start()
             async with trio.open_nursery() as nursery:
+                nursery.start_soon(result.lag.run)
                 self._crowd.start(nursery)
                 await self._begin()
                 for fault in plan(self._random, ground):

@@ -13,8 +13,8 @@ import trio
 from loadtest.soak.faults.fault import Fault, Ground
 
 _SUFFIXES = ("", "-wal", "-shm")
-#: What was acked when the file was touched has arrived within this.
-_ACKS_ARRIVE_SECONDS = 0.5
+#: While the server stands still: when for so long nothing has come, all that it said has.
+_QUIET_SECONDS = 0.2
 
 
 def _files(journal: Path) -> list[Path]:
@@ -25,13 +25,15 @@ class _Destroyed(Fault):
     """What was acked before is gone, which the history has to say; nothing acked later is."""
 
     async def strike(self, ground: Ground) -> None:
-        # While it stands still, so that what it has acked is known to the last one.
+        # While it stands still, so that what it has said is known to the last event.
         ground.server.send(signal.SIGSTOP)
-        await trio.sleep(_ACKS_ARRIVE_SECONDS)
+        heard = -1
+        while heard != ground.ledger.deliveries:
+            heard = ground.ledger.deliveries
+            await trio.sleep(_QUIET_SECONDS)
+        ground.ledger.endanger()
         self._destroy(ground.server.journal)
         ground.server.send(signal.SIGCONT)
-        await trio.sleep(_ACKS_ARRIVE_SECONDS)
-        ground.ledger.endanger()
         await trio.sleep(2)
         await self._mend(ground.server.journal)
 
