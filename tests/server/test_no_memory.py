@@ -84,7 +84,8 @@ async def _everything_fails(
     """
     turn = _Turn(lines[0]["kind"])
     monkeypatch.setattr(Dispatcher, "turn", turn.method())
-    number, ended = 0, []
+    number = 0
+    ended: list[str] = []
     while True:
         try:
             async with (

@@ -68,8 +68,8 @@ ORDER = (
     Mutant(
         "a number is left out",
         "chatroom/room/room.py",
-        "state.seq = seq = state.seq + 1",
-        "state.seq = seq = state.seq + 2",
+        "event = Event(state.seq + 1, time, kind, member.nick, text)\n        if notice:",
+        "event = Event(state.seq + 2, time, kind, member.nick, text)\n        if notice:",
         _TESTS_2,
     ),
     Mutant(
