@@ -159,6 +159,9 @@ class Journal(Protocol):
         Raises `HistoryUnavailableError` when the disk fails. Cancelled: nothing has changed.
         """
 
+    def before_nowait(self, seq: int, limit: int) -> Page | None:
+        """As `before`, where all of it is in memory; else None."""
+
     async def search(self, text: str, before: int, limit: int) -> Page:
         """The last `limit` events below `before` with all words of `text`; a word may end in `*`
         (see `chatroom.journal.search`). Without a word in it, none. No gaps are among them.

@@ -75,6 +75,9 @@ class MemoryJournal:
 
     async def before(self, seq: int, limit: int) -> Page:
         await trio.lowlevel.checkpoint()
+        return self.before_nowait(seq, limit)
+
+    def before_nowait(self, seq: int, limit: int) -> Page:
         seq = min(seq, self.recent.last_seq + 1)
         newest = self.recent.before(seq, limit + 1)
         return page_before(seq, limit, [newest], self.recent.first_seq)

@@ -231,15 +231,21 @@ class SqliteJournal:
 
     async def before(self, seq: int, limit: int) -> Page:
         """See `Journal.before`."""
-        seq = min(seq, self.recent.last_seq + 1)
-        first_kept = self._first_kept
-        newest = self.recent.before(seq, limit)
-        if len(newest) == limit or self.recent.first_seq <= first_kept:
+        page = self.before_nowait(seq, limit)
+        if page is not None:
             await trio.lowlevel.checkpoint()
-            return Page(newest, more=bool(newest) and newest[0].seq > first_kept)
+            return page
+        seq, first_kept = min(seq, self.recent.last_seq + 1), self._first_kept
         memory = deque((event for event in self._in_memory() if event.seq < seq), limit + 1)
         disk = self._without_redacted(await self._reader.before(seq, limit + 1))
         return page_before(seq, limit, [disk, memory], first_kept)
+
+    def before_nowait(self, seq: int, limit: int) -> Page | None:
+        """See `Journal.before_nowait`."""
+        newest = self.recent.before(min(seq, self.recent.last_seq + 1), limit)
+        if len(newest) < limit and self.recent.first_seq > self._first_kept:
+            return None
+        return Page(newest, more=bool(newest) and newest[0].seq > self._first_kept)
 
     async def search(self, text: str, before: int, limit: int) -> Page:
         """See `Journal.search`. What is not in the index yet, or not on the disk, is found too."""

@@ -143,6 +143,10 @@ class Intake:
         """
         return self._entry.submit_nowait(connection, drafts, done)
 
+    def answer_nowait(self, connection: Connection, query: Draft) -> bool:
+        """See `Queries.answer_nowait`."""
+        return self._queries.answer_nowait(connection, query)
+
     def let_go(self, connection: Connection) -> None:
         """It is made to end: nothing that it has said is to wait any longer."""
 

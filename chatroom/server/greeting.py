@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from chatroom.event import CloseReason
 from chatroom.protocol.opening import Opening
-from chatroom.protocol.requests import Ending, Enter, Hello, Reply, Request, Speaks
+from chatroom.protocol.requests import Answered, Ending, Enter, Hello, Reply, Request, Speaks
 from chatroom.protocol.ways import WAYS
 
 if TYPE_CHECKING:
@@ -81,25 +81,33 @@ class Greeter:
             return False
         caller.session = Opening(visit, WAYS)
         caller.connection.received_bytes += len(chunk)
-        self._go_on(caller, chunk)
+        self._carefully(caller, lambda: self._begin(caller, chunk))
         return True
 
-    def _go_on(self, caller: Caller, chunk: bytes = b"") -> None:
-        """As `converse`, without ever waiting; `chunk`: what was read first. An exception is a
-        fault of ours, and ends this connection alone.
+    def _carefully(self, caller: Caller, step: Callable[[], bool]) -> None:
+        """Take a step, which says whether another one is to come. An exception is a fault of ours,
+        and ends this connection alone.
         """
-        session = caller.session
         try:
-            if chunk:
-                session.feed(chunk)
-            if self._submit(caller):
+            if step():
                 return
         except Exception:
             log.exception("connection %d: fault in the server", caller.connection.id)
             ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
-            caller.session = Begun([ending], session)
+            caller.session = Begun([ending], caller.session)
         session = caller.session
         caller.settle(quiet=not session.pending and session.wait is None)
+
+    def _begin(self, caller: Caller, chunk: bytes) -> bool:
+        caller.session.feed(chunk)
+        return self._submit(caller)
+
+    def _go_on(self, caller: Caller, query: Draft) -> bool:
+        """The turn has dealt with the drafts up to `query`."""
+        if not self._intake.answer_nowait(caller.connection, query):
+            caller.session = Begun([query], caller.session)  # the turn does nothing with it
+            return False
+        return self._submit(caller)
 
     def _submit(self, caller: Caller) -> bool:
         """Hand the next drafts over; False: there are none, or they may have to wait."""
@@ -116,19 +124,21 @@ class Greeter:
         return False
 
     def _take(self, caller: Caller, drafts: Sequence[Draft]) -> bool:
-        go_on: Callable[[], None] = partial(self._go_on, caller)
-        return all(map(_is_of_coming_in, drafts)) and self._intake.take_nowait(
-            caller.connection, drafts, go_on
-        )
+        if not all(map(_is_of_coming_in, drafts)):
+            return False
+        step = partial(self._go_on, caller, drafts[-1])
+        done = partial(self._carefully, caller, step)
+        return self._intake.take_nowait(caller.connection, drafts, done)
 
 
 def _is_of_coming_in(draft: Draft) -> bool:
-    """Whether nothing but the turn is needed to deal with it."""
+    """Whether its turn answers it, and at the most a page of history is missing then."""
     if type(draft) is Hello:
         return draft.after is None and draft.credentials is None
     if type(draft) is Request:
-        return draft.kind == "people"
+        return draft.kind in _LOOKS
     return type(draft) in _ENTERING
 
 
-_ENTERING = frozenset({Speaks, Enter, Reply})
+_ENTERING = frozenset({Speaks, Enter, Reply, Answered})
+_LOOKS = frozenset({"people", "history"})

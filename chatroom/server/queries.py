@@ -94,6 +94,18 @@ class Queries:
             async with self._answering.at_once:
                 await self._answer(connection, query)
 
+    def answer_nowait(self, connection: Connection, query: Draft) -> bool:
+        """As `answer`, of what comes with coming in: a name, people, history. False: it is not
+        answered, because that would wait for the disk.
+        """
+        if not connection.inside or type(query) is not Request or query.kind != "history":
+            return True  # in its turn
+        page = self._journal.before_nowait(*self._place(query)) if query.after is None else None
+        if page is None:
+            return False
+        self._announcer.send(connection, self._record(connection, query, page))
+        return True
+
     async def _answer(self, connection: Connection, query: Request) -> None:
         try:
             page = await self._page(query)
@@ -104,13 +116,17 @@ class Queries:
             self._announcer.send(connection, self._record(connection, query, page))
 
     async def _page(self, query: Request) -> Page:
-        limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
+        before, limit = self._place(query)
         if query.after is not None and query.kind == "history":
             return await self._journal.after(query.after, limit)
-        before = self._room.seq + 1 if query.before is None else query.before
         if query.kind == "search":
             return await self._journal.search(query.text, before, limit)
         return await self._journal.before(before, limit)
+
+    def _place(self, query: Request) -> tuple[int, int]:
+        """Below which number it asks, and for how many at most."""
+        limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
+        return self._room.seq + 1 if query.before is None else query.before, limit
 
     def _record(self, connection: Connection, query: Request, page: Page) -> bytes:
         """The answer as bytes, with fewer events than were asked for if that is too long: the first

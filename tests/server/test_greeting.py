@@ -16,6 +16,8 @@ import trio
 import trio.testing
 
 from chatroom.event import CloseReason
+from chatroom.journal import Page
+from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol.opening import Opening
 from chatroom.server.conversation import Intake
 from chatroom.server.inlet import Inlet
@@ -37,7 +39,7 @@ class Served(trio.abc.Instrument):
 
 @pytest.fixture
 async def house(nursery: trio.Nursery) -> AsyncIterator[House]:
-    house = await open_house(nursery, "epoll", irc_replay=0)  # which may wait for the disk
+    house = await open_house(nursery, "epoll")
     yield house
     house.close()
 
@@ -84,6 +86,28 @@ async def test_a_crowd_takes_no_task(house: House, served: Served, form: str) ->
     for visitor in visitors:
         await visitor.aclose()
     await house.until(lambda: not house.service.statistics().connections)
+
+
+async def test_history_that_is_on_the_disk_takes_one(
+    house: House, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await house.enter("bob")
+    await bob.say("hello")
+    await bob.settle()
+    before = served.count
+    in_memory = call(house, IRC % b"alice")
+    await read_until(in_memory, "bob: hello")
+    assert served.count == before
+    monkeypatch.setattr(MemoryJournal, "before_nowait", lambda journal, seq, limit: None)
+    monkeypatch.setattr(MemoryJournal, "before", _of_disk)
+    on_disk = call(house, IRC % b"carol")
+    await read_until(on_disk, "bob: hello")
+    assert served.count == before + 1
+
+
+async def _of_disk(journal: MemoryJournal, seq: int, limit: int) -> Page:
+    await trio.sleep(0)
+    return Page(journal.recent.before(seq, limit), more=False)
 
 
 async def test_who_has_said_nothing_is_served(house: House, served: Served) -> None:

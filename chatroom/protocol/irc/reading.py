@@ -57,7 +57,7 @@ class Reading(Asked):
 
     def end(self, client: Client, *lines: Parts | Rendered) -> None:
         """All has been read: say these lines, under the label of the command."""
-        client.standing.asked.pop(self._number, None)
+        client.standing.forget(self._number)
         if self.label is not None:
             self.label.waits -= 1
         client.label = self.label

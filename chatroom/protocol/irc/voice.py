@@ -34,6 +34,12 @@ class Standing:
         self.registered = False
         self.asked: dict[str, Asked] = {}
 
+    def forget(self, number: str) -> None:
+        """The request of this number has been answered, if there was one."""
+        self.asked.pop(number, None)
+        if not self.asked:
+            self.asked.clear()  # which gives its table back: 120 bytes of each silent member
+
 
 class Label:
     """What a client calls one of its lines (labeled-response), until all it asks is answered."""
@@ -105,7 +111,7 @@ class Voice:
             lines = asked.lines(self, answer)
         record = self._labelled(asked, number, [self._rendered(line) for line in lines])
         if asked.over and not asked.lasts:
-            del self.standing.asked[number]
+            self.standing.forget(number)
         return record
 
     def _unasked(self, answer: answers.AnyAnswer) -> bytes:
