@@ -161,6 +161,23 @@ async def test_while_it_is_away_for_long_what_is_said_is_refused(
     assert (await until_kind(alice, "ack"))["id"] == "2"
 
 
+async def test_who_leaves_while_it_is_away_for_long_has_left_when_it_is_back(
+    mock_clock: MockClock, open_server: OpenServer, store: MemoryStore
+) -> None:
+    a = await open_server("a")
+    alice, carol = await a.enter_json("alice"), await a.enter_json("carol")
+    await until_kind(alice, "join")
+    store.go_down()
+    await let_pass(mock_clock, CLUSTER_PATIENCE_SECONDS + 0.5)
+    await carol.say({"kind": "quit"})
+    assert (await until_kind(carol, "bye"))["reason"] == "quit"
+    store.come_back()
+    await let_pass(mock_clock, 2)
+    left = await until_kind(alice, "leave")
+    assert (left["nick"], left["reason"]) == ("carol", "quit")
+    assert a.service.room.nicks(0, 9) == ["alice"]
+
+
 async def test_a_log_that_lost_its_tail_is_a_new_session_and_a_gap(
     mock_clock: MockClock, open_server: OpenServer, store: MemoryStore
 ) -> None:

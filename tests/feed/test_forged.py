@@ -86,3 +86,11 @@ def test_a_true_end_stays_one() -> None:
     late = [data(TRUE, 1, b"one"), mold.end_of_session(TRUE, 2), mold.heartbeat(TRUE, 2)]
     assert table.deal(SERVER, *late) == []
     assert table.deal(SERVER, data(FORGED, 2, b"more")) == [Delivered(2, b"more")]
+
+
+def test_what_is_no_name_of_a_session_begins_none() -> None:
+    for name in (b"AB-DEFGHIJ", b"\xc4BCDEFGHIJ", b" ABCDEFGHI", b" " * 10):
+        table = Table()
+        table.now = 3.0
+        assert table.deal(SERVER, data(name, 1, b"x")) == []
+    assert table.deal(SERVER, data(b"AB        ", 1, b"x"))[1:] == [Delivered(1, b"x")]

@@ -187,6 +187,20 @@ def test_an_end_counts_when_the_other_line_is_silent() -> None:
     assert listener.take_outcomes() == [SessionEnded("K3F9A2QZ01", 2)]
 
 
+def test_where_to_ask_may_be_known_before_anything_is_heard() -> None:
+    groups = [Group("239.255.90.9", free_port(), "127.0.0.1") for _ in range(2)]
+    places = [("127.0.0.1", 7), ("127.0.0.1", 8)]
+    lines = [WantedLine(group, place) for group, place in zip(groups, places, strict=True)]
+    listener = Listener(Wanted(lines))
+    try:
+        assert len(listener._targets(Request(b"", 1))) == 1
+        listener._lines[B].hear(AT_B, 1)
+        assert listener._targets(Request(b"", 1)) == places[1:]
+        assert listener._targets(Request(b"", 2)) == places
+    finally:
+        listener.close()
+
+
 def test_who_was_heard_last_is_asked_and_when_no_answer_comes_all_are() -> None:
     ports = [free_port(), free_port()]
     groups = [Group("239.255.90.9", port, "127.0.0.1") for port in ports]

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
+from tests.access.conftest import PASSWORD
 from tests.irc.speaking import commands, connect, join, register
 from tests.visiting import House
+
+if TYPE_CHECKING:
+    from chatroom.settings import AccessSettings
+    from tests.conftest import OpenHouse
 
 
 async def test_who(house: House) -> None:
@@ -102,6 +108,19 @@ async def test_whowas_tells_of_those_who_have_gone_the_latest_first(house: House
         *["314", "312", "369"],
         *["406", "369"],
     ]
+
+
+async def test_whowas_tells_of_those_who_came_another_way(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    eve = await join(house, "eve")
+    olga = await house.knock()
+    await olga.say(f"/login olga {PASSWORD}", "/quit")
+    await olga.rest()
+    await eve.all()
+    told, *_ = await eve.answer("WHOWAS olga")
+    assert told.raw == ":chatroom.local 314 eve olga member chatroom.local * olga"
 
 
 async def test_ison_and_userhost(house: House) -> None:

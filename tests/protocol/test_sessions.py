@@ -28,7 +28,7 @@ from chatroom.protocol.requests import (
 from chatroom.protocol.session import Session, Visit
 from chatroom.protocol.ways import WAYS
 from chatroom.room.text import TextRules
-from chatroom.settings import GROUP_WEIGHT, MAX_EVENT_BYTES, RENAME_WEIGHT
+from chatroom.settings import GROUP_WEIGHT, MAX_EVENT_BYTES, RENAME_WEIGHT, WEIGHT_CHARS
 from tests.protocol.chunking import cut, places
 from tests.protocol.fuzz import fuzzed_line
 
@@ -286,3 +286,9 @@ def test_another_protocol_that_comes_late_ends_without_a_word_in_the_room() -> N
         assert entered == ENTERS
         assert type(ending) is Ending
         assert ending.reason is CloseReason.PROTOCOL_ERROR
+
+
+def test_what_costs_a_turn_more_weighs_more() -> None:
+    long = Request("message", "x" * 3 * WEIGHT_CHARS)
+    drafts: list[Draft] = [Request("rename", "x"), long, Request("message", "x"), Hello()]
+    assert [weight_of(draft) for draft in drafts] == [RENAME_WEIGHT, 4, 1, 1]

@@ -224,3 +224,13 @@ def test_a_mark_stands_before_the_first_message_that_nobody_saw() -> None:
 )
 def test_what_became_of_a_line_is_said_once(error: RoomError, words: str) -> None:
     assert what_became(error) == words
+
+
+def test_who_comes_back_at_another_server_is_told_at_which() -> None:
+    render = Renderer(Colours(wanted=False), "alice")
+    back = msgspec.structs.replace(connected("alice"), again=True)
+    told = [
+        render.item(msgspec.structs.replace(back, server=server))[0].partition("alice")[2]
+        for server in ("one:9009", "one:9009", "two:9009", "two:9009", "one:9009")
+    ]
+    assert told == ["", "", ", on two:9009", "", ", on one:9009"]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Request, Speaks
 from chatroom.protocol.silent import Silent
+from chatroom.protocol.websocket.messages import Broken, MessageReader
 from chatroom.protocol.websocket.render import SocketLines
 from chatroom.settings import MAX_FRAGMENTS, MAX_LINE_BYTES, MAX_MESSAGE_BYTES
 from tests.protocol.chunking import cut, places
@@ -223,3 +224,10 @@ def test_no_bytes_make_it_fail(data: bytes, at: list[int]) -> None:
     for draft in talk.drafts:
         if type(draft) is Request and draft.kind in ("message", "action"):
             assert 1 <= len(draft.text.encode()) <= 1024
+
+
+def test_behind_what_is_no_message_nothing_is_read() -> None:
+    reader = MessageReader()
+    (broken,) = reader.feed(masked(BINARY, b"x") + masked(TEXT, b"{}"))
+    assert type(broken) is Broken
+    assert reader.feed(masked(TEXT, b"{}")) == []
