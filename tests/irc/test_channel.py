@@ -67,8 +67,9 @@ async def test_joins_that_are_not_announced_are_said_to_be(open_room: OpenHouse)
     assert commands(await alice.answer("JOIN #lobby"))[0] == "JOIN"
 
 
-async def test_names_can_be_left_out(house: House) -> None:
-    alice = await register(house, "alice", "draft/no-implicit-names")
+@pytest.mark.parametrize("cap", ["no-implicit-names", "draft/no-implicit-names"])
+async def test_names_can_be_left_out(house: House, cap: str) -> None:
+    alice = await register(house, "alice", cap)
     assert commands(await alice.answer("JOIN #lobby")) == ["JOIN"]
     assert commands(await alice.answer("NAMES #lobby")) == ["353", "366"]
 

@@ -16,6 +16,7 @@ MULTILINE_LINES = 16
 MULTILINE_BYTES = MAX_LINE_BYTES
 
 READ_MARKER = "draft/read-marker"
+NO_NAMES = frozenset({"no-implicit-names", "draft/no-implicit-names"})
 
 #: All capabilities, with the values that version 302 of the negotiation knows.
 OFFERED: Mapping[str, str] = {
@@ -30,7 +31,7 @@ OFFERED: Mapping[str, str] = {
     "draft/event-playback": "",
     "draft/message-redaction": "",
     "draft/multiline": f"max-bytes={MULTILINE_BYTES},max-lines={MULTILINE_LINES}",
-    "draft/no-implicit-names": "",
+    "draft/no-implicit-names": "",  # the name that it had before it was ratified
     "draft/pre-away": "",
     READ_MARKER: "",
     "echo-message": "",
@@ -39,6 +40,7 @@ OFFERED: Mapping[str, str] = {
     "labeled-response": "",
     "message-tags": "",
     "multi-prefix": "",
+    "no-implicit-names": "",
     "server-time": "",
     "setname": "",
     "standard-replies": "",

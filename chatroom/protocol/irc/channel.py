@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chatroom.protocol.irc.asked import Inviting, Joining, Names, Parting
-from chatroom.protocol.irc.caps import READ_MARKER
+from chatroom.protocol.irc.caps import NO_NAMES, READ_MARKER
 from chatroom.protocol.irc.client import looks
 from chatroom.protocol.irc.history import replay
 from chatroom.protocol.irc.login import part_text
@@ -42,7 +42,7 @@ def join(client: Client, line: Line) -> None:
 def _come_in(client: Client) -> None:
     client.joined = True
     mark = READ_MARKER in client.caps
-    joining = Joining(mark=mark, names="draft/no-implicit-names" not in client.caps)
+    joining = Joining(mark=mark, names=NO_NAMES.isdisjoint(client.caps))
     number = client.ask(joining)
     client.drafts += (Enter(number), _look_around(client, joining, number))
 
