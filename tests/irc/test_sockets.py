@@ -98,3 +98,14 @@ async def test_bytes_that_are_no_text_are_refused_in_their_own_way(house: House)
     binary = await _open(house, "binary.ircv3.net", BINARY)
     await binary.send(masked(BINARY, b"PING \xff"))
     assert "INVALID_UTF8" in (await binary.until("FAIL"))[0]
+
+
+@pytest.mark.parametrize("protocol", ["text.ircv3.net", "binary.ircv3.net"])
+async def test_lines_are_read_in_frames_of_either_kind(house: House, protocol: str) -> None:
+    web = await _open(house, protocol, TEXT if protocol.startswith("text") else BINARY)
+    await web.send(masked(TEXT, b"PING one") + masked(BINARY, b"PING two\xe9 x"))
+    assert "INVALID_UTF8" in (await web.until("FAIL"))[-1]
+    await web.send(masked(BINARY, b"NICK web") + masked(TEXT, b"USER w 0 * :Web"))
+    assert "001 web" in (await web.until("376"))[0]
+    await web.send(masked(TEXT, b"PRIVMSG #lobby :\xff"))
+    assert (await web.frame()).opcode == CLOSE

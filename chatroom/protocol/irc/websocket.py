@@ -72,9 +72,10 @@ class IrcSocketSession:
     successor: Session | None = None
 
     def __init__(self, visit: Visit, protocol: str) -> None:
-        binary = protocol == BINARY_PROTOCOL
-        self._reader = MessageReader(binary=binary)
-        self._irc = IrcSession(visit, partial(_in_frames, BINARY if binary else TEXT))
+        opcode = BINARY if protocol == BINARY_PROTOCOL else TEXT
+        # What a client sends is read in either kind of frame: IRC tells it what is not UTF-8.
+        self._reader = MessageReader(binary=True)
+        self._irc = IrcSession(visit, partial(_in_frames, opcode))
         self._raw = b""  # not yet read
         self._below: deque[Draft] = deque()  # what is below the lines: pongs, the end
         self._ended = False

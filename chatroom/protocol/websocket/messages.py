@@ -70,15 +70,16 @@ class MessageReader:
     is UTF-8.
     """
 
-    __slots__ = ("_binary", "_done", "_fragments", "_protocol", "_size_bytes")
+    __slots__ = ("_binary", "_done", "_fragments", "_is_text", "_protocol", "_size_bytes")
 
     def __init__(self, *, binary: bool = False) -> None:
-        """`binary`: binary messages are understood too, and any bytes in them."""
+        """`binary`: binary messages are understood too, with any bytes in them."""
         self._binary = binary
         longest_bytes = MAX_MESSAGE_BYTES + _MAX_CONTROL_BYTES
         self._protocol = ServerProtocol(state=OPEN, max_size=longest_bytes, logger=log)
         self._fragments: list[bytes] = []
         self._size_bytes = 0  # of these
+        self._is_text = True
         self._done = False
 
     def feed(self, chunk: bytes) -> list[Incoming]:
@@ -107,6 +108,8 @@ class MessageReader:
             return _NOTHING
         if frame.opcode is Opcode.BINARY and not self._binary:
             return Broken(UNSUPPORTED, "a binary frame: only text is understood here")
+        if not self._fragments:
+            self._is_text = frame.opcode is Opcode.TEXT
         self._fragments.append(bytes(frame.data))
         self._size_bytes += len(frame.data)
         if self._size_bytes > MAX_MESSAGE_BYTES or len(self._fragments) > MAX_FRAGMENTS:
@@ -118,7 +121,7 @@ class MessageReader:
         data = b"".join(self._fragments)
         self._fragments, self._size_bytes = [], 0
         try:
-            if not self._binary:
+            if self._is_text:
                 data.decode()
         except UnicodeDecodeError:
             return Broken(INVALID, "a text message is not UTF-8")
