@@ -17,8 +17,11 @@ from chatroom.room.charter import Charter
 from chatroom.server.cluster import Cluster, open_cluster
 from chatroom.server.service import Service
 from chatroom.settings import ServerSettings
+from tests.access.conftest import accounts, password_hash
 from tests.shared_log import Line, MemoryStore
 from tests.visiting import House
+
+__all__ = ["accounts", "open_server", "password_hash", "store"]
 
 
 class ClusterHouse(House):

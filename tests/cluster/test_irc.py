@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import trio
 
 from chatroom.protocol.requests import Request
+from chatroom.settings import Access, AccessSettings
+from tests.access.conftest import PASSWORD
 
 if TYPE_CHECKING:
+    from chatroom.access.file import AccessFile
     from tests.cluster.conftest import ClusterHouse, OpenServer
     from tests.visiting import Visitor
 
@@ -69,6 +73,25 @@ async def test_voice_and_moderation_are_of_the_whole_room(open_server: OpenServe
     assert await names(lea) == {"+alice", "ivo", "lea"}
     await lea.say("MODE #lobby")
     assert "m" in (await until(lea, " 324 ")).partition("#lobby ")[2]
+
+
+async def test_a_log_in_later_is_told_on_all_servers(
+    open_server: OpenServer, accounts: AccessFile
+) -> None:
+    mixed_room = AccessSettings(access=Access.MIXED, accounts_file=accounts.path)
+    a, b = await open_server("a", access=mixed_room), await open_server("b", access=mixed_room)
+    ivo, eve = await irc(b, "ivo"), await a.knock()
+    await eve.say("CAP REQ :sasl", "NICK eve", "USER eve 0 * :eve", "CAP END")
+    await until(eve, " 376 ")
+    message = b64encode(f"\0olga\0{PASSWORD}".encode()).decode()
+    await eve.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {message}")
+    await until(eve, " 903 ")
+    await eve.say("JOIN #lobby")
+    assert "+o eve" in await until(ivo, " MODE ")
+    message = b64encode(f"\0alice\0{PASSWORD}".encode()).decode()
+    await eve.say("AUTHENTICATE PLAIN", f"AUTHENTICATE {message}")
+    assert "-o eve" in await until(ivo, " MODE ")
+    assert await names(ivo) == {"eve", "ivo"}
 
 
 def ask(house: ClusterHouse, request: Request) -> None:
