@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import CO_GENERATOR
 from pathlib import Path
 from types import FrameType
 
@@ -57,7 +58,9 @@ class Failing:
 
     def _trace(self, frame: FrameType, event: str, _: object) -> Callable[..., None] | None:
         caller = frame.f_back
-        if frame.f_code.co_name == "break_off":  # that it is called at all takes none
+        code = frame.f_code
+        # That it is called at all takes none, nor that a generator is gone on with or closed.
+        if code.co_name == "break_off" or code.co_flags & CO_GENERATOR:
             return None
         if caller is not None and _is_ours(caller) and not _is_collector(frame):
             self._more -= 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 
     from chatroom.protocol.requests import Draft
     from chatroom.server.connection import Connection
+
+
+log = logging.getLogger("chatroom.server")
 
 
 class _LoopTurn(trio.abc.Instrument):
@@ -41,6 +46,7 @@ class Broadcaster:
         self._turn = turn
         self._last_batch_reads = 1
         self._loop_turn = _LoopTurn()
+        self.in_doubt = trio.Event()  #: `run` is about to raise
         self._scope = trio.CancelScope()
         self._fault: BaseException | None = None  # of a turn that a connection's task took
 
@@ -54,13 +60,19 @@ class Broadcaster:
             task_status.started()
             with self._scope:
                 await self._broadcast()
-        except Exception as error:  # one of the way to a turn leaves what was read from somebody
-            raise InDoubtError from error
+        except Exception as fault:  # one on the way to a turn leaves what was read from somebody
+            raise self._doubt(fault) from fault
         finally:
             self._inlet.close()
             trio.lowlevel.remove_instrument(self._loop_turn)
         if self._fault is not None:
-            raise InDoubtError from self._fault
+            raise self._doubt(self._fault) from self._fault
+
+    def _doubt(self, fault: BaseException) -> InDoubtError:
+        self.in_doubt.set()
+        with suppress(MemoryError):  # of the log
+            log.critical("the room is in doubt, and the server ends", exc_info=fault)
+        return InDoubtError()
 
     async def _broadcast(self) -> None:
         inlet = self._inlet

@@ -26,7 +26,6 @@ from chatroom.server.clients import Clients
 from chatroom.server.control import Control
 from chatroom.server.counters import Counters
 from chatroom.server.doors import open_doors
-from chatroom.server.doubt import InDoubtError
 from chatroom.server.entrance import Entrance
 from chatroom.server.epoll_mode import EpollMode
 from chatroom.server.figures import Figures, Source
@@ -98,7 +97,7 @@ class Service:
         self.settings = settings
         self.addresses: list[str] = []  #: what it listens on, `host:port`
         self.port = 0
-        self._ready, self._draining, self._in_doubt = trio.Event(), trio.Event(), trio.Event()
+        self._ready, self._draining = trio.Event(), trio.Event()
         self._inherited = inherited
         self._accepting = trio.CancelScope()
         self._parts: Parts | None = None
@@ -202,7 +201,9 @@ class Service:
 
     async def wait_in_doubt(self) -> None:
         """Wait until a fault ends it: `run` is about to raise, once all has been let go of."""
-        await self._in_doubt.wait()
+        await self._ready.wait()  # before that nobody is inside
+        assert self._parts is not None
+        await self._parts.broadcaster.in_doubt.wait()
 
     @property
     def draining(self) -> bool:
@@ -225,7 +226,7 @@ class Service:
         budget = Budget(MEMORY_BUDGET_BYTES)
         shared = Shared(Bounds.of(self.settings), parts.congestion, budget)
         async with trio.open_nursery() as house:
-            await house.start(self._broadcast, parts)
+            await house.start(parts.broadcaster.run)
             await house.start(self._senders.run)
             self._keep_house(house, parts)
             if doors.control is not None:
@@ -254,13 +255,6 @@ class Service:
             await self._journal.aclose()
         ended = {str(reason): count for reason, count in self._ended.items()}
         self._log("ended", seq=self.room.seq, not_stored=self._journal.refused_events, **ended)
-
-    async def _broadcast(self, parts: Parts, *, task_status: TaskStatus[None]) -> None:
-        try:
-            await parts.broadcaster.run(task_status=task_status)
-        except InDoubtError:
-            self._in_doubt.set()
-            raise
 
     def _keep_house(self, house: trio.Nursery, parts: Parts) -> None:
         """Start what is done now and then, beside the clients."""

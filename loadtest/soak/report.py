@@ -9,8 +9,8 @@ from loadtest.soak.soak import Result
 #: Kinds that a result always names.
 _KINDS = ("lost", "doubled", "reordered", "altered")
 
-#: A room that has been through a lot may be so much larger than at first: caches fill, and an
-#: allocator keeps what was in use at once.
+#: A room that has been through a lot may be so much larger than at first, whenever a fault is over:
+#: caches fill, and an allocator keeps what was in use at once.
 GROWTH_FACTOR = 1.5
 GROWTH_BYTES = 32 * 2**20
 GROWTH_DESCRIPTORS = 32
@@ -20,10 +20,10 @@ _MEGABYTE = 2**20
 def grown(result: Result) -> list[str]:
     """What has become more than it should."""
     found = []
-    for mode, (first, last) in result.sizes.items():
-        if last.resident_bytes > GROWTH_FACTOR * first.resident_bytes + GROWTH_BYTES:
+    for mode, (first, most) in result.sizes.items():
+        if most.resident_bytes > GROWTH_FACTOR * first.resident_bytes + GROWTH_BYTES:
             found.append(f"{mode}: memory has grown")
-        if last.descriptors > first.descriptors + GROWTH_DESCRIPTORS:
+        if most.descriptors > first.descriptors + GROWTH_DESCRIPTORS:
             found.append(f"{mode}: descriptors have grown")
     return found
 
@@ -53,11 +53,11 @@ def report(result: Result) -> Iterator[str]:
         f"worst        {worst.late_us / 1000:>12,.1f}   ms, outside faults: #{worst.seq} to "
         f"{worst.who or 'nobody'}, while the soak itself was {own_ms:,.0f} ms late"
     )
-    for mode, (first, last) in result.sizes.items():
+    for mode, (first, most) in result.sizes.items():
         yield (
             f"{mode:12} {first.resident_bytes / _MEGABYTE:>7.0f} MB → "
-            f"{last.resident_bytes / _MEGABYTE:.0f} MB, descriptors {first.descriptors} → "
-            f"{last.descriptors}"
+            f"{most.resident_bytes / _MEGABYTE:.0f} MB, descriptors {first.descriptors} → "
+            f"{most.descriptors}"
         )
     yield f"survived     {result.survived.total():>12,}   faults:"
     for name, count in sorted(result.survived.items()):

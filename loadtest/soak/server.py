@@ -41,6 +41,13 @@ class Size:
     resident_bytes: int
     descriptors: int
 
+    def most(self, other: Size) -> Size:
+        """The greater of each."""
+        return Size(
+            max(self.resident_bytes, other.resident_bytes),
+            max(self.descriptors, other.descriptors),
+        )
+
 
 class Server:
     """One room on one journal, over all its lives.

@@ -39,7 +39,9 @@ class Result:
     lives: int = 0
     survived: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)  #: faults that it did not survive, and why
-    sizes: dict[str, list[Size]] = field(default_factory=dict)  #: first and last of each mode
+    sizes: dict[str, list[Size]] = field(
+        default_factory=dict
+    )  #: of each mode: at first, and at most
     tracebacks: list[str] = field(default_factory=list)
     feed_lost: int = 0
     feed_repaired: int = 0
@@ -178,7 +180,7 @@ class Soak:
         with suppress(OSError):
             size = self._server.size()
             sizes = self.result.sizes.setdefault(self._server.mode, [size, size])
-            sizes[1] = size
+            sizes[1] = sizes[1].most(size)
 
     def _sum_up(self) -> None:
         for bot in self._crowd.bots:

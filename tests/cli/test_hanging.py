@@ -23,10 +23,20 @@ def hang(*_):
 setattr(importlib.import_module(module), name, hang)
 main()
 """
+#: The same, in a room whose turns find no memory at their end.
+_IN_DOUBT = """
+from chatroom.server.announcer import Announcer
+def flush(self):
+    raise MemoryError
+Announcer.flush = flush
+"""
 _OPTIONS = ["--port", "0", "--no-multicast", "--journal", ":memory:", "--grace", "0.1"]
 
 #: In which thread it hangs: the server's, once a second, or the one that reads what a client says.
 _HOUSE, _READER = "chatroom.server.housekeeping:_idle_bytes", "chatroom.server.modes:run_blocking"
+
+#: In none.
+_UNUSED = "chatroom.server.housekeeping:_trim"
 
 #: In Trio's loop, when somebody comes.
 _NEWCOMER = "chatroom.server.clients:peer_address"
@@ -35,21 +45,29 @@ _NEWCOMER = "chatroom.server.clients:peer_address"
 class _Server:
     """A process in which `what` hangs."""
 
-    def __init__(self, what: str, mode: str, insisted_seconds: float = 0.2) -> None:
-        command = [sys.executable, "-c", _HANGING, str(insisted_seconds), what, "serve", *_OPTIONS]
+    def __init__(
+        self, what: str, mode: str, insisted_seconds: float = 0.2, planted: str = ""
+    ) -> None:
+        command = [sys.executable, "-c", planted + _HANGING, str(insisted_seconds), what, "serve"]
+        command += _OPTIONS
         command += ["--mode", mode]
         self.process = subprocess.Popen(
             command, stderr=subprocess.PIPE, text=True, env=clean_environment()
         )
 
-    def logged(self, text: str) -> str:
+    def logged(self, text: str, *besides: str) -> str:
+        """The line with `text` in it, once there is one for each of `besides` too."""
         assert self.process.stderr is not None
-        while text not in (line := self.process.stderr.readline()):
+        lines: dict[str, str] = {}
+        wanted = (text, *besides)
+        while len(lines) < len(wanted):
+            line = self.process.stderr.readline()
             assert line, "the server has ended"
-        return line
+            lines |= {word: line for word in wanted if word in line}
+        return lines[text]
 
-    def knock(self) -> Caller:
-        ready = self.logged("ready")
+    def knock(self, *besides: str) -> Caller:
+        ready = self.logged("ready", *besides)
         return Caller(int(ready.partition("tcp=127.0.0.1:")[2].split()[0]))
 
     def drain(self) -> None:
@@ -105,3 +123,22 @@ def test_a_server_whose_loop_hangs_ends_and_says_where() -> None:
         assert code == 1
         assert "the event loop hangs" in rest
         assert " in hang\n" in rest
+
+
+def test_a_room_in_doubt_ends_and_says_so(mode: str) -> None:
+    with _Server(_UNUSED, mode, planted=_IN_DOUBT) as server, server.knock() as caller:
+        caller.say("/nick alice")
+        code, rest = server.end()
+    assert code == 1
+    assert "chatroom: a fault in the server, perhaps for want of memory" in rest
+    assert "start it again" in rest
+    assert "the room is in doubt" in rest
+    assert "in flush\n" in rest  # where
+
+
+def test_a_room_in_doubt_ends_although_a_thread_hangs() -> None:
+    with _Server(_HOUSE, "epoll", planted=_IN_DOUBT) as server, server.knock("hangs") as caller:
+        caller.say("/nick alice")
+        code, rest = server.end()
+    assert code == 1
+    assert " in hang\n" in rest

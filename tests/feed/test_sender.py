@@ -154,3 +154,19 @@ async def test_a_full_send_buffer_loses_the_datagram_and_nothing_else(
     assert got == list(range(1, len(got) + 1))
     sender.send(1000, [b"x"])
     assert [packet.sequence for packet in wire.take()] == [1000]
+
+
+@pytest.mark.parametrize("part", ["block", "packets"])
+async def test_a_batch_without_memory_is_as_one_that_was_lost_on_the_way(
+    wire: Wire, sender: Sender, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    sender.send(1, [b"x"])
+    with monkeypatch.context() as patch:
+        patch.setattr(mold, part, refuse)
+        sender.send(2, [b"y", b"z"])
+    assert sender._store.next_sequence == 4  # which the next heartbeat says
+    sender.send(4, [b"w"])
+    assert [packet.sequence for packet in wire.take()] == [1, 4]

@@ -58,6 +58,9 @@ class PaperOutbox:
             if sent_bytes != len(records):
                 self.keep(records, sent_bytes)
 
+    def break_off(self) -> None:
+        self.give_up()
+
     def give_up(self, failure: OSError | None = None) -> None:
         raise AssertionError(failure)
 

@@ -84,28 +84,28 @@ async def _everything_fails(
     """
     turn = _Turn(lines[0]["kind"])
     monkeypatch.setattr(Dispatcher, "turn", turn.method())
-    number = 0
+    number, over = 0, False
     ended: list[str] = []
-    while True:
+    while not over:
         try:
             async with (
                 open_journal(JournalSettings(path=str(path))) as journal,
                 trio.open_nursery() as nursery,
             ):
                 house = await open_house(nursery, mode, journal=journal)
-                while True:
+                while not over:
                     number += 1
                     failing = Failing(number, more)
                     with trio.fail_after(20):
                         await _visit(house, journal, turn, failing, lines)
-                    if not failing.failed:
-                        nursery.cancel_scope.cancel()
-                        return number - 1, ended
+                    over = not failing.failed
+                nursery.cancel_scope.cancel()
         except* InDoubtError:
             ended.append(failing.failed)
         finally:
             house.close()
             journal._writer._thread.join(20)
+    return number - 1, ended
 
 
 async def _visit(
@@ -187,3 +187,39 @@ async def test_a_fault_while_one_is_dealt_with(
     tmp_path: Path, more: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _everything_fails(tmp_path / "room.db", "epoll", _TALK, monkeypatch, more)
+
+
+async def test_a_newcomer_for_whom_there_is_no_memory_is_closed_and_forgotten(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await house.enter("alice")
+    accepted = house.service.statistics().connections
+    with monkeypatch.context() as patch:
+        patch.setattr("trio.Nursery.start_soon", _refuse_memory)
+        stranger = await house.knock()
+        with suppress(trio.BrokenResourceError):
+            assert not await stranger.receive()
+    assert house.service.statistics().connections == accepted
+    bob = await house.enter("bob")
+    await bob.say("hello")
+    assert await alice.lines(2) == ["-- bob joined", "bob: hello"]
+
+
+async def test_who_cannot_be_told_that_it_is_stored_is_closed(
+    tmp_path: Path, nursery: trio.Nursery, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_journal(JournalSettings(path=str(tmp_path / "room.db"))) as journal:
+        house = await open_house(nursery, mode, journal=journal)
+        alice, bob = await house.enter_json(), await house.enter("bob")
+        with monkeypatch.context() as patch:
+            patch.setattr("chatroom.protocol.jsonlines.render.JsonLines.answer", _refuse_memory)
+            await alice.say({"kind": "message", "text": "hello", "id": "1"})
+            assert await bob.line() == "guest1: hello"
+            assert '"ack"' not in "".join(await alice.rest())
+        assert await bob.line() == "-- guest1 left (lost)"
+        house.close()
+        house.service.drain()
+
+
+def _refuse_memory(*_: object) -> None:
+    raise MemoryError

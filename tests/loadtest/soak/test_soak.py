@@ -18,7 +18,7 @@ from chatroom.settings import JournalSettings
 from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Mark, Payload
 from loadtest.soak.faults import FAULTS, Ground
 from loadtest.soak.history import History
-from loadtest.soak.ledger import Ledger
+from loadtest.soak.ledger import Late, Ledger
 from loadtest.soak.network import place
 from loadtest.soak.obstacles import Obstacles
 from loadtest.soak.report import grown, is_good, report
@@ -100,6 +100,28 @@ def test_a_process_that_grows_is_noticed() -> None:
     result.sizes["epoll"] = [Size(10**8, 30), Size(2 * 10**8, 100)]
     assert grown(result) == ["epoll: memory has grown", "epoll: descriptors have grown"]
     assert not is_good(result)
+
+
+def test_the_most_that_a_process_has_had_counts_whenever_that_was() -> None:
+    assert Size(10, 40).most(Size(30, 20)) == Size(30, 40)
+
+
+def test_a_latency_is_told_with_what_the_soak_itself_was_late() -> None:
+    result = Result(7, ledger())
+    result.ledger.worst = Late(1_202_300, 4711, "reader-json-0", at_us=5_000_000)
+    for at_us, late_us in ((3_900_000, 900_000), (4_500_000, 628_000), (5_100_000, 999_000)):
+        result.lag.note(at_us, late_us)
+    (line,) = (line for line in report(result) if line.startswith("worst"))
+    assert "1,202.3   ms, outside faults: #4711 to reader-json-0" in line
+    assert "the soak itself was 628 ms late" in line
+
+
+def test_what_was_said_before_a_journal_is_destroyed_may_be_acked_still(ground: Ground) -> None:
+    book = ground.ledger
+    book.see(7, b"{}", None, "somebody")
+    book.ack(5, 1, 1)
+    book.endanger()
+    assert book.endangered_to == 7
 
 
 def test_what_nobody_foresaw_is_found_in_the_log(ground: Ground) -> None:
