@@ -36,7 +36,7 @@ class Administrator:
 
     async def send(self, line: bytes) -> dict[str, Any]:
         answer = b""
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             async with await trio.open_unix_socket(self._path) as stream:
                 await stream.send_all(line + b"\n")
                 while not answer.endswith(b"\n"):

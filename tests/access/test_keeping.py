@@ -46,7 +46,7 @@ async def test_what_the_disk_refuses_is_tried_again_and_said(
     nursery.start_soon(keeper.run)
     file.broken = True
     keeper.note()
-    with trio.fail_after(10):
+    with trio.fail_after(30):
         while "bans and topic would not outlive a restart: no disk" not in caplog.text:
             await trio.sleep(0.001)
         file.broken, room.topic = False, "dogs"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Caller, ServerProcess, run_chatroom, until
+from tests.cli.running import PATIENCE_SECONDS, Caller, ServerProcess, run_chatroom, until
 
 BYE = "-- bye (shutdown): the server is going down"
 
@@ -143,14 +143,14 @@ def test_a_conversation_with_nc(mode: str) -> None:
                 "alice: hello, bob\n",
                 "* alice waves\n",
             ]
-            last, _ = person.communicate(b"/quit\n", timeout=10)
+            last, _ = person.communicate(b"/quit\n", timeout=PATIENCE_SECONDS)
             assert last == b"-- bye (quit): see you\n"
             assert person.returncode == 0
         script = subprocess.run(
             [nc, "-N", *command[1:]],
             input=b"/nick script\nbuild is green\n/history 1\n",
             capture_output=True,
-            timeout=10,
+            timeout=PATIENCE_SECONDS,
             check=True,
         )
         assert script.stdout.decode().splitlines()[1] == "-- the last 1 events:"

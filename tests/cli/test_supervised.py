@@ -13,7 +13,7 @@ import pytest
 from chatroom.errors import ChatroomError
 from chatroom.server.supervision import Supervisor as Supervised
 from chatroom.transport.inherited import take_inherited
-from tests.cli.running import Caller
+from tests.cli.running import PATIENCE_SECONDS, Caller
 from tests.cli.supervising import Supervisor
 
 
@@ -78,6 +78,7 @@ def test_the_loop_itself_gives_the_sign_of_life(tmp_path: Path) -> None:
                 break
         else:
             pytest.fail("a stopped server gives signs of life")
+        supervisor.told.settimeout(PATIENCE_SECONDS)
         supervisor.signal(signal.SIGCONT)
         supervisor.word("WATCHDOG")
 

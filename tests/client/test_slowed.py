@@ -25,7 +25,7 @@ async def test_a_program_is_told_and_its_lines_are_acked_in_order(open_room: Ope
         acked = [await receipt.wait() for receipt in receipts]
         assert acked == sorted(acked)
         items: list[Item] = []
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             while not any(isinstance(item, Slowed) for item in items):
                 items.append(await room.next_item())
     assert items[-1] == Slowed(100)

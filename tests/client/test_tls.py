@@ -228,6 +228,6 @@ async def test_cancelled_in_the_handshake_nothing_is_left_open(nursery: trio.Nur
     with entering:
         async with chatroom.connect(port=port, tls=True):
             pass
-    with trio.fail_after(5):
+    with trio.fail_after(30):
         await closed.wait()
     nursery.cancel_scope.cancel()

@@ -26,7 +26,7 @@ async def irc(house: ClusterHouse, nick: str) -> Visitor:
 
 
 async def until(visitor: Visitor, word: str) -> str:
-    with trio.fail_after(10):
+    with trio.fail_after(30):
         while word not in (line := await visitor.line()):
             pass
     return line

@@ -178,7 +178,7 @@ async def _rule(house: ClusterHouse, request: Request) -> None:
     parts = house.service._parts
     assert parts is not None
     parts.dispatcher.administer(request, lambda outcome: done.set())
-    with trio.fail_after(10):
+    with trio.fail_after(30):
         await done.wait()
 
 

@@ -116,12 +116,10 @@ async def test_who_was_on_a_killed_server_goes_on_on_the_other(
         await come_in(nursery, follower)
     await talk(talker, 20)
     a.signal(signal.SIGKILL)
-    begun = trio.current_time()
     await talk(talker, 20)
-    assert trio.current_time() - begun < 3
+    assert not any(one.get("reason") == "lost" for one in reader.heard.values())  # long before it
     await heard_all(reader, [talker])
     await until(reader, lambda: any(one["kind"] == "leave" for one in reader.heard.values()))
-    assert trio.current_time() - begun < 7
     left = [one for one in reader.heard.values() if one["kind"] == "leave"]
     assert {(one["nick"], one["reason"]) for one in left} <= {
         ("talker", "replaced"),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import trio
 
 from chatroom.event import Event, encode_event
@@ -13,14 +11,6 @@ from chatroom.settings import FeedSettings
 
 #: Whoever waits longer than this has found a bug, on a busy machine too.
 PATIENCE_SECONDS = 30
-
-
-def free_port() -> int:
-    """A port that is free, and the two after it with it, most likely."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 async def open_feed(nursery: trio.Nursery, port: int) -> Feed:

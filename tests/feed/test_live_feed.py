@@ -22,8 +22,9 @@ from chatroom.feed.stream import Lost
 from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol import moldudp64 as mold
 from chatroom.settings import DEFAULT_GROUP, FeedSettings
-from tests.feed.live import event, free_port, open_feed, say
+from tests.feed.live import event, open_feed, say
 from tests.feed.relay import Relay, lossy
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from tests.conftest import OpenHouse

@@ -17,8 +17,9 @@ from chatroom.feed.broadcast import Feed
 from chatroom.feed.group import Group
 from chatroom.feed.reassembly import SessionBegan, SessionEnded
 from chatroom.feed.stream import Delivered
-from tests.feed.live import PATIENCE_SECONDS, free_port, open_feed, say
+from tests.feed.live import PATIENCE_SECONDS, open_feed, say
 from tests.feed.relay import Relay
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -18,9 +18,10 @@ from chatroom.feed.listener import Listener, ListenOptions, Place, Wanted, open_
 from chatroom.feed.reassembly import Reassembly, Request, SessionBegan, SessionEnded
 from chatroom.feed.stream import Delivered
 from chatroom.protocol import moldudp64 as mold
-from tests.feed.live import PATIENCE_SECONDS, free_port, open_feed, say
+from tests.feed.live import PATIENCE_SECONDS, open_feed, say
 from tests.feed.relay import Relay, lossy
 from tests.feed.simulation import Network, Simulation
+from tests.ports import free_port
 
 SESSION = b"K3F9A2QZ01"
 A, B = 0, 1

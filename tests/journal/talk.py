@@ -49,13 +49,13 @@ async def store(journal: SqliteJournal, events: list[Event]) -> bool:
         done.set()
 
     append(journal, events, stored)
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         await done.wait()
     return outcome == [True]
 
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something that another thread brings about."""
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while not condition():
             await trio.sleep(0.001)

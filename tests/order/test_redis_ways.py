@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import trio
 from chatroom.order.contract import ORIGIN
 from chatroom.order.opening import open_store
 from chatroom.order.store import AwayError, UnusableError
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,13 +57,6 @@ async def test_a_user_that_may_not_is_told(redis: RedisServer) -> None:
         await _works(open_store(url, "lobby"))
 
 
-def _free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
-
-
 async def _wait_listening(port: int) -> None:
     with trio.fail_after(30):
         while True:
@@ -77,7 +70,7 @@ async def _wait_listening(port: int) -> None:
 
 async def test_over_tls_to_whom_one_trusts_only(redis: RedisServer, tmp_path: Path) -> None:
     certificate, key = _certificate(tmp_path)
-    port = _free_port()
+    port = free_port()
     where = ["--tls-port", str(port), "--tls-auth-clients", "no"]
     await redis.start(*where, "--tls-cert-file", certificate, "--tls-key-file", key)
     await _wait_listening(port)
@@ -103,7 +96,7 @@ def _sentinel(directory: Path, master: int, port: int) -> Iterator[None]:
 
 
 async def test_sentinels_say_where_it_is(redis: RedisServer, tmp_path: Path) -> None:
-    master, sentinel = _free_port(), _free_port()
+    master, sentinel = free_port(), free_port()
     await redis.start_at(master, "--appendonly", "yes", "--appendfsync", "always")
     with _sentinel(tmp_path, master, sentinel):
         await _wait_listening(sentinel)

@@ -19,7 +19,7 @@ from chatroom.settings import LOBBY_CONNECTIONS, AddressSettings
 from tests.certificates import make_certificate, write_pair
 from tests.conftest import OpenHouse
 from tests.server.strangers import ANOTHER, HERE, STRANGER, come_from_afar
-from tests.visiting import House, Visitor
+from tests.visiting import PATIENCE_SECONDS, House, Visitor
 
 ONE = AddressSettings(connections=1, new_per_minute=0)
 
@@ -76,7 +76,7 @@ async def test_one_too_many_is_told_in_its_own_format(
 
 async def _rest_bytes(visitor: Visitor) -> bytes:
     rest = b""
-    with trio.fail_after(10):
+    with trio.fail_after(PATIENCE_SECONDS):
         while chunk := await visitor.receive():
             rest += chunk
     return rest
@@ -175,7 +175,7 @@ async def test_hundreds_refused_at_once_are_all_told_and_nobody_inside_waits(
             with contextlib.suppress(BlockingIOError):
                 sock.connect(("127.0.0.1", house.service.port))
             crowd.append(sock)
-        with trio.fail_after(5):
+        with trio.fail_after(PATIENCE_SECONDS):
             await inside.say("/ping")
             assert await inside.line() == "-- pong"
         await house.until(lambda: sum(house.service.statistics().turned_away.values()) == refused)

@@ -18,7 +18,7 @@ LOUD = "x" * 1000
 async def _talk_until_ended(house: House, talker: Visitor, reason: CloseReason) -> int:
     """Say numbered lines until a connection has ended so; how many it took."""
     said = 0
-    with trio.fail_after(20):
+    with trio.fail_after(60):
         while not house.service.statistics().ended.get(reason):
             await talker.say(*(f"{said + number} {LOUD}" for number in range(50)))
             said += 50

@@ -19,7 +19,7 @@ from chatroom.settings import AccessSettings, RateSettings
 from tests.conftest import OpenHouse
 from tests.irc.speaking import IrcVisitor, join
 from tests.server.test_figures import _scrape
-from tests.visiting import House, Visitor
+from tests.visiting import PATIENCE_SECONDS, House, Visitor
 from tests.web.sockets import enter_socket
 
 #: A tenth of a second for a paste of 30 lines.
@@ -181,7 +181,7 @@ async def test_who_is_held_back_can_be_shown_out_and_reset(open_room: OpenHouse)
     await held_too.say(*({"kind": "message", "text": text} for text in _numbers(300)))
     await house.until(lambda: house.service.statistics().held_back == 2)
     # Its owner takes the nick back: the connection is ended while it is held.
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE_SECONDS):
         _, again = await house.welcome("held-too", token=welcome["token"])
         assert again["nick"] == "held-too"
         assert (await held_too.rest())[-1].startswith('{"kind":"bye","reason":"replaced"')

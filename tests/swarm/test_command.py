@@ -31,7 +31,7 @@ def _port(path: Path) -> Iterator[str]:
             yield ready.split("tcp=127.0.0.1:")[1].split(",")[0]
         finally:
             server.send_signal(signal.SIGINT)
-            server.communicate(timeout=20)
+            server.communicate(timeout=60)
 
 
 def swarm(port: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -114,7 +114,7 @@ def test_ctrl_c_ends_it_early_with_a_report(port: str) -> None:
         while "measuring" not in run.stderr.readline():
             pass
         run.send_signal(signal.SIGINT)
-        output, errors = run.communicate(timeout=20)
+        output, errors = run.communicate(timeout=60)
     assert run.returncode in (4, 130), errors
     assert "it was stopped early" in " ".join(output.split())
     assert "Traceback" not in errors

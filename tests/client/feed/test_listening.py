@@ -23,7 +23,8 @@ from chatroom.feed.statistics import ListenerStatistics
 from chatroom.feed.stream import Delivered, Lost
 from chatroom.protocol import moldudp64 as mold
 from tests.client.terminal.pty_client import PtyClient
-from tests.feed.live import PATIENCE_SECONDS, event, free_port, open_feed, say
+from tests.feed.live import PATIENCE_SECONDS, event, open_feed, say
+from tests.ports import free_port
 
 CLIENT = [sys.executable, "-m", "chatroom", "client", "--mode", "multicast"]
 SESSION = b"K3F9A2QZ01"

@@ -24,7 +24,7 @@ def _port() -> Iterator[str]:
             yield ready.split("tcp=127.0.0.1:")[1].split()[0]
         finally:
             server.send_signal(signal.SIGINT)
-            server.communicate(timeout=20)
+            server.communicate(timeout=60)
 
 
 def swarm(*options: str) -> subprocess.CompletedProcess[str]:

@@ -39,7 +39,7 @@ async def load(room: FakeRoom, *limits: str, **work: Any) -> RunResult:
         address = (socket.AF_INET, ("127.0.0.1", port))
         runner = Runner(settings, DIALECTS[settings.dialect](), address, run="4f2a")
         runner.shares_loop = True
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             await runner.run()
         nursery.cancel_scope.cancel()
     return merge([result_of(runner)], settings, [parse_threshold(limit) for limit in limits])

@@ -63,7 +63,7 @@ async def mixed(room: FakeMixedRoom) -> tuple[str, int, int, bool]:
             warmup_seconds=0.05,
             duration_seconds=0.3,
         )
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             result = await run_together(work, [], None)
         nursery.cancel_scope.cancel()
     return result.outcome, result.delivered, result.expected, result.same_order

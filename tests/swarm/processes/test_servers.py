@@ -60,7 +60,7 @@ async def _run(room: FakeRoomOnTwo) -> RunResult:
             warmup_seconds=0.05,
             duration_seconds=0.3,
         )
-        with trio.fail_after(20):
+        with trio.fail_after(60):
             result = await run_together(work, [], None)
         nursery.cancel_scope.cancel()
     return result

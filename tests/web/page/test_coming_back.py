@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import signal
-import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.cli.running import ServerProcess
+from tests.ports import free_port
 from tests.web.page.screen import Screen, new_screen
 from tests.web.page.wire import Wire
 
@@ -22,10 +22,7 @@ from tests.web.page.wire import Wire
 @pytest.fixture
 def port() -> int:
     """A free port, for servers that follow each other on it."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        number: int = taken.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture
