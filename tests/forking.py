@@ -1,5 +1,5 @@
-"""Quick starts of `python -m chatroom`: not by a new interpreter, but by a fork of one that has
-imported the room already (see `tests.zygote`).
+"""Quick starts of `python -m chatroom`, and of a swarm's processes: not by a new interpreter, but
+by a fork of one that has imported the room already (see `tests.zygote`).
 
 Whoever starts a process notices nothing: `subprocess` and Trio get the number of a child of their
 own; entry point, arguments, environment, folder and open files are those that were asked for. What
@@ -23,16 +23,16 @@ from typing import Any
 
 import pytest
 
-from tests.zygote import Start
+from tests.zygote import MODULES, Start
 
 _ROOT = Path(__file__).parents[1]
-_COMMAND = [sys.executable, "-m", "chatroom"]
+_COMMAND = [sys.executable, "-m"]
 
 #: How the names of variables begin that an interpreter reads when it starts, or what loads it does.
 _EARLY = (b"PYTHON", b"LANG", b"LC_", b"LD_")
 
-#: `fork_exec`'s parameters `restore_signals` to `preexec_fn` where nothing special is wanted.
-_PLAIN = (True, False, -1, None, None, None, -1, None)
+#: `fork_exec`'s parameters `process_group` to `preexec_fn` where nothing special is wanted.
+_PLAIN = [-1, None, None, None, -1, None]
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -79,23 +79,26 @@ def _early(environment: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
 
 @contextmanager
 def quick_starts() -> Iterator[None]:
-    """Meanwhile `python -m chatroom` is forked, whoever starts it."""
+    """Meanwhile `python -m` is a fork for `MODULES`, whoever starts them."""
     zygote = _Zygote()
     fork_exec = subprocess._fork_exec  # type: ignore[attr-defined]
 
     def fork(arguments: list[str], programs: object, *rest: Any) -> int:
         """As `_posixsubprocess.fork_exec`."""
         closing, kept, folder, variables, stdin, _, _, stdout, _, stderr, _, tell, *other = rest
+        restored, session, *special = other
         environment: Mapping[bytes, bytes] = os.environb
         if variables is not None:
             environment = dict(variable.split(b"=", 1) for variable in variables)
-        plain = closing and tuple(other[: len(_PLAIN)]) == _PLAIN
-        if not (plain and arguments[:3] == _COMMAND and zygote.serves(environment)):
+        plain = closing and restored and special[: len(_PLAIN)] == _PLAIN
+        known = arguments[:2] == _COMMAND and arguments[2] in MODULES
+        if not (plain and known and zygote.serves(environment)):
             number: int = fork_exec(arguments, programs, *rest)
             return number
         numbers = [0, 1, 2, *(file for file in kept if file != tell)]
         files = [own if file == -1 else file for own, file in enumerate((stdin, stdout, stderr))]
-        start = Start(arguments[2:], dict(environment), folder or os.getcwd(), numbers)
+        place = folder or os.getcwd()
+        start = Start(arguments[2:], dict(environment), place, numbers, bool(session))
         return zygote.fork(start, files + numbers[3:])
 
     try:

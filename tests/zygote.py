@@ -1,6 +1,7 @@
-"""A process that has imported the room, and becomes `python -m chatroom` by a fork each time it is
-asked: the same entry point with arguments, environment, folder and descriptors of its own. That
-takes a tenth of the processor time of an interpreter that starts, imports and is taken down.
+"""A process that has imported the room, and becomes `python -m chatroom`, or another of `MODULES`,
+by a fork each time it is asked: the same entry point with arguments, environment, folder and
+descriptors of its own. That takes a tenth of the processor time of an interpreter that starts,
+imports and is taken down.
 
 Run by `tests.forking` as `python -m tests.zygote DESCRIPTOR`.
 """
@@ -26,6 +27,11 @@ import typer.main
 
 from chatroom.cli import app
 
+_WORKER = "chatroom.swarm.processes.worker"
+
+#: What can be started.
+MODULES = ("chatroom", _WORKER)
+
 #: What the commands import when they run.
 HEAVY = (
     "chatroom.cli.listening",
@@ -39,6 +45,7 @@ HEAVY = (
     "chatroom.logs",
     "chatroom.server.service",
     "chatroom.swarm.command",
+    "chatroom.swarm.processes.team",
     "h11",
     "websockets",
 )
@@ -51,16 +58,18 @@ REQUEST_DESCRIPTORS = 32
 class Start(NamedTuple):
     """What a process begins with, beside the open files that are sent along."""
 
-    arguments: list[str]  #: from the program's name on
+    arguments: list[str]  #: from the module's name on
     environment: dict[bytes, bytes]
     folder: str | bytes
     descriptors: list[int]  #: what the files' numbers shall be
+    session: bool  #: whether it is to lead one of its own
 
 
 def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as asker:
         for name in HEAVY:
             importlib.import_module(name)
+        del sys.modules[_WORKER]  # its parent's side imports it; who becomes it does so anew
         typer.main.get_command = functools.cache(typer.main.get_command)
         typer.main.get_command(app)  # a child that makes it from so many options takes 30 ms
         assert threading.active_count() == 1, "a fork would lose threads"
@@ -100,6 +109,8 @@ def _fork_orphan() -> int:
 
 
 def _become(start: Start, files: list[int]) -> None:
+    if start.session:
+        os.setsid()
     _place(files, start.descriptors)
     os.environb.clear()
     os.environb.update(start.environment)
@@ -109,10 +120,11 @@ def _become(start: Start, files: list[int]) -> None:
     sys.argv = start.arguments
     sys.path[0] = os.getcwd()
     try:
-        runpy.run_module("chatroom", run_name="__main__", alter_sys=True)
+        runpy.run_module(start.arguments[0], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         _end(end.code or 0)
         raise
+    _end(0)
 
 
 def _end(code: object) -> None:

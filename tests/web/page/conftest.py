@@ -22,7 +22,9 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     assert chromium, "the page is tested in Chromium: apt-get install chromium-headless-shell"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        # One process for the browser, its graphics and its network saves a tenth of a page's cost.
+        options = ["--no-sandbox", "--in-process-gpu", "--enable-features=NetworkServiceInProcess2"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=options)
         yield browser
         browser.close()
 
