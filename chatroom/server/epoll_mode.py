@@ -72,22 +72,29 @@ class EpollMode:
         line = connection.reader
         assert isinstance(line, _EpollLine)
         self._greeted.add(line)
+        greeted = False
         try:
             greeted = self._greeter.greet(line, visit)
         except OSError as error:
             line.outbox.give_up(error)
-            greeted = False
-        if not greeted:
-            self._greeted.discard(line)
+        finally:
+            if not greeted:
+                self._greeted.discard(line)
         return greeted
 
     def settle(self, line: _EpollLine, *, quiet: bool) -> None:
-        """`line` has been greeted: let it rest, or have it served."""
+        """`line` has been greeted: let it rest, or have it served; where there is no memory for
+        either, `_let_rest` tries again.
+        """
         if self._greeted is None or line not in self._greeted:
             return
-        self._greeted.discard(line)
-        if line.stopped or line.outbox.size_bytes or not (quiet and self._rest(line)):
-            self._wake(line.connection)
+        try:
+            if line.stopped or line.outbox.size_bytes or not (quiet and self._rest(line)):
+                self._wake(line.connection)
+        except MemoryError:
+            line.is_settled = False
+        else:
+            self._greeted.discard(line)
 
     async def serve(self, connection: Connection, visit: Visit | None) -> bool:
         line = connection.reader
@@ -154,6 +161,8 @@ class EpollMode:
                 self._talking[line] = received_bytes
                 if heard_bytes == received_bytes:
                     line.let_rest()
+            for line in [line for line in self._greeted or () if not line.is_settled]:
+                self.settle(line, quiet=False)
 
 
 class _EpollLine:
@@ -168,6 +177,7 @@ class _EpollLine:
         "_scope",
         "_wait",
         "connection",
+        "is_settled",
         "outbox",
         "session",
         "stopped",
@@ -181,6 +191,7 @@ class _EpollLine:
         self.connection = connection
         self.talks = False  #: it is likely that there is more soon
         self.stopped = False  #: it is made to end
+        self.is_settled = True  #: unless it has been greeted, and nothing could be done for it
         self._mode = mode
         self._wait: Wait | None = None
         self._deadline = 0.0

@@ -36,7 +36,7 @@ class Caller(Protocol):
 
     def settle(self, *, quiet: bool) -> None:
         """The greeting is over: wait for what comes next without a task if all is said and done
-        (`quiet`), else have it served.
+        (`quiet`), else have it served. Never raises.
         """
 
 
@@ -92,11 +92,17 @@ class Greeter:
             if step():
                 return
         except Exception:
+            self._end(caller)
+        session = caller.session
+        caller.settle(quiet=not session.pending and session.wait is None)
+
+    def _end(self, caller: Caller) -> None:
+        try:
             log.exception("connection %d: fault in the server", caller.connection.id)
             ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
             caller.session = Begun([ending], caller.session)
-        session = caller.session
-        caller.settle(quiet=not session.pending and session.wait is None)
+        except MemoryError:
+            caller.connection.outbox.break_off()  # it is at its end, and will be found there
 
     def _begin(self, caller: Caller, chunk: bytes) -> bool:
         caller.session.feed(chunk)

@@ -14,8 +14,9 @@ from chatroom.feed.broadcast import KEY_SECONDS, REQUESTS_AT_ONCE, Feed
 from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol import moldudp64 as mold
 from chatroom.settings import FeedSettings
-from tests.feed.live import free_port, open_feed
+from tests.feed.live import open_feed
 from tests.journal.talk import said
+from tests.ports import free_port
 
 ANOTHER = "ANOTHERONE"
 

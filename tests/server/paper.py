@@ -64,9 +64,6 @@ class PaperOutbox:
     def give_up(self, failure: OSError | None = None) -> None:
         raise AssertionError(failure)
 
-    def break_off(self) -> None:
-        raise AssertionError
-
     def close(self, last: bytes, boundary: Boundary, *, abrupt: bool) -> None:
         assert self.last is None
         self.last = last

@@ -19,9 +19,11 @@ from chatroom.event import CloseReason
 from chatroom.journal import Page
 from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol.opening import Opening
+from chatroom.server import epoll_mode
 from chatroom.server.conversation import Intake
 from chatroom.server.inlet import Inlet
 from chatroom.settings import RateSettings
+from chatroom.transport.epoll import EpollOutbox
 from tests.visiting import House, Visitor, open_house
 
 IRC = b"NICK %b\r\nUSER u 0 * :r\r\nJOIN #lobby\r\n"
@@ -232,6 +234,36 @@ async def test_a_fault_of_ours_ends_that_connection_alone(
     await bob.settle()
     await house.until(lambda: house.service.statistics().connections == 1)
     assert house.service.statistics().ended == {CloseReason.PROTOCOL_ERROR: 1}
+
+
+async def test_without_memory_for_the_end_either_one_is_at_the_end_of_the_stream(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Opening, "feed", _no_memory)
+        patch.setattr(logging.getLogger("chatroom.server"), "exception", _no_memory)
+        assert await call(house, b"/nick alice\n").rest() == []
+    await house.enter("bob")
+    await house.until(lambda: house.service.statistics().connections == 1)
+
+
+async def test_who_could_not_be_settled_for_want_of_memory_is_so_later(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(epoll_mode, "REST_SECONDS", 0.01)
+    house = await open_house(nursery, "epoll")
+    with monkeypatch.context() as patch:
+        patch.setattr(EpollOutbox, "size_bytes", property(_no_memory))
+        alice = call(house, b"/nick alice\n")
+        await read_until(alice, "you are alice")
+    bob = await house.enter("bob")
+    await alice.say("hi")
+    await read_until(bob, "alice: hi")
+    house.close()
+
+
+def _no_memory(*_: object) -> None:
+    raise MemoryError
 
 
 @pytest.mark.parametrize("passes", range(6))
