@@ -1,7 +1,7 @@
 """One batch to a large audience: sent by one thread, and shared by several.
 
-Only the sends, as `chatroom.server.audience` does them, and nobody reads meanwhile: what is seen is
-what a turn could gain. The sockets are drained between the rounds.
+Only the sends, as `chatroom.server.fanout.audience` does them, and nobody reads meanwhile: what is
+seen is what a turn could gain. The sockets are drained between the rounds.
 """
 
 from __future__ import annotations

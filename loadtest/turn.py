@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Protocol
 
-from chatroom.server.senders import LEAST_AUDIENCE
+from chatroom.server.fanout.senders import LEAST_AUDIENCE
 from loadtest.memory import FORMATS, Crowd, Format, take_descriptors
 from loadtest.peers import HOST
 from loadtest.reference import build

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from chatroom.journal import Journal
-    from chatroom.server.cluster import Cluster
+    from chatroom.server.cluster.cluster import Cluster
     from chatroom.settings import ServerSettings
 
 #: It stands in figures, in the log and in what `who` says.
@@ -100,7 +100,7 @@ async def open_part(
     from chatroom.order.contract import Rules
     from chatroom.order.opening import open_store
     from chatroom.order.part import Part
-    from chatroom.server.cluster import open_cluster
+    from chatroom.server.cluster.cluster import open_cluster
     from chatroom.server.entrance import Entrance
 
     charter = Entrance(settings.access).charter(journal.recent.last_seq)

@@ -15,7 +15,7 @@ from chatroom.protocol.checking import checked
 from chatroom.protocol.requests import OPERATOR_KINDS, Request
 from chatroom.room.commands import Outcome
 from chatroom.room.refused import Refused
-from chatroom.server.operators import done_text
+from chatroom.server.turn.operators import done_text
 
 if TYPE_CHECKING:
     from chatroom.room.room import Room

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.format import Format, Speaker
     from chatroom.protocol.people import Card
     from chatroom.protocol.requests import Proven
-    from chatroom.server.pace import Pace
+    from chatroom.server.fairness.pace import Pace
     from chatroom.transport.outbox import Outbox
 
 NOTHING: frozenset[str] = frozenset()
@@ -23,7 +23,7 @@ _HANDSHAKE = Silent("tls")
 
 
 class Hearing(Protocol):
-    """Where a connection that hears the room has its seat: see `chatroom.server.audience`."""
+    """Where a connection that hears the room has its seat: `chatroom.server.fanout.audience`."""
 
     format: Format
     sends: list[Callable[[bytes], int]]
@@ -90,7 +90,7 @@ class Connection:
         self.needs_tls = False  #: it is not let in as it is, whatever its hello says
         self.proven: Proven | None = None  #: that it has logged in before it had a name
         self.card: Card | None = None  #: what it says of itself
-        self.marks: dict[str, str] | None = None  #: see `chatroom.server.marks`
+        self.marks: dict[str, str] | None = None  #: see `chatroom.server.turn.marks`
         self.inside = False  #: the room knows it: a member, or a name that is reserved
         #: Set by the fan-out while this connection hears the room.
         self.audience: Hearing | None = None

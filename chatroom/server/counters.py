@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from chatroom.event import EVENT_KINDS
-from chatroom.server.shares import REASONS
+from chatroom.server.fairness.shares import REASONS
 
-#: What one may say only so much of a second, and what all may together: `chatroom.server.pace`.
+#: What one may say only so much of a second, and what all may together; see
+#: `chatroom.server.fairness.pace`.
 SLOWED = ("messages", "queries", "renames", "room")
 
 

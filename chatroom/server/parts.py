@@ -6,31 +6,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from chatroom.access.guard import Guard
-from chatroom.server.admission import Admission
-from chatroom.server.announcer import Announcer
-from chatroom.server.answering import Answering
-from chatroom.server.broadcaster import Broadcaster
-from chatroom.server.comings import Comings
-from chatroom.server.conversation import Entry, Intake
 from chatroom.server.counters import Counters
-from chatroom.server.dispatcher import Dispatcher
-from chatroom.server.endings import Endings
-from chatroom.server.fanout import Fanout
-from chatroom.server.farewell import Farewell
-from chatroom.server.gate import Gate
-from chatroom.server.hall import Hall
-from chatroom.server.inlet import Inlet
-from chatroom.server.keeping import Keeper
-from chatroom.server.marks import Marks
-from chatroom.server.operators import Operators
-from chatroom.server.ordering import LocalOrder, Order
-from chatroom.server.pacing import Exempt, PacedIntake, Tolls
-from chatroom.server.presence import Presence
-from chatroom.server.queries import Queries
-from chatroom.server.replay import Replay
-from chatroom.server.senders import NO_SENDERS, Senders
-from chatroom.server.talk import LocalTalk, Talk
-from chatroom.server.telling import Teller
+from chatroom.server.fanout.announcer import Announcer
+from chatroom.server.fanout.fanout import Fanout
+from chatroom.server.fanout.farewell import Farewell
+from chatroom.server.fanout.presence import Presence
+from chatroom.server.fanout.senders import NO_SENDERS, Senders
+from chatroom.server.fanout.telling import Teller
+from chatroom.server.serving.conversation import Entry, Intake
+from chatroom.server.serving.pacing import Exempt, PacedIntake, Tolls
+from chatroom.server.turn.admission import Admission
+from chatroom.server.turn.answering import Answering
+from chatroom.server.turn.broadcaster import Broadcaster
+from chatroom.server.turn.comings import Comings
+from chatroom.server.turn.dispatcher import Dispatcher
+from chatroom.server.turn.endings import Endings
+from chatroom.server.turn.gate import Gate
+from chatroom.server.turn.hall import Hall
+from chatroom.server.turn.inlet import Inlet
+from chatroom.server.turn.keeping import Keeper
+from chatroom.server.turn.marks import Marks
+from chatroom.server.turn.operators import Operators
+from chatroom.server.turn.ordering import LocalOrder, Order
+from chatroom.server.turn.queries import Queries
+from chatroom.server.turn.replay import Replay
+from chatroom.server.turn.talk import LocalTalk, Talk
 from chatroom.settings import UNLIMITED, Access, RateSettings
 from chatroom.transport.outbox import Congestion
 
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from chatroom.journal import Journal
     from chatroom.room.room import Room
     from chatroom.server.connection import Connection
-    from chatroom.server.fanout import Feed
-    from chatroom.server.offer import Offer
+    from chatroom.server.fanout.fanout import Feed
+    from chatroom.server.turn.offer import Offer
 
 
 class Way(Protocol):

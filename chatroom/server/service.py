@@ -20,22 +20,22 @@ from chatroom.protocol.session import Venue, Visit
 from chatroom.room.room import Room
 from chatroom.room.text import TextRules
 from chatroom.server import families
-from chatroom.server.acceptor import Acceptor, Take
 from chatroom.server.administration import Administration, Reach
-from chatroom.server.clients import Clients
 from chatroom.server.control import Control
 from chatroom.server.counters import Counters
 from chatroom.server.doors import open_doors
 from chatroom.server.entrance import Entrance
-from chatroom.server.epoll_mode import EpollMode
+from chatroom.server.fairness.shares import Shares
+from chatroom.server.fanout.senders import senders_of
 from chatroom.server.figures import Figures, Source
 from chatroom.server.housekeeping import give_memory_back, measure_lag
-from chatroom.server.modes import Mode, ThreadMode
-from chatroom.server.offer import Offer
 from chatroom.server.parts import ALONE, Parts, Way, assemble
-from chatroom.server.senders import senders_of
-from chatroom.server.shares import Shares
-from chatroom.server.vigil import Vigil
+from chatroom.server.serving.acceptor import Acceptor, Take
+from chatroom.server.serving.clients import Clients
+from chatroom.server.serving.epoll_mode import EpollMode
+from chatroom.server.serving.modes import Mode, ThreadMode
+from chatroom.server.serving.vigil import Vigil
+from chatroom.server.turn.offer import Offer
 from chatroom.settings import (
     BEHIND_SECONDS,
     MAX_ANSWER_BYTES,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
     from chatroom.feed.broadcast import Feed
     from chatroom.journal import Journal
-    from chatroom.server.cluster import Cluster
+    from chatroom.server.cluster.cluster import Cluster
     from chatroom.server.connection import Connection
 
 log = logging.getLogger("chatroom.server")

@@ -8,8 +8,8 @@ import trio.testing
 
 from chatroom.errors import ChatroomError
 from chatroom.room.charter import Charter
-from chatroom.server import keeping
-from chatroom.server.keeping import Keeper
+from chatroom.server.turn import keeping
+from chatroom.server.turn.keeping import Keeper
 
 
 class _File:

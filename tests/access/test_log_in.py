@@ -18,8 +18,8 @@ from chatroom.access.guard import Guard
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Credentials, Hello
 from chatroom.room.role import Role
-from chatroom.server import gate as gates
 from chatroom.server.connection import Connection
+from chatroom.server.turn import gate as gates
 from chatroom.settings import Access, AccessSettings, FeedSettings
 from tests.access.conftest import PASSWORD
 

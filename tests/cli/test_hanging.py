@@ -25,7 +25,7 @@ main()
 """
 #: The same, in a room whose turns find no memory at their end.
 _IN_DOUBT = """
-from chatroom.server.announcer import Announcer
+from chatroom.server.fanout.announcer import Announcer
 def flush(self):
     raise MemoryError
 Announcer.flush = flush
@@ -33,13 +33,16 @@ Announcer.flush = flush
 _OPTIONS = ["--port", "0", "--no-multicast", "--journal", ":memory:", "--grace", "0.1"]
 
 #: In which thread it hangs: the server's, once a second, or the one that reads what a client says.
-_HOUSE, _READER = "chatroom.server.housekeeping:_idle_bytes", "chatroom.server.modes:run_blocking"
+_HOUSE, _READER = (
+    "chatroom.server.housekeeping:_idle_bytes",
+    "chatroom.server.serving.modes:run_blocking",
+)
 
 #: In none.
 _UNUSED = "chatroom.server.housekeeping:_trim"
 
 #: In Trio's loop, when somebody comes.
-_NEWCOMER = "chatroom.server.clients:peer_address"
+_NEWCOMER = "chatroom.server.serving.clients:peer_address"
 
 
 class _Server:

@@ -14,7 +14,7 @@ from chatroom.journal.memory import MemoryJournal
 from chatroom.order.contract import Rules
 from chatroom.order.part import Part
 from chatroom.room.charter import Charter
-from chatroom.server.cluster import Cluster, open_cluster
+from chatroom.server.cluster.cluster import Cluster, open_cluster
 from chatroom.server.service import Service
 from chatroom.settings import ServerSettings
 from tests.access.conftest import accounts, password_hash

@@ -10,14 +10,14 @@ import pytest
 from chatroom.errors import ChatroomError
 from chatroom.event import Event
 from chatroom.journal.memory import MemoryJournal
-from chatroom.server.announcer import Announcer
+from chatroom.server.cluster.numbering import Numbering
 from chatroom.server.counters import Counters
-from chatroom.server.fanout import Fanout
-from chatroom.server.numbering import Numbering
+from chatroom.server.fanout.announcer import Announcer
+from chatroom.server.fanout.fanout import Fanout
 
 
 class PaperFeed:
-    """See `chatroom.server.fanout.Feed`: says in order what it was told."""
+    """See `chatroom.server.fanout.fanout.Feed`: says in order what it was told."""
 
     def __init__(self) -> None:
         self.told: list[object] = []

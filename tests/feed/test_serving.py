@@ -11,10 +11,11 @@ import trio.testing
 from chatroom.event import encode_event
 from chatroom.feed import broadcast
 from chatroom.feed.broadcast import KEY_SECONDS, REQUESTS_AT_ONCE, Feed
+from chatroom.journal import HistoryUnavailableError, Page
 from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol import moldudp64 as mold
 from chatroom.settings import FeedSettings
-from tests.feed.live import open_feed
+from tests.feed.live import PATIENCE_SECONDS, open_feed
 from tests.journal.talk import said
 from tests.ports import free_port
 
@@ -74,4 +75,41 @@ async def test_a_flood_of_requests_lets_the_room_have_its_turn(
             flood.sendto(b"nonsense", ("127.0.0.1", feed.request_port))
     await trio.testing.wait_all_tasks_blocked(0.01)
     assert feed.statistics().requests == REQUESTS_AT_ONCE
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_sealed_feed_is_sealed_for_the_session_that_begins() -> None:
+    for sealed in (False, True):
+        feed = Feed(FeedSettings(port=free_port()), 0, MemoryJournal(10), 0, sealed=sealed)
+        feed.begin_session(ANOTHER, 1001)
+        assert feed.sealed is sealed
+        assert feed.description()["feed_sealed"] == ("yes" if sealed else "no")
+        assert feed._sealer is None or feed._sealer.session == ANOTHER.encode()
+        feed.close()
+
+
+async def test_a_disk_that_fails_once_is_asked_again(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = MemoryJournal(10)
+    journal.append([said(1)], [], None)
+    fails = [True, False]
+    after = journal.after
+
+    async def failing(seq: int, limit: int) -> Page:
+        if fails.pop(0):
+            raise HistoryUnavailableError("the disk is gone")
+        return await after(seq, limit)
+
+    monkeypatch.setattr(journal, "after", failing)
+    feed = Feed(FeedSettings(port=free_port()), 0, journal, 1)
+    await nursery.start(feed.run)
+    request = mold.request(journal.session.encode(), 1, 1)
+    with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
+        await asker.sendto(request, ("127.0.0.1", feed.request_port))
+        await asker.sendto(request, ("127.0.0.1", feed.request_port))
+        with trio.fail_after(PATIENCE_SECONDS):
+            answer = mold.decode_packet(await asker.recv(65536))
+    assert (answer.sequence, len(answer.messages)) == (1, 1)
+    assert feed.statistics().refusals == {"failed": 1}
     nursery.cancel_scope.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from chatroom.server.marks import MOST_TARGETS
+from chatroom.server.turn.marks import MOST_TARGETS
 from chatroom.settings import AccessSettings
 from tests.access.conftest import PASSWORD
 from tests.conftest import OpenHouse

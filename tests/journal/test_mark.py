@@ -18,7 +18,7 @@ from chatroom.journal.limits import RESERVE_EVENTS
 from chatroom.journal.sqlite import open_journal
 from chatroom.journal.store import Store
 from chatroom.server.counters import Counters
-from chatroom.server.fanout import Fanout
+from chatroom.server.fanout.fanout import Fanout
 from chatroom.settings import Durability
 from tests.journal.talk import numbers, said, settings_for, store, talk, until
 

@@ -155,8 +155,8 @@ async def test_a_gap_in_the_middle(path: Path, mode: str, disk: Disk) -> None:
 async def test_a_gap_at_the_end_of_a_piece_is_told_once(
     path: Path, mode: str, disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatroom.server.replay.FIRST_REPLAY_EVENTS", 2)
-    monkeypatch.setattr("chatroom.server.replay.MAX_REPLAY_EVENTS", 2)
+    monkeypatch.setattr("chatroom.server.turn.replay.FIRST_REPLAY_EVENTS", 2)
+    monkeypatch.setattr("chatroom.server.turn.replay.MAX_REPLAY_EVENTS", 2)
     async with room(path, mode, recent_events=1) as house:
         talker = await house.enter_json("talker", presence=False)
         last = await say_and_store(talker, 1, 1)

@@ -13,8 +13,8 @@ from chatroom.protocol.plain.render import PLAIN
 from chatroom.protocol.requests import Draft, Hello, Speaks
 from chatroom.room.room import Room
 from chatroom.server.connection import Connection
-from chatroom.server.offer import Offer
 from chatroom.server.parts import assemble
+from chatroom.server.turn.offer import Offer
 from chatroom.transport.outbox import Boundary
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chatroom.server import acceptor
+from chatroom.server.serving import acceptor
 from chatroom.transport import sockets
 
 if TYPE_CHECKING:

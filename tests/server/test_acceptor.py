@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+from typing import Any
 
 import pytest
 import trio
 
-from chatroom.server import acceptor as acceptor_module
-from chatroom.server.acceptor import Acceptor
+from chatroom.server.serving import acceptor as acceptor_module
+from chatroom.server.serving.acceptor import Acceptor
 
 
 def _listener() -> socket.socket:
@@ -48,3 +50,32 @@ async def test_it_ends_in_good_order_without_its_spare_descriptor() -> None:
         scope.cancel()
         await acceptor.run(lambda *_: None)
     assert acceptor._listener.fileno() == -1
+
+
+class Exhausted(socket.socket):
+    """A listener of a process that has descriptors only now and then."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        super().__init__(fileno=listener.detach())
+        self.tries = 0
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        self.tries += 1
+        if self.tries % 2:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+async def test_without_descriptors_one_after_the_other_is_refused() -> None:
+    listener, refused = Exhausted(_listener()), list[socket.socket]()
+    acceptor = Acceptor(listener, refused.append)
+    for count in (1, 2):
+        with socket.create_connection(listener.getsockname()):
+            assert acceptor._accept_batch(lambda *_: pytest.fail("taken"))
+            assert len(refused) == count
+            assert acceptor._spare >= 0
+    for sock in refused:
+        sock.close()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await acceptor.run(lambda *_: None)

@@ -13,8 +13,9 @@ import trio
 from chatroom.access.buckets import Buckets
 from chatroom.access.place import PLACES
 from chatroom.room.commands import Impose
-from chatroom.server import service, turning_away
-from chatroom.server.shares import AT_ONCE, FULL, KEPT, TOO_OFTEN, Shares
+from chatroom.server import service
+from chatroom.server.fairness.shares import AT_ONCE, FULL, KEPT, TOO_OFTEN, Shares
+from chatroom.server.serving import turning_away
 from chatroom.settings import LOBBY_CONNECTIONS, AddressSettings
 from tests.certificates import make_certificate, write_pair
 from tests.conftest import OpenHouse

@@ -10,10 +10,10 @@ import pytest
 import trio
 
 from chatroom.protocol.format import Format
-from chatroom.server.audience import Audience
 from chatroom.server.connection import Connection
 from chatroom.server.counters import Counters
-from chatroom.server.senders import Senders
+from chatroom.server.fanout.audience import Audience
+from chatroom.server.fanout.senders import Senders
 
 
 class Bare:
@@ -66,7 +66,7 @@ async def senders(
     request: pytest.FixtureRequest, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> Senders:
     """So many threads, for audiences of any size."""
-    monkeypatch.setattr("chatroom.server.senders.LEAST_AUDIENCE", 1)
+    monkeypatch.setattr("chatroom.server.fanout.senders.LEAST_AUDIENCE", 1)
     senders = Senders(request.param)
     await nursery.start(senders.run)
     return senders
@@ -171,7 +171,7 @@ def test_one_whose_own_batch_finds_no_memory_is_broken_off(
         audience.enter(cast("Connection", reader))
     audience.add(b"hello\n", None)
     audience.insert(cast("Connection", readers[0]), b"for you\n")
-    monkeypatch.setattr("chatroom.server.audience.splice", refuse)
+    monkeypatch.setattr("chatroom.server.fanout.audience.splice", refuse)
     if leaves:
         audience.leave(cast("Connection", readers[0]))
     audience.flush()

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Draft, Ending, Request
-from chatroom.server.broadcaster import Broadcaster
-from chatroom.server.inlet import Inlet, Read
+from chatroom.server.turn.broadcaster import Broadcaster
+from chatroom.server.turn.inlet import Inlet, Read
 from tests.server.paper import PaperRoom, enters
 
 #: What a talker does: say so many lines in one read, pause or not before, be cancelled or not.
@@ -25,8 +25,8 @@ async def test_each_talkers_words_stay_in_order_and_all_readers_see_the_same(
     talkers: list[list[tuple[int, int, bool]]], channel_reads: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chatroom.server.inlet.CHANNEL_READS", channel_reads)
-        patch.setattr("chatroom.server.inlet.BATCH_READS", max(2, channel_reads // 2))
+        patch.setattr("chatroom.server.turn.inlet.CHANNEL_READS", channel_reads)
+        patch.setattr("chatroom.server.turn.inlet.BATCH_READS", max(2, channel_reads // 2))
         room = PaperRoom(len(talkers) + 1)
         await _talk_all(room, talkers)
     _assert_one_order(room, talkers)
@@ -44,7 +44,7 @@ async def test_nothing_overtakes_what_waits_in_the_channel() -> None:
 async def test_what_waits_is_counted_until_it_has_been_dealt_with(
     monkeypatch: pytest.MonkeyPatch, nursery: trio.Nursery
 ) -> None:
-    monkeypatch.setattr("chatroom.server.inlet.BATCH_READS", 2)
+    monkeypatch.setattr("chatroom.server.turn.inlet.BATCH_READS", 2)
     inlet, waiting = Inlet(), []
     for _ in range(5):
         await inlet.put(Read(None, (), None))
@@ -131,7 +131,7 @@ async def test_an_ending_is_through_when_it_has_been_submitted(
 async def test_a_full_channel_holds_the_talker_up_and_loses_nothing(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatroom.server.inlet.CHANNEL_READS", 3)
+    monkeypatch.setattr("chatroom.server.turn.inlet.CHANNEL_READS", 3)
     room = PaperRoom(2)
     broadcaster = room.parts.broadcaster
     await nursery.start(broadcaster.run)

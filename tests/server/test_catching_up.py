@@ -152,7 +152,7 @@ async def test_who_comes_back_is_told_that_joins_are_not_announced(open_room: Op
 async def test_who_only_reads_its_last_lines_takes_no_place(
     open_room: OpenHouse, monkeypatch: pytest.MonkeyPatch, takeovers: int
 ) -> None:
-    monkeypatch.setattr("chatroom.server.shares.LOBBY_CONNECTIONS", 1)
+    monkeypatch.setattr("chatroom.server.fairness.shares.LOBBY_CONNECTIONS", 1)
     house = await open_room(max_clients=2)
     _, welcome = await house.welcome("alice")
     for _ in range(takeovers):  # each leaves a connection behind that reads its bye, or does not

@@ -10,7 +10,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.server.ceiling import Ceiling
+from chatroom.server.fairness.ceiling import Ceiling
 
 
 async def _push(ceiling: Ceiling, who: str, said: list[str], count: int = 1_000_000) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chatroom.access.buckets import Buckets
-from chatroom.server import comings
+from chatroom.server.turn import comings
 from chatroom.settings import AddressSettings
 from tests.conftest import OpenHouse
 from tests.irc.speaking import IrcVisitor

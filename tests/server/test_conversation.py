@@ -11,7 +11,7 @@ from chatroom.event import CloseReason
 from chatroom.protocol.plain.session import PlainSession
 from chatroom.protocol.requests import Ending, Request
 from chatroom.server.connection import Connection
-from chatroom.server.conversation import converse, run_blocking
+from chatroom.server.serving.conversation import converse, run_blocking
 from tests.irc.speaking import connect
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ class _Endless:
 
 
 class _PaperLine:
-    """See `chatroom.server.conversation.Line`: a connection that the room ends at its third word,
-    and whose stream ends then.
+    """See `chatroom.server.serving.conversation.Line`: a connection that the room ends at its third
+    word, and whose stream ends then.
     """
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from chatroom.event import Event
 from chatroom.server.counters import Counters
-from chatroom.server.fanout import Fanout
+from chatroom.server.fanout.fanout import Fanout
 from tests.server.test_audience import Bare, Outbox, Reader
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from chatroom.event import CloseReason
 from chatroom.journal import Page
 from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol.opening import Opening
-from chatroom.server import epoll_mode
-from chatroom.server.conversation import Intake
-from chatroom.server.inlet import Inlet
+from chatroom.server.serving import epoll_mode
+from chatroom.server.serving.conversation import Intake
+from chatroom.server.turn.inlet import Inlet
 from chatroom.settings import RateSettings
 from chatroom.transport.epoll import EpollOutbox
 from tests.visiting import House, Visitor, open_house

@@ -30,9 +30,9 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
         "chatroom.protocol.http.session.REQUEST_SECONDS",
         "chatroom.protocol.http.session.KEEP_ALIVE_SECONDS",
         "chatroom.transport.tls_handshake.HANDSHAKE_SECONDS",
-        "chatroom.server.doorstep.HANDSHAKE_SECONDS",
+        "chatroom.server.serving.doorstep.HANDSHAKE_SECONDS",
         "chatroom.protocol.irc.session.REGISTER_SECONDS",
-        "chatroom.server.gate.LOGIN_SECONDS",
+        "chatroom.server.turn.gate.LOGIN_SECONDS",
         "chatroom.protocol.opening.FIRST_LINE_SECONDS",
         "chatroom.transport.epoll.LINGER_SECONDS",
     ):

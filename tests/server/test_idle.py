@@ -14,7 +14,7 @@ from chatroom.protocol.jsonlines.render import JsonLines
 from chatroom.protocol.plain.render import PLAIN
 from chatroom.protocol.session import Venue
 from chatroom.protocol.websocket.render import SocketLines
-from chatroom.server.vigil import Vigil
+from chatroom.server.serving.vigil import Vigil
 from tests.irc.speaking import register
 from tests.protocol.websocket.framing import PING, PONG, Got, masked
 from tests.server.paper import PaperRoom, enters

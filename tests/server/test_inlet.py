@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from chatroom.protocol.requests import Request
-from chatroom.server.inlet import Inlet, Read
+from chatroom.server.turn.inlet import Inlet, Read
 from chatroom.settings import SUBMIT_SECONDS
 
 
@@ -18,7 +18,7 @@ def _read(number: int) -> Read:
 @pytest.fixture
 def inlet(monkeypatch: pytest.MonkeyPatch) -> Inlet:
     """One that is full with its first read."""
-    monkeypatch.setattr("chatroom.server.inlet.CHANNEL_READS", 1)
+    monkeypatch.setattr("chatroom.server.turn.inlet.CHANNEL_READS", 1)
     return Inlet()
 
 

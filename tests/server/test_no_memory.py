@@ -14,9 +14,9 @@ import trio
 
 from chatroom.journal.sqlite import SqliteJournal, open_journal
 from chatroom.protocol.requests import Request
-from chatroom.server.dispatcher import Dispatcher
 from chatroom.server.doubt import InDoubtError
-from chatroom.server.inlet import Said
+from chatroom.server.turn.dispatcher import Dispatcher
+from chatroom.server.turn.inlet import Said
 from chatroom.settings import JournalSettings
 from tests.failing import Failing
 from tests.visiting import House, Visitor, open_house

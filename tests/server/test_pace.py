@@ -26,7 +26,7 @@ from chatroom.protocol.requests import (
     Sign,
     Speaks,
 )
-from chatroom.server.pace import QUERY, RENAME, TALK, Limits, Pace, sort_of
+from chatroom.server.fairness.pace import QUERY, RENAME, TALK, Limits, Pace, sort_of
 from chatroom.settings import ROOM_PER_SECOND, UNLIMITED, RateSettings
 
 SAY = Request("message", "hello")

@@ -19,7 +19,7 @@ from chatroom.room.role import Role
 from chatroom.room.room import Room
 from chatroom.server.connection import Connection
 from chatroom.server.counters import Counters
-from chatroom.server.pacing import Exempt, PacedIntake, Tolls
+from chatroom.server.serving.pacing import Exempt, PacedIntake, Tolls
 from chatroom.settings import RateSettings
 from chatroom.transport.outbox import Congestion
 from tests.server.paper import PaperReader

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from chatroom.server.dispatcher import Dispatcher
+from chatroom.server.turn.dispatcher import Dispatcher
 from chatroom.settings import GROUP_WEIGHT
 from tests.conftest import OpenHouse
 from tests.visiting import House, Visitor

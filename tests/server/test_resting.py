@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatroom.server import epoll_mode
+from chatroom.server.serving import epoll_mode
 from tests.conftest import OpenHouse
 from tests.visiting import House, open_house
 

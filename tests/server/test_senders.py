@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 import trio
 
-from chatroom.server.senders import LEAST_AUDIENCE, Senders, senders_of, threads_by_cores
+from chatroom.server.fanout.senders import LEAST_AUDIENCE, Senders, senders_of, threads_by_cores
 from chatroom.settings import ServerSettings
 from tests.conftest import OpenHouse
 
@@ -91,7 +91,7 @@ def test_two_cores_have_other_work(
 async def test_a_room_with_them_has_one_order_for_all(
     open_room: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("chatroom.server.senders.LEAST_AUDIENCE", 1)
+    monkeypatch.setattr("chatroom.server.fanout.senders.LEAST_AUDIENCE", 1)
     house = await open_room(send_threads=2)
     readers = [await house.enter(f"reader{number}") for number in range(READERS)]
     talkers = [await house.enter(f"talker{number}") for number in range(TALKERS)]

@@ -17,7 +17,7 @@ import trio
 
 from chatroom.event import CloseReason
 from chatroom.protocol import opening
-from chatroom.server import acceptor, doorstep
+from chatroom.server.serving import acceptor, doorstep
 from chatroom.settings import Access, AccessSettings, RateSettings, TlsSettings
 from chatroom.transport import tls_handshake
 from chatroom.transport.tls_server import ServerTls

@@ -11,7 +11,7 @@ import trio
 import trio.testing
 
 from chatroom.protocol.format import end_of_line
-from chatroom.server.conversation import ending_at_eof
+from chatroom.server.serving.conversation import ending_at_eof
 from chatroom.transport import epoll
 from chatroom.transport.backlog import Backlog
 from chatroom.transport.budget import Budget

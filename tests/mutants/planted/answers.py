@@ -58,7 +58,7 @@ ANSWERS = (
     ),
     Mutant(
         "the last page of the bans is never the last",
-        "chatroom/server/operators.py",
+        "chatroom/server/turn/operators.py",
         "more = request.offset + len(page) < len(bans)",
         "more = len(page) < len(bans)",
         ("tests/server/test_operators.py",),
@@ -79,7 +79,7 @@ ANSWERS = (
     ),
     Mutant(
         "what was cut out counts as sent",
-        "chatroom/server/audience.py",
+        "chatroom/server/fanout/audience.py",
         "len(framed) * (len(sends) - len(edits))",
         "len(framed) * len(sends)",
         ("tests/server/test_audience.py",),

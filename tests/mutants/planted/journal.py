@@ -77,7 +77,7 @@ JOURNAL = (
     ),
     Mutant(
         "a number is told that is not marked as given out",
-        "chatroom/server/fanout.py",
+        "chatroom/server/fanout/fanout.py",
         "        self._give_out(event.seq)\n",
         "",
         _TESTS,
