@@ -173,10 +173,27 @@ async def test_who_is_not_let_in_reads_why(house: House, said: bytes, last: str)
     await house.until(lambda: not house.service.statistics().connections)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"/nick alice\nhello\n",
+        b'/json {"nick":"alice"}\n{"kind":"message","text":"hello"}\n',
+        IRC % b"alice" + b"PRIVMSG #lobby :hello\r\n",
+    ],
+    ids=["plain", "json", "irc"],
+)
+async def test_what_is_said_before_one_hangs_up_is_heard(house: House, said: bytes) -> None:
+    bob = await house.enter("bob")
+    alice = call(house, said)
+    alice.stream.socket.shutdown(socket.SHUT_WR)
+    assert await read_until(bob, "hello") == "alice: hello"
+    assert await read_until(bob, "left") == "-- alice left (quit)"
+
+
 async def test_who_hangs_up_behind_the_hello_leaves(house: House) -> None:
     bob = await house.enter("bob")
     alice = call(house, b"/nick alice\n")
-    await alice.stream.send_eof()
+    alice.stream.socket.shutdown(socket.SHUT_WR)
     assert await bob.line() == "-- alice joined"
     assert await bob.line() == "-- alice left (quit)"
 

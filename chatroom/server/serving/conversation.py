@@ -56,8 +56,9 @@ async def converse(line: Line) -> Ending | None:
     connection, session = line.connection, line.session
     try:
         # Who comes in a crowd has spoken before we look: no wait to set up (40 % more newcomers a
-        # second). Once only, because nothing in it lets the others have their turn.
-        chunk = line.receive_nowait()
+        # second). Once only, because nothing in it lets the others have their turn. What is pending
+        # comes before all that, and before the end of the stream.
+        chunk = None if session.pending else line.receive_nowait()
         while chunk != b"":
             if chunk is not None:
                 connection.received_bytes += len(chunk)
