@@ -61,7 +61,8 @@ class Reading(Asked):
         if self.label is not None:
             self.label.waits -= 1
         client.label = self.label
-        client.say(*lines)
+        if lines or self.label is not None:
+            client.say(*lines)
         client.label = None
 
     def page(
