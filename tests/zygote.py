@@ -69,7 +69,6 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as asker:
         for name in HEAVY:
             importlib.import_module(name)
-        del sys.modules[_WORKER]  # its parent's side imports it; who becomes it does so anew
         typer.main.get_command = functools.cache(typer.main.get_command)
         typer.main.get_command(app)  # a child that makes it from so many options takes 30 ms
         assert threading.active_count() == 1, "a fork would lose threads"
@@ -118,6 +117,8 @@ def _become(start: Start, files: list[int]) -> None:
     os.chdir(start.folder)
     _open_standard_streams()
     sys.argv = start.arguments
+    if sys.argv[0] == _WORKER:
+        del sys.modules[_WORKER]  # of whom its parents import; runpy warns of that
     sys.path[0] = os.getcwd()
     try:
         runpy.run_module(start.arguments[0], run_name="__main__", alter_sys=True)
