@@ -51,8 +51,8 @@ if not forbidden():
                 witness.wait_for("you are guest1")
                 with started(link.far.command(silent)):
                     witness.wait_for("guest2 joined")
-                    cut(link.far)
                     began = time.monotonic()
+                    cut(link.far)
                     if talking:
                         say(link, "hello\n")
                     witness.wait_for("guest2 left (lost)", LOST_SECONDS + 10)
@@ -64,13 +64,17 @@ if not forbidden():
         limits = ("--address-connections", "2", "--address-rate", "4")
         told = "(too_many_connections)"
         with cable(loss_percent=0) as link, served(link, mode, *limits) as server:
-            stays = link.far.command(["nc", "-d", link.near.address, PORT])
-            with started(stays) as one, started(stays) as other:
-                one.wait_for("you are guest")
-                other.wait_for("you are guest")
-                assert say(link, "hello\n", far=True) == (
-                    f"-- too many connections from your address {told}\n"
-                )
+            stays = ["nc", "-d", link.near.address, PORT]
+            with started(link.near.command(stays)) as witness:
+                witness.wait_for("you are guest1")
+                with started(link.far.command(stays)), started(link.far.command(stays)):
+                    witness.wait_for("guest2 joined")
+                    witness.wait_for("guest3 joined")
+                    assert say(link, "hello\n", far=True) == (
+                        f"-- too many connections from your address {told}\n"
+                    )
+                witness.wait_for("guest2 left")
+                witness.wait_for("guest3 left")
             assert "(quit)" in say(link, "/quit\n", far=True)
             assert say(link, "NICK ann\r\n", far=True) == (
                 f"ERROR :Closing link: {told} too many new connections from your address:"

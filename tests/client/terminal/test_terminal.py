@@ -164,15 +164,17 @@ async def test_a_changed_size_and_no_colour(lobby: House, tmp_path: Path) -> Non
 
 
 async def test_a_message_is_on_the_screen_at_once(lobby: House, tmp_path: Path) -> None:
-    """Of twenty the fastest: one that is held back on purpose, if only 10 ms, never passes."""
+    """Of many the fastest: one that is held back on purpose, if only 10 ms, never passes."""
     bob = await lobby.enter("bob")
     took = []
     with await started(lobby, tmp_path) as alice:
-        for number in range(20):
+        for number in range(200):
             began = trio.current_time()
             await bob.say(f"number {number}.")
             await alice.until_shown(f"number {number}.")
             took.append(trio.current_time() - began)
+            if took[-1] < 0.010:  # on a busy machine seldom
+                break
     assert min(took) < 0.010
 
 
