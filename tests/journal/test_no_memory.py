@@ -79,6 +79,7 @@ async def test_a_batch_that_is_not_taken_can_be_handed_over_again(
         assert await store(journal, talk(1, 2))
         assert numbers(list((await journal.after(0, 10)).events)) == [1, 2]
         assert stored(path) == [1, 2]
+        assert not journal._pending
 
 
 async def test_a_result_of_which_trio_is_not_told_is_looked_for(

@@ -145,6 +145,8 @@ def test_who_has_been_told_a_part_is_told_no_more() -> None:
         audience.flush()
     audience.break_off()
     assert reader.outbox.is_broken_off
+    audience.add(b"two\n", None)
+    audience.break_off()
     audience.flush()
     assert not taken
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import trio
 
+from chatroom.event import Event, Gap
 from chatroom.journal.sqlite import SqliteJournal, open_journal
 from chatroom.protocol.requests import Request
 from chatroom.server.doubt import InDoubtError
@@ -96,8 +97,9 @@ async def _everything_fails(
                 while not over:
                     number += 1
                     failing = Failing(number, more)
-                    with trio.fail_after(20):
+                    with trio.move_on_after(20) as patience:
                         await _visit(house, journal, turn, failing, lines)
+                    assert not patience.cancelled_caught, failing.failed
                     over = not failing.failed
                 nursery.cancel_scope.cancel()
         except* InDoubtError:
@@ -122,6 +124,7 @@ async def _visit(
         await visitor.say({"kind": "ping"})
         while (await visitor.object())["kind"] != "pong":
             pass
+    last = house.service.room.seq
     turn.arm(failing)
     await alice.say(*lines)
     await turn.failed.wait()
@@ -132,14 +135,17 @@ async def _visit(
             pass
     except (EOFError, OSError, trio.BrokenResourceError):
         await trio.sleep_forever()  # until the end of the server cancels this
-    _check_numbers(await _heard(carol), failing.failed)
-    heard = await _heard(alice)
+    _check_numbers(await _heard(carol), last, failing.failed)
     await _heard(bob)
-    for said in heard:
-        if said["kind"] == "ack":
-            (event,) = (await journal.after(said["seq"] - 1, 1)).events
-            kinds = {line["id"]: line["kind"] for line in lines}
-            assert getattr(event, "kind", None) == kinds[said["id"]]
+    kept = (await journal.after(last, 1000)).events
+    first = last + 1
+    for event in kept:
+        assert first == (event.first if isinstance(event, Gap) else event.seq)
+        first = 1 + (event.last if isinstance(event, Gap) else event.seq)
+    kinds = {event.seq: event.kind for event in kept if isinstance(event, Event)}
+    for answer in await _answers(alice, [line["id"] for line in lines]):
+        if answer["kind"] == "ack":
+            assert kinds[answer["seq"]] == lines[0]["kind"]
     for visitor in (alice, bob, carol, eve):
         await visitor.aclose()
 
@@ -154,12 +160,23 @@ async def _heard(visitor: Visitor) -> list[dict[str, Any]]:
     return heard
 
 
-def _check_numbers(heard: Sequence[dict[str, Any]], failed: str) -> None:
-    last = None
+async def _answers(visitor: Visitor, ids: Collection[str]) -> list[dict[str, Any]]:
+    """What answers each of these, or what came before the end of the connection."""
+    answers: list[dict[str, Any]] = []
+    with suppress(EOFError, trio.BrokenResourceError):
+        while len(answers) < len(ids):
+            said = await visitor.object()
+            if said.get("id") in ids:
+                answers.append(said)
+    return answers
+
+
+def _check_numbers(heard: Sequence[dict[str, Any]], last: int, failed: str) -> None:
+    """All that came after `last` came once and in order, or was said to be missing."""
     for said in heard:
         if said["kind"] == "gap" or "time" in said:
             first = said.get("from") or said["seq"]
-            assert last is None or first == last + 1, f"{failed}: {heard}"
+            assert first == last + 1, f"{failed}: {heard}"
             last = said["to"] if said["kind"] == "gap" else said["seq"]
 
 

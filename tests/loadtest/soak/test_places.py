@@ -148,3 +148,14 @@ def test_a_latency_counts_outside_faults_only(ledger: Ledger) -> None:
     ledger.windows._clear_from_us = 0
     take(place, ledger, 3)
     assert ledger.worst.late_us > 0
+
+
+def test_a_latency_counts_in_what_is_live_only(ledger: Ledger) -> None:
+    ledger.windows.close()
+    ledger.windows._clear_from_us = 0
+    place = place_of(ledger)
+    place.live_from = 2
+    take(place, ledger, 1)  # of a replay
+    assert ledger.worst.late_us == 0
+    take(place, ledger, 2)
+    assert ledger.worst.late_us > 0

@@ -5,6 +5,7 @@ from tests.mutants.planted.answers import ANSWERS
 from tests.mutants.planted.coming import COMING
 from tests.mutants.planted.fanout import FANOUT
 from tests.mutants.planted.journal import JOURNAL
+from tests.mutants.planted.memory import MEMORY
 from tests.mutants.planted.order import ORDER
 from tests.mutants.planted.outbox import OUTBOX
 from tests.mutants.planted.reassembly import REASSEMBLY
@@ -17,6 +18,7 @@ AREAS: dict[str, tuple[Mutant, ...]] = {
     "outbox": OUTBOX,
     "journal": JOURNAL,
     "resume": RESUME,
+    "memory": MEMORY,
     "reassembly": REASSEMBLY,
     "room": ROOM,
     "coming": COMING,
