@@ -10,14 +10,14 @@ _AUDIENCE = ("tests/server/test_audience.py",)
 MEMORY = (
     Mutant(
         "a number that nobody was told of is passed over",
-        "chatroom/server/mending.py",
+        "chatroom/server/turn/mending.py",
         "        self._announcer.make_up(self._room.seq)\n",
         "",
         _TURN,
     ),
     Mutant(
         "a format that an event cannot be rendered for goes without it",
-        "chatroom/server/fanout.py",
+        "chatroom/server/fanout/fanout.py",
         "                    audience.add(record, besides)\n            except MemoryError:\n"
         "                audience.break_off()\n",
         "                    audience.add(record, besides)\n            except MemoryError:\n"
@@ -26,7 +26,7 @@ MEMORY = (
     ),
     Mutant(
         "a batch that cannot be sent is forgotten",
-        "chatroom/server/fanout.py",
+        "chatroom/server/fanout/fanout.py",
         "                audience.flush()\n            except MemoryError:\n"
         "                audience.break_off()\n",
         "                audience.flush()\n            except MemoryError:\n                pass\n",
@@ -34,35 +34,35 @@ MEMORY = (
     ),
     Mutant(
         "an event is in the history before it can be told",
-        "chatroom/server/fanout.py",
+        "chatroom/server/fanout/fanout.py",
         "        self._blocks.append(block)\n        self._events.append(event)\n",
         "        self._events.append(event)\n        self._blocks.append(block)\n",
         _TURN,
     ),
     Mutant(
         "a batch that the journal did not take is forgotten",
-        "chatroom/server/announcer.py",
+        "chatroom/server/fanout/announcer.py",
         "            self._fanout.put_back(events, blocks)\n",
         "",
         _TURN,
     ),
     Mutant(
         "acks of a batch that the journal did not take are forgotten",
-        "chatroom/server/announcer.py",
+        "chatroom/server/fanout/announcer.py",
         "            self._acks = acks\n            raise\n",
         "            raise\n",
         _TURN,
     ),
     Mutant(
         "turns are taken on in a room in doubt",
-        "chatroom/server/broadcaster.py",
+        "chatroom/server/turn/broadcaster.py",
         "        self._fault = fault\n        self._turn = _refuse\n        self._scope.cancel()\n",
         "        pass\n",
         _TURN,
     ),
     Mutant(
         "who is closed by itself keeps the others' batch",
-        "chatroom/server/audience.py",
+        "chatroom/server/fanout/audience.py",
         "            self.parts, self.length, self.edits, self._cuts = [], 0, {}, 0\n"
         "        except MemoryError as error:\n",
         "        except MemoryError as error:\n",
