@@ -32,7 +32,7 @@ def test_a_short_comparison_makes_a_table_results_and_a_picture(tmp_path: Path) 
     what = ("--short", "--peers", "epoll,c-epoll", "--work", "fanout")
     done = loadtest(*what, "--report", str(directory))
     assert done.returncode == 0, done.stderr
-    assert "| C reference |" in done.stdout
+    assert "| C reference |" in done.stdout, done.stderr
     results = json.loads((directory / "results.json").read_text())
     assert results["schema"] == 1
     by_work = {
