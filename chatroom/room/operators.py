@@ -174,7 +174,7 @@ class Operators:
     def _own(self, own: Own) -> Outcome:
         state = self._state
         roles = {key: role for nick, role in own.accounts for key in keys_of([nick])}
-        state.owned = Owned(roles)
+        state.owned = Owned(nick for nick, _ in own.accounts)
         gone = []
         changed = []
         for member in [*state.members, *state.anteroom]:

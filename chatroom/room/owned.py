@@ -5,25 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from chatroom.room.lookalikes import Lookalikes
+from chatroom.room.nick import NickInvalid, key_of_account
 
 
 class Owned:
-    """Keys of names, each an account's."""
+    """Names of accounts, by their keys. What is none is passed over."""
 
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys: set[str] = set()
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names: dict[str, str] = {}
         self.looks = Lookalikes()
-        for key in keys:
-            self.add(key)
+        for name in names:
+            self.add(name)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._keys
+        return key in self._names
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._keys))
+        """The names, in the order of their keys."""
+        return (self._names[key] for key in sorted(self._names))
 
-    def add(self, key: str) -> None:
+    def name(self, key: str) -> str:
+        """The account's name as it was given; its key, if there is no such account."""
+        return self._names.get(key, key)
+
+    def add(self, name: str) -> None:
         """There is an account of this name."""
-        if key not in self._keys:
-            self._keys.add(key)
+        try:
+            key = key_of_account(name)
+        except NickInvalid:
+            return
+        if key and key not in self._names:
+            self._names[key] = name
             self.looks.add(key, key)

@@ -159,6 +159,11 @@ class Room:
         """The key of the account that somebody has logged in to. Raises `KeyError`."""
         return self._anybody(who).account or None
 
+    def account_name(self, who: int) -> str | None:
+        """The name of that account, as it was given. Raises `KeyError`."""
+        key = self.account(who)
+        return None if key is None else self._state.owned.name(key)
+
     def role(self, who: int) -> Role:
         """What somebody may do. Raises `KeyError`."""
         return self._anybody(who).role
@@ -323,7 +328,7 @@ class Room:
             nick, key = self._guest()
         member = Member(join.who, nick, key, "")
         member.account, member.role, member.address = account, join.role, join.address
-        self._own(account)
+        self._own(join.account)
         return member, removed
 
     def _rename(self, rename: Rename) -> Outcome:
@@ -351,7 +356,7 @@ class Room:
             nick, key = self._free_nick(log_in.account, account=account, besides=member)
         self._check_ban(Newcomer(key, account, member.address), log_in.time)
         member.account, member.role = account, log_in.role
-        self._own(account)
+        self._own(log_in.account)
         self._state.look_whether_silenced(member)
         if nick == member.nick:
             return Outcome()
@@ -476,8 +481,7 @@ class Room:
 
     def _own(self, account: str) -> None:
         """The nick of an account is its own from its first coming on at the latest."""
-        if account:
-            self._state.owned.add(account)
+        self._state.owned.add(account)
 
     def _check_ban(self, newcomer: Newcomer, now: str) -> None:
         ban = self._state.bans.of(newcomer, now)

@@ -48,7 +48,7 @@ class RoomSnapshot(msgspec.Struct, frozen=True):
     moderated: bool
     voices: list[str]  #: keys of members
     mutes: list[tuple[str, str]]  #: key of a nick, and until when
-    owned: list[str]  #: keys of accounts' nicks
+    owned: list[str]  #: names of accounts
 
 
 def take(state: State) -> RoomSnapshot:

@@ -34,7 +34,7 @@ class State:
         self.moderated = False  #: only operators and who has voice may talk
         self.voices: set[str] = set()  #: the keys of members
         self.mutes: dict[str, str] = {}  #: the keys of nicks that may not talk, and until when
-        self.owned = Owned(keys_of(charter.owned))
+        self.owned = Owned(charter.owned)
 
     def event(self, time: str, kind: str, nick: str, text: str = "") -> Event:
         """The next event."""

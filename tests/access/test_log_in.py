@@ -146,7 +146,7 @@ async def test_an_account_takes_its_nick_back_from_a_dead_connection(
     assert welcome["nick"] == "Alice"
     assert '"reason":"replaced"' in (await first.rest())[-1]
     third, welcome = await house.welcome("alice2", **ALICE)
-    assert (welcome["nick"], welcome["account"]) == ("alice2", "alice")
+    assert (welcome["nick"], welcome["account"]) == ("alice2", "Alice")
     await second.say({"kind": "ping"})
     assert [(await second.object())["kind"] for _ in range(2)] == ["join", "pong"]
     await third.aclose()

@@ -93,7 +93,7 @@ async def test_who_has_logged_in_may_log_in_to_another_account(
     await ada.all()
     await _logs_in(eve, "alice")
     assert [line.raw for line in await ada.all()] == [
-        ":eve!~eve@chatroom.local ACCOUNT alice",
+        ":eve!~eve@chatroom.local ACCOUNT Alice",
         ":chatroom.local MODE #lobby -o eve",
     ]
     assert commands(await eve.answer("TOPIC #lobby :hers")) == ["482"]

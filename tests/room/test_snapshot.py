@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from chatroom.room.charter import Charter
-from chatroom.room.commands import Join, Moderate, Mute, Reserve, Say, Topic, Voice
+from chatroom.room.commands import Join, Moderate, Mute, Own, Reserve, Say, Topic, Voice
 from chatroom.room.members import Member
+from chatroom.room.role import Role
 from chatroom.room.room import Room
 from chatroom.room.snapshot import MemberSnapshot, RoomSnapshot
 from chatroom.room.state import State
@@ -99,3 +100,15 @@ def test_a_rooms_rules_and_numbers_can_be_set() -> None:
     event = room.apply(Say(1, "T", "message", "hi")).event
     assert event is not None
     assert event.seq == 42
+
+
+def test_an_accounts_name_comes_along_as_it_was_given() -> None:
+    room = _room()
+    room.apply(Join(1, "now", None, "t1", account="CoolAcct"))
+    room.apply(Join(2, "now", "bob", "t2"))
+    moved = _moved(room)
+    for state in (room, moved):
+        assert (state.account(1), state.account_name(1)) == ("coolacct", "CoolAcct")
+        assert state.account_name(2) is None
+    moved.apply(Own("later", (("COOLACCT", Role.MEMBER),)))
+    assert moved.account_name(1) == "COOLACCT"

@@ -86,7 +86,7 @@ class Presence:
             self.people.go_out(nick)
 
     def _follow_card(self, who: int) -> None:
-        account, role = self._room.account(who), self._room.role(who)
+        account, role = self._room.account_name(who), self._room.role(who)
         voiced = self._room.has_voice(who)
         connection = self._connections.get(who)
         said = None if connection is None else connection.card

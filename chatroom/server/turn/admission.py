@@ -317,7 +317,7 @@ class Admission:
             limits=self._offer.limits,
             multicast=self._offer.multicast(private=connection.private),
             topic=room.topic,
-            account=room.account(connection.who),
+            account=room.account_name(connection.who),
             role=room.role(connection.who),
             servers=self._offer.others() or msgspec.UNSET,
         )
