@@ -77,14 +77,15 @@ class Clients:
         connection.needs_tls = visit.needs_tls
         self._mode.attach(sock, connection)
         self._shares.hold(place)
+        counters.accepted = connection.id
         try:
             self._parts.connections.add(connection)
             if not self._mode.greet(connection, visit):
                 self._nursery.start_soon(self._serve, connection, visit)
         except MemoryError:
+            counters.accepted -= 1  # it was never there
             self._forget(connection)
             raise
-        counters.accepted = connection.id
 
     def wake(self, connection: Connection) -> None:
         """Go on serving one that was quiet."""

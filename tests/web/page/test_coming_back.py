@@ -68,7 +68,9 @@ def test_a_server_in_good_order(port: int, anna: Screen, browser: Browser, tmp_p
         expect(waiting).to_have_attribute("data-state", "waiting")
         with room(port, tmp_path / "room.db") as again:
             with again.enter("carl") as carl:
-                carl.say("meanwhile")
+                carl.say("meanwhile", "/ping")
+                while carl.line() != "-- pong":  # then the room has it
+                    pass
                 assert said(again) == ["before", "meanwhile"]
                 come_back(anna)
                 come_back(ben)
