@@ -172,6 +172,12 @@ def soak_command(
     hours: Annotated[float, typer.Option(min=0, help="How long; and")] = 0.0,
     minutes: Annotated[float, typer.Option(min=0, help="so much more.  [default: 2]")] = 0.0,
     seed: Annotated[int, typer.Option(help="Decides which faults strike, and in what order.")] = 1,
+    fault: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", show_default="all", help="Only this one; give it again for another."
+        ),
+    ] = None,
 ) -> None:
     """Put a mixed room under one fault after the other, and hold it to what was promised.
 
@@ -181,7 +187,7 @@ def soak_command(
     from loadtest.soak.command import soak  # noqa: PLC0415 - of no use to the other commands
 
     seconds = 3600 * hours + 60 * minutes or 120.0
-    raise typer.Exit(soak(seconds, seed))
+    raise typer.Exit(soak(seconds, seed, fault or ()))
 
 
 def _run(plan: Plan, results: Comparison, report: Path | None) -> int:

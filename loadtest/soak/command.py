@@ -5,29 +5,33 @@ from __future__ import annotations
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import trio
 
+from loadtest.soak.faults import chosen
 from loadtest.soak.network import enter_own_network, place
 from loadtest.soak.report import is_good, report
 from loadtest.soak.soak import Soak
 
 
-def soak(seconds: float, seed: int) -> int:
-    """Run it, and print what came of it, also if SIGINT or SIGTERM ends it early.
+def soak(seconds: float, seed: int, faults: Sequence[str] = ()) -> int:
+    """Run it with the `faults` that are named, or all, and print what came of it, also if SIGINT or
+    SIGTERM ends it early.
 
     Returns the exit code: 0 every promise was kept, 1 one was not, 130 ended early.
 
     Raises `ChatroomError` if it was not possible.
     """
+    kinds = chosen(faults)
     is_own_network = enter_own_network()
     with tempfile.TemporaryDirectory(prefix="soak-") as directory:
         run = Soak(
             place=place(is_own_network=is_own_network),
             directory=Path(directory),
             seed=seed,
+            kinds=kinds,
             is_own_network=is_own_network,
             say=lambda line: print(line, file=sys.stderr, flush=True),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,10 +49,10 @@ class Result:
     left_out: list[str] = field(default_factory=list)  #: faults that cannot happen here
 
 
-def plan(random: Random, ground: Ground) -> Iterator[Fault]:
-    """Faults without end: all kinds in a new order, again and again."""
-    possible = [kind for kind in FAULTS if kind.is_possible(ground)]
-    while True:
+def plan(random: Random, ground: Ground, kinds: Sequence[type[Fault]] = FAULTS) -> Iterator[Fault]:
+    """Faults of these kinds without end: all in a new order, again and again."""
+    possible = [kind for kind in kinds if kind.is_possible(ground)]
+    while possible:
         random.shuffle(possible)
         for kind in possible:
             yield kind(random)
@@ -65,16 +65,18 @@ class Soak:
         place: where the server listens.
         directory: for its files.
         seed: decides the faults, and how the crowd behaves.
+        kinds: of faults.
         is_own_network: may interfaces be taken down?
         say: is told what happens.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run is given
         self,
         *,
         place: Place,
         directory: Path,
         seed: int,
+        kinds: Sequence[type[Fault]],
         is_own_network: bool,
         say: Callable[[str], None],
     ) -> None:
@@ -85,6 +87,7 @@ class Soak:
         self._history = History(self._server, ledger)
         self._crowd = Crowd(self._server, ledger, seed)
         self._random = Random(seed)
+        self._kinds = kinds
         self._say = say
         self.result = Result(seed, ledger)
 
@@ -95,7 +98,7 @@ class Soak:
         Raises `ChatroomError` if the server can't be started at all.
         """
         result, ground = self.result, self._ground
-        result.left_out = [kind.name for kind in FAULTS if not kind.is_possible(ground)]
+        result.left_out = [kind.name for kind in self._kinds if not kind.is_possible(ground)]
         begun = trio.current_time()
         try:
             await self._server.start()
@@ -103,7 +106,7 @@ class Soak:
                 nursery.start_soon(result.lag.run)
                 self._crowd.start(nursery)
                 await self._begin()
-                for fault in plan(self._random, ground):
+                for fault in plan(self._random, ground, self._kinds):
                     if trio.current_time() - begun >= seconds:
                         break
                     await trio.sleep(self._random.uniform(*PAUSE_SECONDS))

@@ -12,11 +12,12 @@ from random import Random
 import pytest
 import trio
 
+from chatroom.errors import ChatroomError
 from chatroom.event import Event
 from chatroom.journal.sqlite import open_journal
 from chatroom.settings import JournalSettings
 from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Mark, Payload
-from loadtest.soak.faults import FAULTS, Ground
+from loadtest.soak.faults import FAULTS, Ground, chosen
 from loadtest.soak.history import History
 from loadtest.soak.ledger import Late, Ledger
 from loadtest.soak.network import place
@@ -45,6 +46,15 @@ def test_the_seed_decides_the_faults_and_each_has_its_turn(ground: Ground) -> No
     first, again, other = [[(fault.name, vars(fault)) for fault in faults] for faults in drawn]
     assert first == again != other
     assert {type(fault) for fault in drawn[0][: len(FAULTS)]} == set(FAULTS)
+
+
+def test_only_the_faults_that_are_asked_for_strike(ground: Ground) -> None:
+    kinds = chosen(["no memory", "kill -9"])
+    names = {fault.name for fault in islice(plan(Random(1), ground, kinds), 8)}
+    assert names == {"no memory", "kill -9"}
+    assert chosen([]) == FAULTS
+    with pytest.raises(ChatroomError, match=r"no fault is called 'rain'; there are: .*disk full"):
+        chosen(["rain"])
 
 
 def test_without_a_network_of_its_own_no_interface_goes_down(ground: Ground) -> None:
