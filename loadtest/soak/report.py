@@ -47,12 +47,7 @@ def report(result: Result) -> Iterator[str]:
     yield f"feed         {result.feed_repaired:>12,}   {said}"
     for kind in _KINDS:
         yield f"{kind:12} {ledger.faults.counts.get(kind, 0):>12,}"
-    worst = ledger.worst
-    own_ms = result.lag.until(worst.at_us) / 1000
-    yield (
-        f"worst        {worst.late_us / 1000:>12,.1f}   ms, outside faults: #{worst.seq} to "
-        f"{worst.who or 'nobody'}, while the soak itself was {own_ms:,.0f} ms late"
-    )
+    yield f"worst        {ledger.worst.late_us / 1000:>12,.1f}   ms, outside faults{_why(result)}"
     for mode, (first, most) in result.sizes.items():
         yield (
             f"{mode:12} {first.resident_bytes / _MEGABYTE:>7.0f} MB → "
@@ -68,3 +63,15 @@ def report(result: Result) -> Iterator[str]:
         yield f"FAULT        {failure}"
     for traceback in result.tracebacks[:5]:
         yield f"TRACEBACK    {traceback}"
+
+
+def _why(result: Result) -> str:
+    """What there is to be said of the worst latency."""
+    worst, lag = result.ledger.worst, result.lag
+    if not worst.who:
+        return ""
+    late_ms, waited_ms = lag.late_us(worst.at_us) / 1000, lag.waited_us(worst.at_us) / 1000
+    return (
+        f": #{worst.seq} to {worst.who}; in the second before the soak was up to "
+        f"{late_ms:,.0f} ms late, and the server waited {waited_ms:,.0f} ms for a core"
+    )

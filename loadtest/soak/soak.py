@@ -103,7 +103,7 @@ class Soak:
         try:
             await self._server.start()
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(result.lag.run)
+                nursery.start_soon(result.lag.run, lambda: self._server.pid)
                 self._crowd.start(nursery)
                 await self._begin()
                 for fault in plan(self._random, ground, self._kinds):

@@ -8,9 +8,11 @@ import sys
 from itertools import islice
 from pathlib import Path
 from random import Random
+from time import monotonic_ns
 
 import pytest
 import trio
+import trio.testing
 
 from chatroom.errors import ChatroomError
 from chatroom.event import Event
@@ -19,6 +21,7 @@ from chatroom.settings import JournalSettings
 from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Mark, Payload
 from loadtest.soak.faults import FAULTS, Ground, chosen
 from loadtest.soak.history import History
+from loadtest.soak.lag import Lag, _waited_us
 from loadtest.soak.ledger import Late, Ledger
 from loadtest.soak.network import place
 from loadtest.soak.obstacles import Obstacles
@@ -116,14 +119,32 @@ def test_the_most_that_a_process_has_had_counts_whenever_that_was() -> None:
     assert Size(10, 40).most(Size(30, 20)) == Size(30, 40)
 
 
-def test_a_latency_is_told_with_what_the_soak_itself_was_late() -> None:
+def test_a_latency_is_told_with_what_the_machine_took_of_it() -> None:
     result = Result(7, ledger())
     result.ledger.worst = Late(1_202_300, 4711, "reader-json-0", at_us=5_000_000)
-    for at_us, late_us in ((3_900_000, 900_000), (4_500_000, 628_000), (5_100_000, 999_000)):
-        result.lag.note(at_us, late_us)
+    # Over before, over within, begun before its end, begun after it.
+    for at_us, late_us in ((3_900_000, 990_000), (4_500_000, 400_000), (5_100_000, 628_000)):
+        result.lag.note_late(at_us, late_us)
+    result.lag.note_late(6_500_000, 999_000)
+    for at_us, waited_us in ((3_900_000, 40_000), (4_200_000, 45_000), (4_900_000, 50_000)):
+        result.lag.note_waited(at_us, waited_us)
     (line,) = (line for line in report(result) if line.startswith("worst"))
     assert "1,202.3   ms, outside faults: #4711 to reader-json-0" in line
-    assert "the soak itself was 628 ms late" in line
+    assert "the soak was up to 628 ms late, and the server waited 95 ms for a core" in line
+
+
+async def test_what_a_process_waits_for_a_core_is_seen(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    lag = Lag()
+    waited = iter([(7, 100_000), (7, 150_000), (8, 900_000), None, (8, 900_000), (8, 930_000)])
+    with pytest.MonkeyPatch.context() as patch, trio.move_on_after(0.32):
+        patch.setattr("loadtest.soak.lag._waited_us", lambda pid: next(waited))
+        await lag.run(lambda: 7)
+    now_us = monotonic_ns() // 1000
+    assert lag.waited_us(now_us) == 50_000 + 30_000
+    assert _waited_us(os.getpid()) is not None
+    assert _waited_us(0) is None
 
 
 def test_what_was_said_before_a_journal_is_destroyed_may_be_acked_still(ground: Ground) -> None:
