@@ -246,7 +246,11 @@ class Feed:
                 await trio.lowlevel.wait_readable(self._requests)
             except trio.ClosedResourceError:  # it has moved
                 continue
-            if self._answer_some() == REQUESTS_AT_ONCE:
+            try:
+                is_flood = self._answer_some() == REQUESTS_AT_ONCE
+            except MemoryError:  # who gets no answer asks again
+                is_flood = True
+            if is_flood:
                 await trio.sleep(FLOOD_PAUSE_SECONDS)
 
     def _answer_some(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from chatroom.protocol.requests import Request
 from chatroom.server.doubt import InDoubtError
 from chatroom.server.turn.dispatcher import Dispatcher
 from chatroom.server.turn.inlet import Said
-from chatroom.settings import JournalSettings
+from chatroom.settings import FeedSettings, JournalSettings
 from tests.failing import Failing
 from tests.visiting import House, Visitor, open_house
 
@@ -220,6 +221,39 @@ async def test_a_newcomer_for_whom_there_is_no_memory_is_closed_and_forgotten(
     bob = await house.enter("bob")
     await bob.say("hello")
     assert await alice.lines(2) == ["-- bob joined", "bob: hello"]
+
+
+async def test_a_newcomer_that_cannot_be_looked_at_is_closed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("chatroom.server.acceptor.peer_name", _refuse_memory)
+        stranger = await house.knock()
+        with suppress(trio.BrokenResourceError):
+            assert not await stranger.receive()
+    await house.enter("bob")
+
+
+async def test_a_feed_that_cannot_answer_goes_on(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = FeedSettings(port=0, interface="127.0.0.1")
+    house = await open_house(nursery, "epoll", feed=settings)
+    asked = trio.Event()
+
+    def refuse(*_: object) -> None:
+        asked.set()
+        raise MemoryError
+
+    _, welcome = await house.welcome("alice")
+    monkeypatch.setattr("chatroom.feed.answering.Answering.answer", refuse)
+    with socket.socket(type=socket.SOCK_DGRAM) as listener:
+        listener.sendto(b"?", ("127.0.0.1", welcome["multicast"]["request_port"]))
+        with trio.fail_after(20):
+            await asked.wait()
+    await house.enter("bob")
+    house.close()
+    house.service.drain()
 
 
 async def test_who_cannot_be_told_that_it_is_stored_is_closed(

@@ -41,12 +41,16 @@ class Acceptor:
 
     async def run(self, take: Take) -> None:
         """Call `take(socket, peer, is it on this machine)` for each newcomer; it must not block or
-        raise.
+        raise, but for `MemoryError`, after which the newcomer is closed.
         """
         try:
             while True:
                 await trio.lowlevel.wait_readable(self._listener)
-                if not self._accept_batch(take):
+                try:
+                    may_wait = self._accept_batch(take)
+                except MemoryError:
+                    may_wait = False
+                if not may_wait:
                     await trio.sleep(_EXHAUSTED_PAUSE_SECONDS)
         finally:
             self._listener.close()
@@ -65,9 +69,11 @@ class Acceptor:
                     self._complain(error)
                     return self._refuse_with_spare()
                 continue  # the newcomer has gone again (ECONNABORTED and its like, accept(2))
+            try:
+                take(sock, peer_name(address), is_local(address))
             except MemoryError:
-                return False
-            take(sock, peer_name(address), is_local(address))
+                sock.close()
+                raise
         return True
 
     def _refuse_with_spare(self) -> bool:

@@ -55,13 +55,9 @@ class Clients:
         self._all_gone = trio.Event()
 
     def take(self, sock: socket.socket, peer: str, local: bool) -> None:
-        """Serve a newcomer, or turn it away. Never blocks or raises."""
-        try:
-            self._take(sock, peer, local)
-        except MemoryError:
-            sock.close()
-
-    def _take(self, sock: socket.socket, peer: str, local: bool) -> None:
+        """Serve a newcomer, or turn it away. Never blocks. After a `MemoryError` nothing is known
+        of it.
+        """
         address = peer_address(peer)
         place = place_of(address)
         barred = self._bar(address, place)

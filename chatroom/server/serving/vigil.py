@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -49,7 +50,8 @@ class Vigil:
         """
         while self._idle_seconds:
             await trio.sleep(self._idle_seconds / _LOOKS)
-            self._look(trio.current_time())
+            with suppress(MemoryError):  # the next look is as good
+                self._look(trio.current_time())
 
     def _look(self, now: float) -> None:
         silences = {}
