@@ -81,4 +81,5 @@ def _is_ours(frame: FrameType) -> bool:
 
 def _is_collector(frame: FrameType) -> bool:
     """What is called when an object goes can't raise anything."""
-    return frame.f_code.co_filename.endswith(("weakref.py", "_weakrefset.py"))
+    code = frame.f_code
+    return code.co_name == "__del__" or code.co_filename.endswith(("weakref.py", "_weakrefset.py"))

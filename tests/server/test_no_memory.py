@@ -227,7 +227,7 @@ async def test_a_newcomer_that_cannot_be_looked_at_is_closed(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("chatroom.server.acceptor.peer_name", _refuse_memory)
+        patch.setattr("chatroom.server.serving.acceptor.peer_name", _refuse_memory)
         stranger = await house.knock()
         with suppress(trio.BrokenResourceError):
             assert not await stranger.receive()
