@@ -110,8 +110,9 @@ class Screen:
             await self._eased.wait()
 
     def refresh(self) -> None:
-        """The status has changed; a reason for a refusal may no longer hold."""
-        self._hint = ""
+        """The status has changed; the reason for a refusal is shown for as long as it holds."""
+        if self._hint:
+            self._hint = self._refuse(self._session.default_buffer.text)
         self._session.app.invalidate()
 
     async def _exit_when_cancelled(self) -> None:

@@ -24,8 +24,8 @@ ANSWERS = (
     Mutant(
         "a flood of requests has no pause",
         "chatroom/feed/broadcast.py",
-        "if self._answer_some() == REQUESTS_AT_ONCE:",
-        "if self._answer_some() > REQUESTS_AT_ONCE:",
+        "is_flood = self._answer_some() == REQUESTS_AT_ONCE",
+        "is_flood = self._answer_some() > REQUESTS_AT_ONCE",
         _FEED,
     ),
     Mutant(

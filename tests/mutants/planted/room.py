@@ -36,14 +36,14 @@ ROOM = (
     Mutant(
         "the nick of a new account is anybody's",
         "chatroom/room/room.py",
-        "account, join.role, join.address\n        self._own(account)\n",
+        "account, join.role, join.address\n        self._own(join.account)\n",
         "account, join.role, join.address\n",
         _TESTS,
     ),
     Mutant(
         "who logs in does not own its nick",
         "chatroom/room/room.py",
-        "log_in.role\n        self._own(account)\n",
+        "log_in.role\n        self._own(log_in.account)\n",
         "log_in.role\n",
         _TESTS,
     ),
