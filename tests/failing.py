@@ -13,8 +13,8 @@ import chatroom
 
 _OURS = str(Path(chatroom.__file__).parent)
 
-#: What these do takes no memory, so that they do it where there is none; only what they call may.
-_UNDOING = frozenset({"Audience.break_off", "Fanout.put_back", "Recent.skip_to"})
+#: To call these takes no memory, and they come to their end without; only what they call may fail.
+_CERTAIN = frozenset({"Audience.break_off", "Fanout.put_back", "Recent.extend"})
 
 
 class Failing:
@@ -50,7 +50,7 @@ class Failing:
             return
         if caller is None or not _is_ours(caller) or _is_collector(frame):
             return
-        if name.endswith("__exit__"):  # a lock that is let go of takes no memory
+        if name in _CERTAIN or name.endswith("__exit__"):  # of a lock, which is let go of
             return
         self.calls += 1
         if self.calls == self._at:
@@ -63,7 +63,7 @@ class Failing:
         caller = frame.f_back
         code = frame.f_code
         # That a generator is gone on with or closed takes none, nor what an object does that goes.
-        if code.co_qualname in _UNDOING or code.co_name == "__del__":
+        if code.co_qualname in _CERTAIN or code.co_name == "__del__":
             return None
         if code.co_flags & CO_GENERATOR:
             return None

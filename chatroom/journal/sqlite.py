@@ -157,24 +157,26 @@ class SqliteJournal:
         """See `Journal.append`. Refused when too much waits already; `stored` comes later also
         then, never from within.
         """
-        size_bytes = EVENT_OVERHEAD_BYTES * len(events) + sum(map(len, blocks))
+        count = len(events)
+        size_bytes = EVENT_OVERHEAD_BYTES * count + sum(map(len, blocks))
         batch = Batch(events, blocks, stored, size_bytes, trio.current_time())
         if self._pending and self._backlog_bytes + size_bytes > self._settings.backlog_limit_bytes:
             self._trio.run_sync_soon(self._refused, batch)
             self.recent.extend(events)
             return
-        last_seq = self.recent.last_seq
-        self.recent.extend(events)
-        self._taken_events += len(events)
-        self._taken_bytes += size_bytes
-        self._backlog_bytes += size_bytes
         self._pending.append(batch)
+        self._backlog_bytes += size_bytes
+        self._taken_events += count
+        self._taken_bytes += size_bytes
         try:
-            self._writer.put(batch)  # last, as then it is taken
+            self._writer.put(batch)
         except MemoryError:
             self._pending.pop()
-            self.recent.skip_to(last_seq)
+            self._backlog_bytes -= size_bytes
+            self._taken_events -= count
+            self._taken_bytes -= size_bytes
             raise
+        self.recent.extend(events)  # last: a batch that comes again must not be in it already
 
     def skip_to(self, seq: int, session: str) -> None:
         """See `Journal.skip_to`."""

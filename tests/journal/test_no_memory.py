@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ import trio
 
 from chatroom.journal import sqlite
 from chatroom.journal.sqlite import JournalLostError, open_journal
+from chatroom.journal.writer import Batch
 from tests.journal.talk import append, numbers, settings_for, store, talk, until
 
 
@@ -68,11 +70,27 @@ async def test_what_is_done_ahead_can_wait(
         assert await store(journal, talk(2, 2))
 
 
+class Pending(deque[Batch]):
+    """For the first batch there is no memory."""
+
+    tries = 0
+
+    def append(self, batch: Batch) -> None:
+        self.tries += 1
+        if self.tries == 1:
+            raise MemoryError
+        super().append(batch)
+
+
+@pytest.mark.parametrize("waits", [True, False])
 async def test_a_batch_that_is_not_taken_can_be_handed_over_again(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, waits: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with open_journal(settings_for(path)) as journal:
-        monkeypatch.setattr(journal._writer, "put", failing_first(journal._writer.put))
+        if waits:
+            monkeypatch.setattr(journal._writer, "put", failing_first(journal._writer.put))
+        else:
+            monkeypatch.setattr(journal, "_pending", Pending())
         with pytest.raises(MemoryError):
             append(journal, talk(1, 2))
         assert journal.recent.last_seq == 0
@@ -80,6 +98,9 @@ async def test_a_batch_that_is_not_taken_can_be_handed_over_again(
         assert numbers(list((await journal.after(0, 10)).events)) == [1, 2]
         assert stored(path) == [1, 2]
         assert not journal._pending
+        # Not twice, or all numbers in it would be out of place.
+        assert (journal.recent.first_seq, len(journal.recent)) == (1, 2)
+        assert journal.statistics().backlog_events == 0
 
 
 async def test_a_result_of_which_trio_is_not_told_is_looked_for(

@@ -67,6 +67,8 @@ class JournalTruncated(_Destroyed):
         os.truncate(journal, self._bytes)
 
     async def _mend(self, journal: Path) -> None:
+        if not self._bytes:
+            return  # of an empty file the server has made a new one itself, and acks again
         for path in _files(journal):
             path.unlink()
         await trio.sleep(1)
