@@ -42,7 +42,7 @@ class Screen:
     """Shows lines, and hands over what is typed.
 
     - `typed(text)` is called in Trio's thread with what Enter was pressed on.
-    - `refuse(text)`, in the terminal's thread, may say why `text` can't be taken now; it then stays
+    - `refuse(text)`, in either thread, may say why `text` can't be taken now; it then stays
       in the input line, and the reason is shown until the next key.
     - `status()` and `nicks()`, in the terminal's thread, give the status line and Tab's names.
     - `touched()`, in the terminal's thread: something was typed.
