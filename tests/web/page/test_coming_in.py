@@ -48,7 +48,7 @@ def test_asks_who_comes_in(server: ServerProcess, ali: Screen) -> None:
     # It is not asked for again when the connection breaks.
     wire.cut()
     expect(ali.phase).to_have_text("offline")
-    ali.page.get_by_role("button", name="Try now").click()
+    ali.evaluate("() => dispatchEvent(new Event('online'))")  # if it has not tried yet
     ali.wait_live()
     expect(ali.page.locator("#login")).to_be_hidden()
     # And nothing of it is left in the browser.
