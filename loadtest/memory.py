@@ -27,6 +27,9 @@ _SPARE_DESCRIPTORS = 200
 #: Connections from one address: well under the ports that there are.
 _AN_ADDRESS = 20_000
 
+#: ip(7); Python has no name for it before 3.12.
+_IP_BIND_ADDRESS_NO_PORT = 24
+
 #: Made at once, before the server is waited for.
 _AT_ONCE = 256
 
@@ -80,6 +83,8 @@ class Crowd:
 
     def _enter(self) -> socket.socket:
         sock = self._stack.enter_context(socket.socket())
+        # The port is taken at `connect`: one that another crowd has or had is free for this one.
+        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
         sock.bind((f"127.0.0.{2 + self.size // _AN_ADDRESS}", 0))
         sock.connect(("127.0.0.1", self._port))
         sock.sendall(self._form.hello(self.size))
