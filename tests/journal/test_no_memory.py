@@ -128,10 +128,10 @@ async def test_a_writer_that_has_ended_ends_the_server(
         async with open_journal(settings_for(path)) as journal:
             writer = journal._writer
             monkeypatch.setattr(writer, "_next_batch", failing_first(writer._next_batch))
-            append(journal, talk(1, 1), answers.append)
-            await until(lambda: answers == [True])
-            append(journal, talk(2, 2), answers.append)
             try:
+                append(journal, talk(1, 1), answers.append)
+                await until(lambda: answers == [True])
+                append(journal, talk(2, 2), answers.append)
                 await trio.sleep_forever()
             finally:
                 faults.append(writer.fault)
