@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,13 +34,15 @@ class Failing:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """In this thread, inside the block."""
+        """In this thread, inside the block. The collector waits: who listens to it is not ours."""
+        gc.disable()
         sys.setprofile(self._profile)
         try:
             yield
         finally:
             sys.setprofile(None)
             sys.settrace(None)
+            gc.enable()
 
     def _profile(self, frame: FrameType, event: str, called: object) -> None:
         if event == "call":

@@ -112,8 +112,9 @@ async def test_a_server_whose_link_is_cut_is_gone_for_the_others_and_comes_back(
 
         def last_of_away() -> str:
             events = [stays.heard[seq] for seq in sorted(stays.heard)]
-            return str([one["kind"] for one in events if one["nick"] == "away"][-1])
+            return str(["", *(one["kind"] for one in events if one["nick"] == "away")][-1])
 
+        await until(stays, lambda: last_of_away() == "join")
         cut(near)
         await until(stays, lambda: last_of_away() == "leave")
         left = next(one for one in stays.heard.values() if one["kind"] == "leave")
