@@ -32,10 +32,12 @@ class Idle(Generic[T]):
         self._waiting: dict[int, T] = {}
 
     def add(self, descriptor: int, whose: T) -> None:
-        """`run` hears of it once, when there is something to be read or the peer is gone: now or
-        later. To be removed before the descriptor is closed. Raises OSError where the system has no
-        memory for it.
+        """`run` hears of it when there is something to be read or the peer is gone: now or later,
+        and until it is removed, which it is to be before the descriptor is closed. Raises OSError
+        where the system has no memory for it. It may be there already.
         """
+        if descriptor in self._waiting:
+            return
         self._waiting[descriptor] = whose
         try:
             self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP)
@@ -51,8 +53,8 @@ class Idle(Generic[T]):
         return True
 
     async def run(self, awake: Callable[[T], None]) -> None:
-        """Call `awake` for each that is to be read, which is removed then. Runs until cancelled.
-        Where there is no memory for it, it is tried again.
+        """Call `awake` for each that is to be read, over and over until `awake` has it read or
+        removes it. Runs until cancelled. Where there is no memory for it, it is tried again.
         """
         while True:
             await trio.lowlevel.wait_readable(self._epoll)
@@ -67,7 +69,6 @@ class Idle(Generic[T]):
             whose = self._waiting.get(descriptor)
             if whose is not None:
                 awake(whose)
-                self.remove(descriptor)
 
     def close(self) -> list[T]:
         """Wait for none of them any more; returns them. Nothing may be added after that."""

@@ -1,5 +1,5 @@
-"""Newcomers who have spoken before they are accepted: let in without a task, in the epoll mode, and
-nobody notices the difference.
+"""Newcomers are let in without a task, in the epoll mode, whether they have spoken before they are
+accepted or after it, and nobody notices the difference.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -21,8 +21,9 @@ from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol.opening import Opening
 from chatroom.server.serving import epoll_mode
 from chatroom.server.serving.conversation import Intake
+from chatroom.server.serving.greeting import Greeter
 from chatroom.server.turn.inlet import Inlet
-from chatroom.settings import RateSettings
+from chatroom.settings import ENTER_SECONDS, RateSettings
 from chatroom.transport.epoll import EpollOutbox
 from tests.visiting import House, Visitor, open_house
 
@@ -54,14 +55,25 @@ async def served(house: House) -> AsyncIterator[Served]:
     trio.lowlevel.remove_instrument(served)
 
 
-def call(house: House, said: bytes) -> Visitor:
-    """Connect and say something, before the server has a chance to accept."""
-    sock = socket.create_connection(("127.0.0.1", house.service.port))
-    sock.sendall(said)
-    sock.setblocking(False)
-    called = trio.socket.from_stdlib_socket(sock)
-    house.closes(called)
-    return Visitor(trio.SocketStream(called))
+Call = Callable[[House, bytes], Awaitable[Visitor]]
+
+
+@pytest.fixture(params=["before", "after"])
+def call(request: pytest.FixtureRequest) -> Call:
+    """Connects and says something, before the server has a chance to accept or after it has."""
+
+    async def call(house: House, said: bytes) -> Visitor:
+        connections = house.service.statistics().connections
+        sock = socket.create_connection(("127.0.0.1", house.service.port))
+        if request.param == "after":
+            await house.until(lambda: house.service.statistics().connections > connections)
+        sock.sendall(said)
+        sock.setblocking(False)
+        called = trio.socket.from_stdlib_socket(sock)
+        house.closes(called)
+        return Visitor(trio.SocketStream(called))
+
+    return call
 
 
 async def read_until(visitor: Visitor, end: str) -> str:
@@ -78,9 +90,9 @@ HELLOS = {
 
 
 @pytest.mark.parametrize("form", HELLOS)
-async def test_a_crowd_takes_no_task(house: House, served: Served, form: str) -> None:
+async def test_a_crowd_takes_no_task(call: Call, house: House, served: Served, form: str) -> None:
     hello, welcome = HELLOS[form]
-    visitors = [call(house, hello % b"member%d" % number) for number in range(70)]
+    visitors = [await call(house, hello % b"member%d" % number) for number in range(70)]
     for visitor in visitors:
         await read_until(visitor, welcome)
     assert house.service.statistics().members == 70
@@ -91,18 +103,18 @@ async def test_a_crowd_takes_no_task(house: House, served: Served, form: str) ->
 
 
 async def test_history_that_is_on_the_disk_takes_one(
-    house: House, served: Served, monkeypatch: pytest.MonkeyPatch
+    call: Call, house: House, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bob = await house.enter("bob")
     await bob.say("hello")
     await bob.settle()
     before = served.count
-    in_memory = call(house, IRC % b"alice")
+    in_memory = await call(house, IRC % b"alice")
     await read_until(in_memory, "bob: hello")
     assert served.count == before
     monkeypatch.setattr(MemoryJournal, "before_nowait", lambda journal, seq, limit: None)
     monkeypatch.setattr(MemoryJournal, "before", _of_disk)
-    on_disk = call(house, IRC % b"carol")
+    on_disk = await call(house, IRC % b"carol")
     await read_until(on_disk, "bob: hello")
     assert served.count == before + 1
 
@@ -112,45 +124,74 @@ async def _of_disk(journal: MemoryJournal, seq: int, limit: int) -> Page:
     return Page(journal.recent.before(seq, limit), more=False)
 
 
-async def test_who_has_said_nothing_is_served(house: House, served: Served) -> None:
+async def test_who_says_nothing_takes_none_either(house: House, served: Served) -> None:
+    visitors = [await house.knock() for _ in range(70)]
+    for visitor in visitors:
+        assert "you are guest" in await visitor.line()
+    assert served.count == 0
+    await visitors[0].say("hello")
+    await read_until(visitors[1], "guest1: hello")
+
+
+async def test_without_memory_for_the_silent_they_are_at_the_end_of_the_stream(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Greeter, "expire", _no_memory)
+        visitor = await house.knock()
+        assert await visitor.rest() == []
+    await house.enter("bob")
+    await house.until(lambda: house.service.statistics().connections == 1)
+
+
+async def test_what_could_not_be_heard_ends_that_connection(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     visitor = await house.knock()
-    assert "you are guest" in await visitor.line()
-    assert served.count == 1
+    await house.until(lambda: house.service.statistics().connections == 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Greeter, "hear", _no_memory)
+        await visitor.say("/nick alice")
+        assert await visitor.rest() == []
+    await house.enter("bob")
+    await house.until(lambda: house.service.statistics().connections == 1)
 
 
 @pytest.mark.parametrize("hello", [b"/nick alice\n", b'/json {"nick":"alice"}\n'])
-async def test_what_is_said_behind_the_hello_is_heard_once(house: House, hello: bytes) -> None:
+async def test_what_is_said_behind_the_hello_is_heard_once(
+    call: Call, house: House, hello: bytes
+) -> None:
     bob = await house.enter("bob")
     lines = [f"line {number}" for number in range(300)]
     objects = [json.dumps({"kind": "message", "text": line}) for line in lines]
     said = lines if hello.startswith(b"/nick") else objects
-    alice = call(house, hello + "".join(f"{line}\n" for line in said).encode())
+    alice = await call(house, hello + "".join(f"{line}\n" for line in said).encode())
     assert await bob.line() == "-- alice joined"
     for line in lines:
         assert await bob.line() == f"alice: {line}"
     await alice.aclose()
 
 
-async def test_a_hello_that_comes_in_pieces_is_one(house: House) -> None:
-    alice = call(house, b"/ni")
+async def test_a_hello_that_comes_in_pieces_is_one(call: Call, house: House) -> None:
+    alice = await call(house, b"/ni")
     await trio.testing.wait_all_tasks_blocked(0.01)
     await alice.send(b"ck alice\n")
     assert "you are alice " in await alice.line()
 
 
-async def test_what_is_said_later_is_heard(house: House) -> None:
-    alice, bob = call(house, b"/nick alice\n"), call(house, b"/nick bob\n")
+async def test_what_is_said_later_is_heard(call: Call, house: House) -> None:
+    alice, bob = await call(house, b"/nick alice\n"), await call(house, b"/nick bob\n")
     assert "you are alice " in await alice.line()
     assert "you are bob " in await bob.line()
     await bob.say("hello")
     await read_until(alice, "bob: hello")
 
 
-async def test_a_resume_has_all_that_was_missed(house: House) -> None:
+async def test_a_resume_has_all_that_was_missed(call: Call, house: House) -> None:
     bob = await house.enter("bob")
     await bob.say("one", "two")
     await bob.settle()
-    alice = call(house, b'/json {"nick":"alice","after":0}\n')
+    alice = await call(house, b'/json {"nick":"alice","after":0}\n')
     welcome = await alice.object()
     assert welcome["resumed"] == "complete"
     events = [await alice.object() for _ in range(4)]
@@ -167,8 +208,10 @@ async def test_a_resume_has_all_that_was_missed(house: House) -> None:
         (b"GET /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", "Not Found"),
     ],
 )
-async def test_who_is_not_let_in_reads_why(house: House, said: bytes, last: str) -> None:
-    visitor = call(house, said)
+async def test_who_is_not_let_in_reads_why(
+    call: Call, house: House, said: bytes, last: str
+) -> None:
+    visitor = await call(house, said)
     assert last in "\n".join(await visitor.rest())
     await house.until(lambda: not house.service.statistics().connections)
 
@@ -182,24 +225,26 @@ async def test_who_is_not_let_in_reads_why(house: House, said: bytes, last: str)
     ],
     ids=["plain", "json", "irc"],
 )
-async def test_what_is_said_before_one_hangs_up_is_heard(house: House, said: bytes) -> None:
+async def test_what_is_said_before_one_hangs_up_is_heard(
+    call: Call, house: House, said: bytes
+) -> None:
     bob = await house.enter("bob")
-    alice = call(house, said)
+    alice = await call(house, said)
     alice.stream.socket.shutdown(socket.SHUT_WR)
     assert await read_until(bob, "hello") == "alice: hello"
     assert await read_until(bob, "left") == "-- alice left (quit)"
 
 
-async def test_who_hangs_up_behind_the_hello_leaves(house: House) -> None:
+async def test_who_hangs_up_behind_the_hello_leaves(call: Call, house: House) -> None:
     bob = await house.enter("bob")
-    alice = call(house, b"/nick alice\n")
+    alice = await call(house, b"/nick alice\n")
     alice.stream.socket.shutdown(socket.SHUT_WR)
     assert await bob.line() == "-- alice joined"
     assert await bob.line() == "-- alice left (quit)"
 
 
-async def test_who_has_gone_before_it_is_accepted_was_never_there(house: House) -> None:
-    call(house, b"").reset()
+async def test_who_has_gone_before_it_is_accepted_was_never_there(call: Call, house: House) -> None:
+    (await call(house, b"")).reset()
     bob = await house.enter("bob")
     await bob.settle()
     assert house.service.statistics().members == 1
@@ -207,20 +252,20 @@ async def test_who_has_gone_before_it_is_accepted_was_never_there(house: House) 
 
 
 async def test_a_full_channel_keeps_nobody_out(
-    house: House, served: Served, monkeypatch: pytest.MonkeyPatch
+    call: Call, house: House, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Inlet, "put_nowait", lambda inlet, read: False)
-    visitors = [call(house, b"/nick member%d\n" % number) for number in range(5)]
+    visitors = [await call(house, b"/nick member%d\n" % number) for number in range(5)]
     for number, visitor in enumerate(visitors):
         assert f"you are member{number} " in await visitor.line()
     assert served.count == 5
 
 
-async def test_a_burst_counts_once(nursery: trio.Nursery) -> None:
+async def test_a_burst_counts_once(call: Call, nursery: trio.Nursery) -> None:
     """Whoever is served after all has not paid twice for what it had said already."""
     house = await open_house(nursery, "epoll", rates=RateSettings(talk_per_second=1, talk_burst=9))
     bob = await house.enter("bob")
-    alice = call(house, b"/nick alice\n" + b"hello\n" * 9)
+    alice = await call(house, b"/nick alice\n" + b"hello\n" * 9)
     await read_until(bob, "alice joined")
     for _ in range(9):
         assert await bob.line() == "alice: hello"
@@ -231,6 +276,7 @@ async def test_a_burst_counts_once(nursery: trio.Nursery) -> None:
 
 @pytest.mark.parametrize("where", [(Opening, "feed"), (Intake, "take_nowait")])
 async def test_a_fault_of_ours_ends_that_connection_alone(
+    call: Call,
     house: House,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -243,7 +289,7 @@ async def test_a_fault_of_ours_ends_that_connection_alone(
 
     with monkeypatch.context() as patch:
         patch.setattr(*where, fail)
-        assert (await call(house, b"/nick alice\n").rest())[-1].startswith(
+        assert (await (await call(house, b"/nick alice\n")).rest())[-1].startswith(
             "-- bye (protocol_error)"
         )
     assert "fault in the server" in caplog.text
@@ -254,24 +300,24 @@ async def test_a_fault_of_ours_ends_that_connection_alone(
 
 
 async def test_without_memory_for_the_end_either_one_is_at_the_end_of_the_stream(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    call: Call, house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Opening, "feed", _no_memory)
         patch.setattr(logging.getLogger("chatroom.server"), "exception", _no_memory)
-        assert await call(house, b"/nick alice\n").rest() == []
+        assert await (await call(house, b"/nick alice\n")).rest() == []
     await house.enter("bob")
     await house.until(lambda: house.service.statistics().connections == 1)
 
 
 async def test_who_could_not_be_settled_for_want_of_memory_is_so_later(
-    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+    call: Call, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(epoll_mode, "REST_SECONDS", 0.01)
     house = await open_house(nursery, "epoll")
     with monkeypatch.context() as patch:
         patch.setattr(EpollOutbox, "size_bytes", property(_no_memory))
-        alice = call(house, b"/nick alice\n")
+        alice = await call(house, b"/nick alice\n")
         await read_until(alice, "you are alice")
     bob = await house.enter("bob")
     await alice.say("hi")
@@ -285,13 +331,13 @@ def _no_memory(*_: object) -> None:
 
 @pytest.mark.parametrize("passes", range(6))
 async def test_nobody_is_forgotten_when_the_server_is_stopped_at_once(
-    passes: int, caplog: pytest.LogCaptureFixture
+    call: Call, passes: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
     async with trio.open_nursery() as nursery:
         house = await open_house(nursery, "epoll")
         for number in range(40):
-            call(house, IRC % b"member%d" % number)
+            await call(house, IRC % b"member%d" % number)
         for _ in range(passes):
             await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
@@ -301,9 +347,11 @@ async def test_nobody_is_forgotten_when_the_server_is_stopped_at_once(
 
 
 @pytest.mark.parametrize("passes", range(6))
-async def test_everybody_is_told_when_the_server_drains(nursery: trio.Nursery, passes: int) -> None:
+async def test_everybody_is_told_when_the_server_drains(
+    call: Call, nursery: trio.Nursery, passes: int
+) -> None:
     house = await open_house(nursery, "epoll")
-    visitors = [call(house, b"/nick member%d\n" % number) for number in range(20)]
+    visitors = [await call(house, b"/nick member%d\n" % number) for number in range(20)]
     while house.service.statistics().connections < len(visitors):  # who is not accepted is not told
         await trio.lowlevel.checkpoint()
     for _ in range(passes):
@@ -317,3 +365,80 @@ async def test_everybody_is_told_when_the_server_drains(nursery: trio.Nursery, p
 
 async def _is_told(visitor: Visitor) -> None:
     assert (await visitor.rest())[-1].startswith("-- bye (shutdown)")
+
+
+class Held:
+    """What greeted clients hand over is held back from the room until `go_on`."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._steps: list[Callable[[], bool]] = []
+        self._take = Intake.take_nowait
+
+        def hold(intake: Intake, *given: Any) -> bool:
+            self._steps.append(partial(self._take, intake, *given))
+            return True
+
+        patch.setattr(Intake, "take_nowait", hold)
+
+    async def wait(self) -> None:
+        """Until something is held."""
+        with trio.fail_after(20):
+            while not self._steps:
+                await trio.sleep(0.001)
+
+    def go_on(self) -> None:
+        steps, self._steps = self._steps, []
+        for step in steps:
+            assert step()
+
+
+async def test_what_is_said_while_one_is_greeted_is_heard_afterwards(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await house.enter("bob")
+    alice = await house.knock()
+    await house.until(lambda: house.service.statistics().connections == 2)
+    with monkeypatch.context() as patch:
+        held = Held(patch)
+        await alice.say("/nick alice")
+        await held.wait()
+        await alice.say("hello")
+        with trio.fail_after(20):  # nothing goes round and round because of it
+            await trio.testing.wait_all_tasks_blocked(0.01)
+    held.go_on()
+    assert await bob.line() == "-- alice joined"
+    assert await bob.line() == "alice: hello"
+
+
+async def test_who_is_made_to_end_while_it_is_greeted_is_served_once(
+    house: House, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await house.enter("bob")
+    (of_bob,) = house.service._connections
+    alice = await house.knock()
+    await house.until(lambda: house.service.statistics().connections == 2)
+    with monkeypatch.context() as patch:
+        held = Held(patch)
+        await alice.say("/nick alice")
+        await held.wait()
+        (connection,) = house.service._connections - {of_bob}
+        connection.stop_reading()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert served.count == 0
+        held.go_on()
+    assert "you are alice " in await alice.line()
+    assert (await alice.rest())[-1].startswith("-- bye (quit)")
+    assert await bob.line() == "-- alice joined"
+    assert await bob.line() == "-- alice left (quit)"
+    assert served.count == 1
+
+
+async def test_who_has_spoken_in_time_is_not_overdue(
+    call: Call, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overdue: list[object] = []
+    monkeypatch.setattr(Greeter, "expire", lambda greeter, caller: overdue.append(caller))
+    alice = await call(house, b"/nick alice\n")
+    assert "you are alice " in await alice.line()
+    await trio.sleep(1.2 * ENTER_SECONDS)
+    assert overdue == []

@@ -209,12 +209,16 @@ async def test_a_fault_while_one_is_dealt_with(
 
 
 async def test_a_newcomer_for_whom_there_is_no_memory_is_closed_and_forgotten(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: House, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keeps = {
+        "epoll": "chatroom.server.serving.expecting.Expecting.add",
+        "thread": "trio.Nursery.start_soon",
+    }
     alice = await house.enter("alice")
     accepted = house.service.statistics().connections
     with monkeypatch.context() as patch:
-        patch.setattr("trio.Nursery.start_soon", _refuse_memory)
+        patch.setattr(keeps[mode], _refuse_memory)
         stranger = await house.knock()
         with suppress(trio.BrokenResourceError):
             assert not await stranger.receive()

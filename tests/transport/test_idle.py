@@ -27,7 +27,17 @@ class _Watched:
     def __init__(self, nursery: trio.Nursery) -> None:
         self.idle: Idle[str] = Idle()
         self.awoken: list[str] = []
-        nursery.start_soon(self.idle.run, self.awoken.append)
+        self.removes = True  # who has been awoken
+        nursery.start_soon(self.idle.run, self._awake)
+
+    def _awake(self, whose: str) -> None:
+        self.awoken.append(whose)
+        if self.removes:
+            self.idle.remove(self.sock.fileno())
+
+    def add(self, sock: socket.socket, whose: str) -> None:
+        self.sock = sock
+        self.idle.add(sock.fileno(), whose)
 
     async def look(self) -> list[str]:
         """Who was awoken since the last look."""
@@ -48,26 +58,43 @@ async def watched() -> AsyncIterator[_Watched]:
 
 async def test_each_is_heard_of_once(watched: _Watched, pair: Pair) -> None:
     here, there = pair
-    watched.idle.add(here.fileno(), "alice")
+    watched.add(here, "alice")
     assert await watched.look() == []
     there.send(b"hi")
     assert await watched.look() == ["alice"]
     there.send(b"again")
     assert await watched.look() == []
-    watched.idle.add(here.fileno(), "alice")  # and of what had come before
+    watched.add(here, "alice")  # and of what had come before
     assert await watched.look() == ["alice"]
+
+
+async def test_who_stays_is_heard_of_until_it_has_been_read(watched: _Watched, pair: Pair) -> None:
+    here, there = pair
+    watched.removes = False
+    watched.add(here, "alice")
+    watched.add(here, "alice")  # which changes nothing
+    there.send(b"hi")
+    while len(watched.awoken) < 3:
+        await trio.lowlevel.checkpoint()
+    here.recv(2)
+    await watched.look()
+    assert await watched.look() == []
+    there.send(b"again")
+    while not watched.awoken:
+        await trio.lowlevel.checkpoint()
+    assert watched.idle.remove(here.fileno())
 
 
 async def test_a_peer_that_goes_is_heard_of(watched: _Watched, pair: Pair) -> None:
     here, there = pair
-    watched.idle.add(here.fileno(), "alice")
+    watched.add(here, "alice")
     there.shutdown(socket.SHUT_WR)
     assert await watched.look() == ["alice"]
 
 
 async def test_who_is_removed_is_not(watched: _Watched, pair: Pair) -> None:
     here, there = pair
-    watched.idle.add(here.fileno(), "alice")
+    watched.add(here, "alice")
     assert watched.idle.remove(here.fileno())
     there.send(b"hi")
     assert await watched.look() == []

@@ -167,6 +167,7 @@ async def test_who_cannot_be_awoken_is_so_later(
         awoken.append(whose)
         if len(awoken) < 3:
             raise MemoryError
+        idle.remove(pair[0].fileno())
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(idle.run, awake)

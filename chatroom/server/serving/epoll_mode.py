@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from chatroom.protocol.opening import Opening
+from chatroom.protocol.ways import WAYS
 from chatroom.server.serving.conversation import Intake, converse
 from chatroom.server.serving.doorstep import attend
+from chatroom.server.serving.expecting import Expecting
 from chatroom.server.serving.greeting import Greeter
 from chatroom.server.serving.modes import ReportSlow, end_told
 from chatroom.settings import REST_SECONDS
@@ -51,6 +54,7 @@ class EpollMode:
         self._shared = shared
         self._nursery = nursery
         self._idle: Idle[_EpollLine] = Idle()
+        self._expecting: Expecting[_EpollLine] = Expecting()
         self._greeter = Greeter(intake)
         #: Who is being greeted; None when there is nobody any more to serve them afterwards.
         self._greeted: set[_EpollLine] | None = None
@@ -71,16 +75,48 @@ class EpollMode:
             return False
         line = connection.reader
         assert isinstance(line, _EpollLine)
-        self._greeted.add(line)
-        greeted = False
+        line.session = session = Opening(visit, WAYS)
+        heard = self._hear(line, self._greeted)
+        if heard is None and session.wait is not None:
+            return self._expect(line, session.wait.seconds)
+        return bool(heard)
+
+    def _hear(self, line: _EpollLine, greeted: set[_EpollLine]) -> bool | None:
+        """See `Greeter.hear`."""
+        heard: bool | None = False
+        greeted.add(line)
         try:
-            greeted = self._greeter.greet(line, visit)
+            heard = self._greeter.hear(line)
         except OSError as error:
             line.outbox.give_up(error)
-        finally:
-            if not greeted:
-                self._greeted.discard(line)
-        return greeted
+        except MemoryError:  # what it has said may be gone
+            line.outbox.break_off()
+        if not heard:
+            greeted.discard(line)
+        return heard
+
+    def _expect(self, line: _EpollLine, seconds: float) -> bool:
+        """Wait for its first bytes without a task; False: that can't be had."""
+        self._expecting.add(line, seconds)
+        try:
+            if self._rest(line):
+                return True
+        except BaseException:
+            self._expecting.discard(line)
+            raise
+        self._expecting.discard(line)
+        return False
+
+    def _overdue(self, line: _EpollLine) -> None:
+        """It has been silent for as long as that is waited for."""
+        if self._greeted is None:
+            return
+        try:
+            self._greeted.add(line)
+            self._greeter.expire(line)
+        except MemoryError:
+            self._greeted.discard(line)
+            line.outbox.break_off()  # it is at its end, and will be found there
 
     def settle(self, line: _EpollLine, *, quiet: bool) -> None:
         """`line` has been greeted: let it rest, or have it served; where there is no memory for
@@ -90,7 +126,7 @@ class EpollMode:
             return
         try:
             if line.stopped or line.outbox.size_bytes or not (quiet and self._rest(line)):
-                self._wake(line.connection)
+                self._serve_again(line)
         except MemoryError:
             line.is_settled = False
         else:
@@ -127,29 +163,46 @@ class EpollMode:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._idle.run, self._go_on)
+                nursery.start_soon(self._expecting.run, self._overdue)
                 nursery.start_soon(self._let_rest)
                 task_status.started()
         finally:
             greeted, self._greeted = self._greeted, None
-            for line in (*greeted, *self._idle.close()):
+            for line in dict.fromkeys((*greeted, *self._idle.close())):
                 wake(line.connection)
 
     def _rest(self, line: _EpollLine) -> bool:
         """Wait for `line` without a task; False: that can't be had."""
         try:
-            self._idle.add(line.outbox.transport.sock.fileno(), line)
+            self._idle.add(line.descriptor, line)
         except (MemoryError, OSError):
             return False
         return True
 
-    def _go_on(self, line: _EpollLine) -> None:
-        line.talks = True
-        self._talking[line] = -1
+    def _serve_again(self, line: _EpollLine) -> None:
+        """In a task; after a `MemoryError` nothing has changed."""
         self._wake(line.connection)
+        self._idle.remove(line.descriptor)
+
+    def _go_on(self, line: _EpollLine) -> None:
+        """There is something to be read."""
+        assert self._greeted is not None
+        if line in self._greeted:
+            self._idle.remove(line.descriptor)  # it comes back when it is settled
+        elif self._expecting.discard(line):
+            if not self._hear(line, self._greeted):
+                self._serve_again(line)
+        else:
+            line.talks = True
+            self._talking[line] = -1
+            self._serve_again(line)
 
     def awaken(self, line: _EpollLine) -> None:
         """If `line` is idle, have it served."""
-        if self._idle.remove(line.outbox.transport.sock.fileno()):
+        if self._greeted is not None and line in self._greeted:
+            return  # it is, when it is settled
+        self._expecting.discard(line)
+        if self._idle.remove(line.descriptor):
             self._wake(line.connection)
 
     async def _let_rest(self) -> None:
@@ -236,6 +289,11 @@ class _EpollLine:
         """Let go of the socket."""
         trio.lowlevel.notify_closing(self.outbox.transport.sock)
         self.outbox.transport.close()
+
+    @property
+    def descriptor(self) -> int:
+        """Of its socket."""
+        return self.outbox.transport.sock.fileno()
 
     @property
     def offers_tls(self) -> bool:

@@ -1,7 +1,9 @@
-"""Newcomers who have said how they come in before they were accepted are let in without a task.
+"""Newcomers are let in without a task, as soon as they have said how they come in or have been
+silent for as long as that is waited for.
 
-In a crowd that is nearly everybody, and a task is a fifth of what a newcomer costs: itself, its
-cancel scope, and two turns of Trio's loop.
+A task is a fifth of what a newcomer costs who has spoken before it is accepted, as nearly everybody
+has in a crowd, and a third where it has to be woken: itself, its cancel scope, and two turns of
+Trio's loop.
 """
 
 from __future__ import annotations
@@ -12,13 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from chatroom.event import CloseReason
-from chatroom.protocol.opening import Opening
 from chatroom.protocol.requests import Answered, Ending, Enter, Hello, Reply, Request, Speaks
-from chatroom.protocol.ways import WAYS
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
-    from chatroom.protocol.session import Session, Visit, Wait
+    from chatroom.protocol.session import Session, Wait
     from chatroom.server.connection import Connection
     from chatroom.server.serving.conversation import Intake
 
@@ -72,17 +72,20 @@ class Greeter:
     def __init__(self, intake: Intake) -> None:
         self._intake = intake
 
-    def greet(self, caller: Caller, visit: Visit) -> bool:
-        """Deal with what a newcomer has said already, in the turns that come; then it is settled.
-        False: it has said nothing, and is to be served. Raises OSError.
+    def hear(self, caller: Caller) -> bool | None:
+        """Deal with what a newcomer has said, in the turns that come; then it is settled. None: it
+        has said nothing so far; False: nor will it, and it is to be served. Raises OSError.
         """
         chunk = caller.receive_nowait()
         if not chunk:
-            return False
-        caller.session = Opening(visit, WAYS)
+            return None if chunk is None else False
         caller.connection.received_bytes += len(chunk)
         self._carefully(caller, lambda: self._begin(caller, chunk))
         return True
+
+    def expire(self, caller: Caller) -> None:
+        """Deal with a newcomer's silence, in the turns that come; then it is settled."""
+        self._carefully(caller, lambda: self._pass_over(caller))
 
     def _carefully(self, caller: Caller, step: Callable[[], bool]) -> None:
         """Take a step, which says whether another one is to come. An exception is a fault of ours,
@@ -106,6 +109,10 @@ class Greeter:
 
     def _begin(self, caller: Caller, chunk: bytes) -> bool:
         caller.session.feed(chunk)
+        return self._submit(caller)
+
+    def _pass_over(self, caller: Caller) -> bool:
+        caller.session.expire()
         return self._submit(caller)
 
     def _go_on(self, caller: Caller, query: Draft) -> bool:

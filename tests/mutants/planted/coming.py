@@ -2,6 +2,8 @@
 
 from tests.mutants.mutant import Mutant
 
+_GREETING = ("tests/server/test_greeting.py", "tests/server/test_expecting.py")
+
 _RESUMING = ("tests/server/test_catching_up.py", "tests/server/test_resuming.py")
 _LOG_IN = ("tests/access/test_log_in.py",)
 _PACING = ("tests/server/test_pacing.py",)
@@ -90,5 +92,33 @@ COMING = (
         "if session != self._strange and seq >= self.last:",
         "if session != self._strange:",
         ("tests/cluster/test_sessions.py",),
+    ),
+    Mutant(
+        "who has spoken in time is let in as silent too",
+        "chatroom/server/serving/epoll_mode.py",
+        "        elif self._expecting.discard(line):\n",
+        "        elif line in self._expecting._until:\n",
+        _GREETING,
+    ),
+    Mutant(
+        "who says more while it is greeted is looked at without end",
+        "chatroom/server/serving/epoll_mode.py",
+        "            self._idle.remove(line.descriptor)  # it comes back when it is settled\n",
+        "            pass\n",
+        _GREETING,
+    ),
+    Mutant(
+        "who is made to end while it is greeted is served twice",
+        "chatroom/server/serving/epoll_mode.py",
+        "        if self._greeted is not None and line in self._greeted:\n            return",
+        "        if False:\n            return",
+        _GREETING,
+    ),
+    Mutant(
+        "who is overdue and has gone meanwhile is let in",
+        "chatroom/server/serving/expecting.py",
+        "                if self.discard(newcomer):",
+        "                if self.discard(newcomer) or True:",
+        _GREETING,
     ),
 )

@@ -99,7 +99,7 @@ MEMORY = (
     Mutant(
         "who could not be awoken is not waited for any more",
         "chatroom/transport/idle.py",
-        "                awake(whose)\n                self.remove(descriptor)\n",
+        "                awake(whose)\n",
         "                self.remove(descriptor)\n                awake(whose)\n",
         _OUTBOX,
     ),
