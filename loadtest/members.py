@@ -13,6 +13,8 @@ from contextlib import closing
 
 import msgspec
 
+from chatroom.errors import ChatroomError
+
 READERS = 100
 FANOUT_IN_FLIGHT = 64
 TALKERS = 100
@@ -121,6 +123,9 @@ class _Talker:
 def ack_seconds(ports: Sequence[int], seconds: float) -> list[float]:
     """The times to the acks of clients that keep messages unacked, in ascending order. They are
     spread over the ports.
+
+    Raises:
+        ChatroomError: none came in the measured time.
     """
     selector = selectors.DefaultSelector()
     talkers = [_Talker(ports[n % len(ports)], n) for n in range(TALKERS)]
@@ -138,6 +143,8 @@ def ack_seconds(ports: Sequence[int], seconds: float) -> list[float]:
                 taken += answered
     for talker in talkers:
         talker.sock.close()
+    if not taken:
+        raise ChatroomError(f"not one ack came within {seconds:g} s")
     return sorted(taken)
 
 

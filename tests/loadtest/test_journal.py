@@ -15,7 +15,7 @@ def test_a_journal_is_filled(tmp_path: Path) -> None:
 
 
 def test_acks_are_counted(tmp_path: Path) -> None:
-    rate, p99 = acks(Place(tmp_path), 0.6)
+    rate, p99 = acks(Place(tmp_path), 2)  # a busy machine takes its time
     assert float(rate.figure.replace(",", "")) > 0
     assert p99.figure.endswith(" ms")
 
