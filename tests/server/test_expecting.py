@@ -33,7 +33,9 @@ async def watched(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock)
     return watched
 
 
-async def test_each_is_overdue_once_and_when_its_own_time_has_passed(watched: Watched) -> None:
+async def test_each_is_overdue_once_and_when_its_own_time_has_passed(
+    autojump_clock: trio.testing.MockClock, watched: Watched
+) -> None:
     watched.expecting.add("alice", SECONDS)
     await trio.sleep(0.1)
     watched.expecting.add("bob", SECONDS)
@@ -44,7 +46,9 @@ async def test_each_is_overdue_once_and_when_its_own_time_has_passed(watched: Wa
     assert watched.overdue[2:] == [("carol", 1.35)]
 
 
-async def test_who_has_spoken_is_not(watched: Watched) -> None:
+async def test_who_has_spoken_is_not(
+    autojump_clock: trio.testing.MockClock, watched: Watched
+) -> None:
     watched.expecting.add("alice", SECONDS)
     assert watched.expecting.discard("alice")
     watched.expecting.add("bob", SECONDS)
@@ -55,7 +59,9 @@ async def test_who_has_spoken_is_not(watched: Watched) -> None:
     assert watched.overdue == []
 
 
-async def test_who_goes_because_of_an_earlier_one_is_not(watched: Watched) -> None:
+async def test_who_goes_because_of_an_earlier_one_is_not(
+    autojump_clock: trio.testing.MockClock, watched: Watched
+) -> None:
     watched.leaves_with["alice"] = "bob"
     for newcomer in ("alice", "bob", "carol"):
         watched.expecting.add(newcomer, SECONDS)
@@ -66,7 +72,7 @@ async def test_who_goes_because_of_an_earlier_one_is_not(watched: Watched) -> No
 async def test_a_crowd_is_told_in_parts(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(expecting, "_BATCH", 10)
     for number in range(25):
-        watched.expecting.add(f"member{number}", SECONDS)
+        watched.expecting.add(f"member{number}", 0.01)
     told: list[int] = []
     while len(watched.overdue) < 25:
         await trio.lowlevel.checkpoint()
