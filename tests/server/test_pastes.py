@@ -101,8 +101,9 @@ async def test_no_reader_that_reads_is_closed_when_many_paste(
     """Each of their turns is small, and talkers wait for who is behind: also with outboxes that are
     smaller than what all of them say at once.
     """
-    # A busy machine may keep all of them from reading for half a second.
-    monkeypatch.setattr("chatroom.transport.outbox.STALL_SECONDS", 20.0)
+    # A busy machine may keep all of them from reading for seconds.
+    for wait in ("STALL", "EASE"):
+        monkeypatch.setattr(f"chatroom.transport.outbox.{wait}_SECONDS", 20.0)
     house = await open_room(outbox_limit_bytes=65536)
     readers = [await house.enter(f"reader{number}") for number in range(3)]
     pasters = [await house.enter(f"paster{number}") for number in range(8)]
