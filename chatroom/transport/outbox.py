@@ -179,7 +179,8 @@ class Congestion:
             return
         with trio.move_on_after(EASE_SECONDS):
             while self._reading():
-                self._eased = trio.Event()
+                if self._eased.is_set():  # else others wait for it
+                    self._eased = trio.Event()
                 with trio.move_on_after(STALL_SECONDS):
                     await self._eased.wait()
 

@@ -61,6 +61,27 @@ async def test_a_talker_waits_until_readers_that_read_have_caught_up(
     assert trio.current_time() - start == pytest.approx(0.2)
 
 
+async def test_all_talkers_that_wait_go_on_together(
+    congestion: Congestion, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    waited: list[float] = []
+
+    async def talk() -> None:
+        start = trio.current_time()
+        await congestion.wait_eased()
+        waited.append(trio.current_time() - start)
+
+    for _ in range(2):  # also when nobody is behind any more, and somebody is again
+        reader = Reader(trio.current_time())
+        congestion.enter(reader)
+        async with trio.open_nursery() as talkers:
+            for _ in range(3):
+                talkers.start_soon(talk)
+            await trio.sleep(0.2)
+            congestion.leave(reader)
+    assert waited == [pytest.approx(0.2)] * 6
+
+
 async def test_a_reader_that_takes_nothing_is_not_waited_for(
     congestion: Congestion, autojump_clock: MockClock
 ) -> None:

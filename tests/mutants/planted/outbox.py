@@ -100,4 +100,11 @@ OUTBOX = (
         "        pass\n",
         _TESTS,
     ),
+    Mutant(
+        "of talkers that wait only the last goes on in time",
+        "chatroom/transport/outbox.py",
+        "                if self._eased.is_set():  # else others wait for it\n    ",
+        "",
+        _TESTS,
+    ),
 )
