@@ -73,8 +73,7 @@ class ShoutWay:
 async def test_it_talks_with_all_the_others(
     open_room: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for where in ("doorstep", "epoll_mode"):
-        monkeypatch.setattr(f"chatroom.server.serving.{where}.WAYS", (ShoutWay(), *WAYS))
+    monkeypatch.setattr("chatroom.server.serving.doorstep.WAYS", (ShoutWay(), *WAYS))
     monkeypatch.setattr("chatroom.protocol.opening.ENTER_SECONDS", 60)  # it takes its time
     house = await open_room()
     alice = await house.enter("alice")

@@ -19,7 +19,7 @@ from chatroom.event import CloseReason
 from chatroom.journal import Page
 from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol.opening import Opening
-from chatroom.server.serving import epoll_mode
+from chatroom.server.serving import taskless
 from chatroom.server.serving.conversation import Intake
 from chatroom.server.serving.greeting import Greeter
 from chatroom.server.turn.inlet import Inlet
@@ -313,7 +313,7 @@ async def test_without_memory_for_the_end_either_one_is_at_the_end_of_the_stream
 async def test_who_could_not_be_settled_for_want_of_memory_is_so_later(
     call: Call, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(epoll_mode, "REST_SECONDS", 0.01)
+    monkeypatch.setattr(taskless, "REST_SECONDS", 0.01)
     house = await open_house(nursery, "epoll")
     with monkeypatch.context() as patch:
         patch.setattr(EpollOutbox, "size_bytes", property(_no_memory))

@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatroom.server.serving import epoll_mode
+from chatroom.server.serving import taskless
 from tests.conftest import OpenHouse
 from tests.visiting import House, open_house
 
@@ -17,7 +17,7 @@ from tests.visiting import House, open_house
 @pytest.fixture
 async def house(nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     """A room in which nobody has a task for longer than it takes."""
-    monkeypatch.setattr(epoll_mode, "REST_SECONDS", 0.005)
+    monkeypatch.setattr(taskless, "REST_SECONDS", 0.005)
     house = await open_house(nursery, "epoll")
     yield house
     house.close()
@@ -28,7 +28,7 @@ async def patient_house(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[House]:
     """A room in which who has got a task keeps it."""
-    monkeypatch.setattr(epoll_mode, "REST_SECONDS", 3600)
+    monkeypatch.setattr(taskless, "REST_SECONDS", 3600)
     house = await open_house(nursery, "epoll")
     yield house
     house.close()

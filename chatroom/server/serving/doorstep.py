@@ -44,6 +44,11 @@ class Door(Line, Protocol):
         """
 
 
+def begun(visit: Visit) -> Session:
+    """The session of somebody who has said nothing so far."""
+    return Opening(visit, WAYS)
+
+
 async def attend(visit: Visit, door: Door) -> Ending | None:
     """Talk with a client from its first byte on; see `converse`."""
     try:
@@ -58,7 +63,7 @@ async def attend(visit: Visit, door: Door) -> Ending | None:
 
 async def _open(visit: Visit, door: Door) -> Session:
     if not door.offers_tls:
-        return Opening(visit, WAYS)
+        return begun(visit)
     # A transport is no wire format: it is told apart before a byte is read, so that all formats
     # begin anew under it, and OpenSSL reads its own bytes from the kernel.
     first = await door.peek_within(_patience(visit))
@@ -67,8 +72,8 @@ async def _open(visit: Visit, door: Door) -> Session:
         visit = msgspec.structs.replace(
             visit, encrypted=True, certificate=certificate, needs_tls=False
         )
-        return Opening(visit, WAYS)
-    session = Opening(visit, WAYS)
+        return begun(visit)
+    session = begun(visit)
     if first is None:
         session.expire()  # it has been waited for already
     return session

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from chatroom.protocol.opening import Opening
-from chatroom.protocol.ways import WAYS
 from chatroom.server.serving.conversation import Intake, converse
-from chatroom.server.serving.doorstep import attend
-from chatroom.server.serving.expecting import Expecting
+from chatroom.server.serving.doorstep import attend, begun
 from chatroom.server.serving.greeting import Greeter
 from chatroom.server.serving.modes import ReportSlow, end_told
-from chatroom.settings import REST_SECONDS
+from chatroom.server.serving.taskless import Taskless
 from chatroom.transport import epoll
-from chatroom.transport.idle import Idle
 from chatroom.transport.sockets import has_more
 from chatroom.transport.stream import SocketTransport
 from chatroom.transport.tls_handshake import Handshakes
@@ -53,15 +49,7 @@ class EpollMode:
         self.report_slow = report_slow
         self._shared = shared
         self._nursery = nursery
-        self._idle: Idle[_EpollLine] = Idle()
-        self._expecting: Expecting[_EpollLine] = Expecting()
-        self._greeter = Greeter(intake)
-        #: Who is being greeted; None when there is nobody any more to serve them afterwards.
-        self._greeted: set[_EpollLine] | None = None
-        #: Who has a task after having been idle, and how much they had said when it was looked
-        #: last whether they still talk.
-        self._talking: dict[_EpollLine, int] = {}
-        self._wake: Callable[[Connection], None]
+        self.taskless = Taskless(Greeter(intake))
 
     def attach(self, sock: socket.socket, connection: Connection) -> None:
         sock.setblocking(False)
@@ -71,66 +59,11 @@ class EpollMode:
 
     def greet(self, connection: Connection, visit: Visit) -> bool:
         """A client that may begin a TLS handshake is served."""
-        if self._greeted is None or self.handshakes is not None:
+        if self.handshakes is not None:
             return False
         line = connection.reader
         assert isinstance(line, _EpollLine)
-        line.session = session = Opening(visit, WAYS)
-        heard = self._hear(line, self._greeted)
-        if heard is None and session.wait is not None:
-            return self._expect(line, session.wait.seconds)
-        return bool(heard)
-
-    def _hear(self, line: _EpollLine, greeted: set[_EpollLine]) -> bool | None:
-        """See `Greeter.hear`."""
-        heard: bool | None = False
-        greeted.add(line)
-        try:
-            heard = self._greeter.hear(line)
-        except OSError as error:
-            line.outbox.give_up(error)
-        except MemoryError:  # what it has said may be gone
-            line.outbox.break_off()
-        if not heard:
-            greeted.discard(line)
-        return heard
-
-    def _expect(self, line: _EpollLine, seconds: float) -> bool:
-        """Wait for its first bytes without a task; False: that can't be had."""
-        self._expecting.add(line, seconds)
-        try:
-            if self._rest(line):
-                return True
-        except BaseException:
-            self._expecting.discard(line)
-            raise
-        self._expecting.discard(line)
-        return False
-
-    def _overdue(self, line: _EpollLine) -> None:
-        """It has been silent for as long as that is waited for."""
-        if self._greeted is None:
-            return
-        try:
-            self._greeted.add(line)
-            self._greeter.expire(line)
-        except MemoryError:
-            self._greeted.discard(line)
-            line.outbox.break_off()  # it is at its end, and will be found there
-
-    def settle(self, line: _EpollLine, *, quiet: bool) -> None:
-        """`line` has been greeted: let it rest, or have it served; where there is no memory for
-        either, `_let_rest` tries again.
-        """
-        if self._greeted is None or line not in self._greeted:
-            return
-        try:
-            if line.stopped or line.outbox.size_bytes or not (quiet and self._rest(line)):
-                self._serve_again(line)
-        except MemoryError:
-            line.is_settled = False
-        else:
-            self._greeted.discard(line)
+        return self.taskless.greet(line, begun(visit))
 
     async def serve(self, connection: Connection, visit: Visit | None) -> bool:
         line = connection.reader
@@ -141,13 +74,13 @@ class EpollMode:
             if ending is None and not line.stopped:
                 # The server may have been stopped meanwhile: nobody would wake it.
                 await trio.lowlevel.checkpoint_if_cancelled()
-                rests = self._rest(line)
+                rests = self.taskless.rest(line)
             if not rests:
                 await end_told(connection, ending, self.intake)
                 await line.outbox.wait_empty()
                 await epoll.linger(line.outbox.transport)
         finally:
-            self._talking.pop(line, None)
+            self.taskless.forget(line)
             if not rests:
                 line.close()
         return not rests
@@ -158,69 +91,12 @@ class EpollMode:
         *,
         task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        self._wake = wake
-        self._greeted = set()
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._idle.run, self._go_on)
-                nursery.start_soon(self._expecting.run, self._overdue)
-                nursery.start_soon(self._let_rest)
-                task_status.started()
-        finally:
-            greeted, self._greeted = self._greeted, None
-            for line in dict.fromkeys((*greeted, *self._idle.close())):
-                wake(line.connection)
-
-    def _rest(self, line: _EpollLine) -> bool:
-        """Wait for `line` without a task; False: that can't be had."""
-        try:
-            self._idle.add(line.descriptor, line)
-        except (MemoryError, OSError):
-            return False
-        return True
-
-    def _serve_again(self, line: _EpollLine) -> None:
-        """In a task; after a `MemoryError` nothing has changed."""
-        self._wake(line.connection)
-        self._idle.remove(line.descriptor)
-
-    def _go_on(self, line: _EpollLine) -> None:
-        """There is something to be read."""
-        assert self._greeted is not None
-        if line in self._greeted:
-            self._idle.remove(line.descriptor)  # it comes back when it is settled
-        elif self._expecting.discard(line):
-            if not self._hear(line, self._greeted):
-                self._serve_again(line)
-        else:
-            line.talks = True
-            self._talking[line] = -1
-            self._serve_again(line)
-
-    def awaken(self, line: _EpollLine) -> None:
-        """If `line` is idle, have it served."""
-        if self._greeted is not None and line in self._greeted:
-            return  # it is, when it is settled
-        self._expecting.discard(line)
-        if self._idle.remove(line.descriptor):
-            self._wake(line.connection)
-
-    async def _let_rest(self) -> None:
-        """Who has said nothing between two looks gives its task back."""
-        while True:
-            await trio.sleep(REST_SECONDS)
-            for line, heard_bytes in self._talking.items():
-                received_bytes = line.connection.received_bytes
-                self._talking[line] = received_bytes
-                if heard_bytes == received_bytes:
-                    line.let_rest()
-            for line in [line for line in self._greeted or () if not line.is_settled]:
-                self.settle(line, quiet=False)
+        await self.taskless.run(lambda line: wake(line.connection), task_status=task_status)
 
 
 class _EpollLine:
-    """See `chatroom.server.serving.doorstep.Door`, `chatroom.server.connection.Reader` and
-    `chatroom.transport.epoll.Owner`.
+    """See `chatroom.server.serving.doorstep.Door`, `chatroom.server.serving.taskless.Quiet`,
+    `chatroom.server.connection.Reader` and `chatroom.transport.epoll.Owner`.
     """
 
     __slots__ = (
@@ -242,9 +118,9 @@ class _EpollLine:
 
     def __init__(self, connection: Connection, mode: EpollMode) -> None:
         self.connection = connection
-        self.talks = False  #: it is likely that there is more soon
-        self.stopped = False  #: it is made to end
-        self.is_settled = True  #: unless it has been greeted, and nothing could be done for it
+        self.talks = False
+        self.stopped = False
+        self.is_settled = True
         self._mode = mode
         self._wait: Wait | None = None
         self._deadline = 0.0
@@ -266,7 +142,7 @@ class _EpollLine:
         if self._scope is not None:
             self._scope.cancel()
         else:
-            self._mode.awaken(self)
+            self._mode.taskless.awaken(self)
 
     def has_more(self) -> bool:
         return has_more(self.outbox.transport.sock)
@@ -277,7 +153,7 @@ class _EpollLine:
             trio.lowlevel.notify_closing(self.outbox.transport.sock)
 
     def settle(self, *, quiet: bool) -> None:
-        self._mode.settle(self, quiet=quiet)
+        self._mode.taskless.settle(self, quiet=quiet)
 
     def reroute(self, send: Callable[[bytes], int]) -> None:
         self.connection.reroute(send)

@@ -1,9 +1,5 @@
-"""Newcomers are let in without a task, as soon as they have said how they come in or have been
-silent for as long as that is waited for.
-
-A task is a fifth of what a newcomer costs who has spoken before it is accepted, as nearly everybody
-has in a crowd, and a third where it has to be woken: itself, its cancel scope, and two turns of
-Trio's loop.
+"""Newcomers are let in without a task, when they have said how they come in or have been silent for
+as long as that is waited for.
 """
 
 from __future__ import annotations
