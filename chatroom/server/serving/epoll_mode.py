@@ -85,7 +85,7 @@ class EpollMode:
                 line.close()
         return not rests
 
-    async def run(
+    async def run(  # noqa: ASYNC128 - passed on
         self,
         wake: Callable[[Connection], None],
         *,
