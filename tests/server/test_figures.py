@@ -136,7 +136,8 @@ async def test_who_waits_for_a_reader_is_seen(open_room: OpenHouse) -> None:
     text = await _scrape(house)
     worst = _value(text, "chatroom_outbox_worst_bytes")
     assert worst > 500_000
-    assert worst == _value(text, "chatroom_outbox_bytes")
+    # In the thread mode, an answer that the talker has read already may still be counted.
+    assert worst <= _value(text, "chatroom_outbox_bytes") < worst + 100
 
 
 @pytest.mark.parametrize(

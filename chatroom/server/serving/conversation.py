@@ -24,11 +24,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Line(Protocol):
-    """One client's bytes, and the way of its drafts to the room."""
+class Speaker(Protocol):
+    """A connection and what is made of its bytes."""
 
     connection: Connection
     session: Session
+
+
+class Line(Speaker, Protocol):
+    """One client's bytes, and the way of its drafts to the room."""
 
     def receive_nowait(self) -> bytes | None:
         """What has come already; None if nothing has, or if that can't be told without waiting."""
@@ -63,14 +67,9 @@ async def converse(line: Line) -> Ending | None:
             if chunk is not None:
                 connection.received_bytes += len(chunk)
                 session.feed(chunk)
-            # A connection that has ended is answered no more: what asks until it is answered (for
-            # the next page, say) would never be done.
-            while session.pending and connection.close_reason is None:
-                drafts = session.drafts()
-                if drafts:
-                    await line.submit(drafts, more=session.pending)
-                elif session.successor is not None:
-                    session = line.session = session.successor
+            while drafts := next_drafts(line):
+                await line.submit(drafts, more=line.session.pending)
+            session = line.session
             wait = session.wait
             if wait is None:
                 chunk = await line.receive()
@@ -83,6 +82,21 @@ async def converse(line: Line) -> Ending | None:
     except OSError as error:
         return Ending(CloseReason.LOST, str(error))
     return ending_at_eof(await line.failure())
+
+
+def next_drafts(speaker: Speaker) -> Sequence[Draft]:
+    """What its session, or that one's successor, gives without another byte; empty if nothing.
+
+    A connection that has ended is answered no more: what asks until it is answered (for the next
+    page, say) would never be done.
+    """
+    while speaker.session.pending and speaker.connection.close_reason is None:
+        drafts = speaker.session.drafts()
+        if drafts:
+            return drafts
+        if speaker.session.successor is not None:
+            speaker.session = speaker.session.successor
+    return ()
 
 
 def ending_at_eof(failure: OSError | None) -> Ending:

@@ -11,21 +11,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from chatroom.event import CloseReason
 from chatroom.protocol.requests import Answered, Ending, Enter, Hello, Reply, Request, Speaks
+from chatroom.server.serving.conversation import Intake, Speaker, next_drafts
 
 if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
     from chatroom.protocol.session import Session, Wait
-    from chatroom.server.connection import Connection
-    from chatroom.server.serving.conversation import Intake
 
 log = logging.getLogger("chatroom.server")
 
 
-class Caller(Protocol):
+class Caller(Speaker, Protocol):
     """A newcomer's line, which no task serves."""
-
-    connection: Connection
-    session: Session
 
     def receive_nowait(self) -> bytes | None:
         """See `chatroom.server.serving.conversation.Line`."""
@@ -120,16 +116,12 @@ class Greeter:
 
     def _submit(self, caller: Caller) -> bool:
         """Hand the next drafts over; False: there are none, or they may have to wait."""
-        session = caller.session
-        while session.pending and caller.connection.close_reason is None:
-            drafts = session.drafts()
-            if drafts:
-                if self._take(caller, drafts):
-                    return True
-                caller.session = Begun(drafts, session)
-                return False
-            if session.successor is not None:
-                session = caller.session = session.successor
+        drafts = next_drafts(caller)
+        if not drafts:
+            return False
+        if self._take(caller, drafts):
+            return True
+        caller.session = Begun(drafts, caller.session)
         return False
 
     def _take(self, caller: Caller, drafts: Sequence[Draft]) -> bool:
