@@ -20,7 +20,7 @@ servers = ({{
 }});
 chatnets = {{ room = {{ type = "IRC"; nick = "irs"; {chatnet} }}; }};
 channels = ({{ name = "#lobby"; chatnet = "room"; autojoin = "yes"; }});
-settings = {{ "irc/core" = {{ cmd_queue_speed = "10msec"; }}; }};
+settings = {{ "irc/core" = {{ cmd_queue_speed = "10msec"; cmds_max_at_once = "100"; }}; }};
 """
 
 
@@ -58,7 +58,9 @@ class WeeChat(PtyClient):
             f"--dir={home / 'weechat'}",
             f"--run-command=/server add room 127.0.0.1/{house.service.port} {tls} -nicks=wee"
             " -autojoin=#lobby",
+            # The first is what version 4 has in place of the second.
             "--run-command=/set irc.server_default.anti_flood 0",
+            "--run-command=/set irc.server_default.anti_flood_prio_high 0",
             "--run-command=/connect room",
             home=home,
             columns=120,
