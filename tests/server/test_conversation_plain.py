@@ -113,7 +113,7 @@ async def test_who_says_nothing_enters_after_a_moment_and_listens(house: House) 
     silent = await house.knock()
     started = trio.current_time()
     assert await alice.line() == "-- guest1 joined"
-    assert 0.2 < trio.current_time() - started < 2
+    assert 0.2 < trio.current_time() - started < 10
     assert "you are guest1 " in await silent.line()
     await alice.say("hello")
     assert await silent.line() == "alice: hello"

@@ -213,7 +213,7 @@ async def test_the_drain_waits_for_a_stuck_reader_no_longer_than_the_grace(
     house.service.drain()
     assert (await talker.rest())[-1] == "-- bye (shutdown): the server is going down"
     await house.until(lambda: house.service.statistics().connections == 0)
-    assert trio.current_time() - started < 2
+    assert trio.current_time() - started < 10
 
 
 async def test_who_comes_during_the_drain_is_told_so_and_health_says_why(

@@ -58,7 +58,7 @@ if not forbidden():
                     witness.wait_for("guest2 left (lost)", LOST_SECONDS + 10)
                     took = time.monotonic() - began
         # On a busy machine it is seen late.
-        assert LOST_SECONDS / 2 - 0.5 < took < LOST_SECONDS + 3
+        assert LOST_SECONDS / 2 - 0.5 < took < LOST_SECONDS + 8
 
     def test_another_machine_has_its_share_and_this_one_all(mode: str) -> None:
         limits = ("--address-connections", "2", "--address-rate", "4")
