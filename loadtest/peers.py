@@ -45,25 +45,28 @@ class Peer(msgspec.Struct, frozen=True):
         return f"{self.program} is not installed (apt-get install {self.package})"
 
 
-def _chatroom(mode: str, port: int, directory: Path) -> list[str]:
+def _chatroom(port: int, mode: str = "epoll", journal: str = ":memory:") -> list[str]:
     command = [sys.executable, "-m", "chatroom", "serve", "--port", str(port), "--mode", mode]
-    command += ["--talk-rate", "0"]
-    return [*command, "--journal", ":memory:", "--log-level", "warning", "--max-clients", "20000"]
+    command += ["--talk-rate", "0", "--log-level", "warning", "--max-clients", "20000"]
+    return [*command, "--journal", journal]
 
 
-def _epoll(port: int, directory: Path, _format: str) -> list[str]:
-    return _chatroom("epoll", port, directory)
+def _epoll(port: int, _directory: Path, _format: str) -> list[str]:
+    return _chatroom(port)
 
 
-def _irc(port: int, directory: Path, _format: str) -> list[str]:
+def _disk(port: int, directory: Path, _format: str) -> list[str]:
+    return _chatroom(port, journal=str(directory / "room.db"))
+
+
+def _irc(port: int, _directory: Path, _format: str) -> list[str]:
     # The channel is #room, as ngIRCd's; and no history on entering, which it has not either: the
     # audit would hear what was said before twice.
-    command = _chatroom("epoll", port, directory)
-    return [*command, "--room", "room", "--irc-replay", "0"]
+    return [*_chatroom(port), "--room", "room", "--irc-replay", "0"]
 
 
-def _thread(port: int, directory: Path, _format: str) -> list[str]:
-    return _chatroom("thread", port, directory)
+def _thread(port: int, _directory: Path, _format: str) -> list[str]:
+    return _chatroom(port, "thread")
 
 
 def _c_epoll(port: int, _directory: Path, _format: str) -> list[str]:
@@ -178,6 +181,7 @@ def _write(directory: Path, settings: dict[str, object], line: str) -> Path:
 
 COMMANDS = {
     "epoll": _epoll,
+    "disk": _disk,
     "thread": _thread,
     "irc": _irc,
     "c-epoll": _c_epoll,
@@ -195,6 +199,7 @@ PEERS: dict[str, Peer] = {
     peer.name: peer
     for peer in (
         Peer("epoll", "chatroom", formats=_OURS),
+        Peer("disk", "chatroom, history on disk", formats={"plain": "plain"}),
         Peer("thread", "chatroom, threads", formats=_OURS, most_clients=1_001),
         Peer("irc", "chatroom, by IRC", formats={"plain": "irc"}),
         Peer("c-epoll", "C reference", formats={"plain": "bare"}),

@@ -18,6 +18,7 @@ MEMORY_PICTURE = "memory.svg"
 #: Ours stand out, everyone else keeps a colour of their own in all pictures.
 COLORS = {
     "epoll": "#1b6ca8",
+    "disk": "#4d6f8f",
     "thread": "#7fb2d9",
     "irc": "#2f8f9d",
     "c-epoll": "#d9730d",
