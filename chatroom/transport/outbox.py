@@ -157,6 +157,7 @@ class Congestion:
         self._clock = clock
         self._behind: set[Progress] = set()
         self._eased = trio.Event()
+        self._turn = trio.Lock()
 
     def __len__(self) -> int:
         return len(self._behind)
@@ -173,16 +174,18 @@ class Congestion:
 
     async def wait_eased(self) -> None:
         """Wait until all readers that read have caught up, `EASE_SECONDS` at most: a talker is held
-        up, never stopped, by those who listen. Cancelled: nothing has changed.
+        up, never stopped, by those who listen. Of several one goes on after the other, as soon as
+        what the last one has said lets it: all at once they would say too much. Cancelled: nothing
+        has changed.
         """
         if not self._behind:
             return
         with trio.move_on_after(EASE_SECONDS):
-            while self._reading():
-                if self._eased.is_set():  # else others wait for it
+            async with self._turn:
+                while self._reading():
                     self._eased = trio.Event()
-                with trio.move_on_after(STALL_SECONDS):
-                    await self._eased.wait()
+                    with trio.move_on_after(STALL_SECONDS):
+                        await self._eased.wait()
 
     def _reading(self) -> bool:
         since = self._clock() - STALL_SECONDS

@@ -106,8 +106,10 @@ async def test_no_reader_that_reads_is_closed_when_many_paste(
         monkeypatch.setattr(f"chatroom.transport.outbox.{wait}_SECONDS", 20.0)
     house = await open_room(outbox_limit_bytes=65536)
     readers = [await house.enter(f"reader{number}") for number in range(3)]
-    pasters = [await house.enter(f"paster{number}") for number in range(8)]
-    lines = 300
+    # Of each a read may be in the channel and another one behind it when the first reader is
+    # behind: 64 KiB each, which has to be less than `MOST_LIMITS` outboxes.
+    pasters = [await house.enter(f"paster{number}") for number in range(3)]
+    lines = 800
     async with trio.open_nursery() as nursery:
         for paster in pasters:
             nursery.start_soon(paster.say, *["x" * 1000] * lines)

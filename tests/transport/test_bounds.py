@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from chatroom.settings import EASE_SECONDS, MOST_LIMITS, STALL_SECONDS
 from chatroom.transport.outbox import Bounds, Congestion
@@ -61,25 +63,31 @@ async def test_a_talker_waits_until_readers_that_read_have_caught_up(
     assert trio.current_time() - start == pytest.approx(0.2)
 
 
-async def test_all_talkers_that_wait_go_on_together(
+async def test_talkers_that_wait_go_on_as_soon_as_the_last_one_lets_them(
     congestion: Congestion, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     waited: list[float] = []
+    reader = Reader(trio.current_time())
+    congestion.enter(reader)
 
-    async def talk() -> None:
-        start = trio.current_time()
+    async def talk(*, too_much: bool) -> None:
         await congestion.wait_eased()
-        waited.append(trio.current_time() - start)
+        waited.append(trio.current_time())
+        if too_much:
+            congestion.enter(reader)
 
-    for _ in range(2):  # also when nobody is behind any more, and somebody is again
-        reader = Reader(trio.current_time())
-        congestion.enter(reader)
-        async with trio.open_nursery() as talkers:
-            for _ in range(3):
-                talkers.start_soon(talk)
-            await trio.sleep(0.2)
+    start = trio.current_time()
+    async with trio.open_nursery() as talkers:
+        for too_much in (False, True, False, False):
+            talkers.start_soon(partial(talk, too_much=too_much))
+            await wait_all_tasks_blocked()
+        for seconds, gone_on in ((0.2, 2), (0.1, 4)):
+            await trio.sleep(seconds)
+            reader.moved_at = trio.current_time()
             congestion.leave(reader)
-    assert waited == [pytest.approx(0.2)] * 6
+            await wait_all_tasks_blocked()
+            assert len(waited) == gone_on
+    assert [when - start for when in waited] == pytest.approx([0.2, 0.2, 0.3, 0.3])
 
 
 async def test_a_reader_that_takes_nothing_is_not_waited_for(

@@ -101,10 +101,10 @@ OUTBOX = (
         _TESTS,
     ),
     Mutant(
-        "of talkers that wait only the last goes on in time",
+        "talkers that wait go on all at once",
         "chatroom/transport/outbox.py",
-        "                if self._eased.is_set():  # else others wait for it\n    ",
-        "",
+        "            async with self._turn:\n",
+        "            if True:\n",
         _TESTS,
     ),
 )
