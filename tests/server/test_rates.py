@@ -69,20 +69,20 @@ async def test_one_is_told_once_in_the_words_of_ones_format(open_room: OpenHouse
     house = await open_room(rates=DEEP)
     reader = await house.enter("reader")
     program = await house.enter_json("program", presence=False)
-    await program.say(*({"kind": "message", "text": text} for text in _numbers(105)))
+    await program.say(*({"kind": "message", "text": text} for text in _numbers(115)))
     assert await program.object() == {"kind": "slowed", "rate": 50}
-    assert await _heard(reader, "program", 105) == _numbers(105)
+    assert await _heard(reader, "program", 115) == _numbers(115)
 
     socket = await enter_socket(house, "socket", presence=False)
-    await socket.say(*({"kind": "message", "text": text} for text in _numbers(105)))
+    await socket.say(*({"kind": "message", "text": text} for text in _numbers(115)))
     assert await socket.object() == {"kind": "slowed", "rate": 50}
-    assert await _heard(reader, "socket", 105) == _numbers(105)
+    assert await _heard(reader, "socket", 115) == _numbers(115)
 
     irc = await join(house, "irc")
-    await irc.say(*(f"PRIVMSG #lobby :{text}" for text in _numbers(105)))
+    await irc.say(*(f"PRIVMSG #lobby :{text}" for text in _numbers(115)))
     told = await _told_irc(irc)
     assert told == [SLOWED.replace("200", "50")]
-    assert await _heard(reader, "irc", 105) == _numbers(105)
+    assert await _heard(reader, "irc", 115) == _numbers(115)
 
     await program.say({"kind": "ping"})
     others = [await program.object()]
