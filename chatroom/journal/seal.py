@@ -36,10 +36,12 @@ class _Log(NamedTuple):
     size: int
     header: bytes
     is_long: bool  # it has CHECKPOINT_PAGES pages, and should be copied
+    last_frame: int  # where the last one begins; 0 if there is none
+    has_hole: bool  # where the last frame of the look before began, there is none any more
 
     def can_follow(self, before: _Log) -> bool:
         """Whether a transaction of ours makes this of `before`."""
-        if self.id != before.id or self.size < before.size:
+        if self.id != before.id or self.size < before.size or self.has_hole:
             return False
         if self.header == before.header:
             return True
@@ -48,6 +50,9 @@ class _Log(NamedTuple):
         # Begun anew: the first of the salts, a random number at first, is one up each time.
         times = (_number(self.header, 16) - _number(before.header, 16)) % 2**32
         return not before.header or 0 < times <= _MOST_TIMES_ANEW
+
+
+_NO_LOG = _Log(None, 0, b"", is_long=False, last_frame=0, has_hole=False)
 
 
 class Seal:
@@ -62,11 +67,13 @@ class Seal:
         self._log_path = path.with_name(path.name + "-wal")
         self._lock = lock
         self._refused: object = None  # a state of the database that was found to be damaged
+        self._log = _NO_LOG
         self.renew()
 
     def renew(self) -> None:
         """We have written the database, or just opened it: it is to stay as it is now."""
         self._file = self._look_at_file()
+        self._log = _NO_LOG
         self._log = self._look_at_log()
 
     def check(self, session: str) -> None:
@@ -120,7 +127,7 @@ class Seal:
         try:
             fd = os.open(self._log_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
-            return _Log(None, 0, b"", False)
+            return _NO_LOG
         try:
             status = os.fstat(fd)
             header = os.pread(fd, _LOG_HEADER_BYTES, 0)
@@ -129,10 +136,17 @@ class Seal:
             last = _LOG_HEADER_BYTES + (CHECKPOINT_PAGES - 1) * frame_bytes
             # Frames of the present round have the salts of the header.
             salts = os.pread(fd, 8, last + 8)
+            # A frame begins with the number of its page, from 1 on. Who shortens the log while we
+            # append to it leaves zeros there, or nothing.
+            known = self._log.last_frame
+            has_hole = known > 0 and not any(os.pread(fd, 4, known))
         finally:
             os.close(fd)
         is_long = bool(salts) and salts == header[16:24]
-        return _Log((status.st_dev, status.st_ino), status.st_size, header, is_long)
+        frames = (status.st_size - _LOG_HEADER_BYTES) // frame_bytes
+        last_frame = _LOG_HEADER_BYTES + (frames - 1) * frame_bytes if frames > 0 else 0
+        identity = (status.st_dev, status.st_ino)
+        return _Log(identity, status.st_size, header, is_long, last_frame, has_hole)
 
     def _is_whole(self, session: str) -> bool:
         header = self._lock.header()

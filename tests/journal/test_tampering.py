@@ -148,6 +148,25 @@ async def test_no_ack_for_what_was_written_when_the_file_was_changed(
         assert not await store(journal, talk(51, 51))
 
 
+@pytest.mark.parametrize("change", [empty, cut, zero_header])
+async def test_no_ack_for_what_was_written_when_the_log_was_changed(
+    path: Path, disk: Disk, change: Callable[[Path], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Between the look before the transaction and its first write, which goes behind the change."""
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 50))
+
+        def change_now(name: str) -> int:
+            disk.on_write = lambda name: SQLITE_OK
+            change(log_of(path))
+            return SQLITE_OK
+
+        disk.on_write = change_now
+        acked = {seq for seq in range(51, 61) if await store(journal, [said(seq)])}
+        assert acked <= stored(path)
+        assert "changed by another program" in caplog.text
+
+
 @pytest.mark.parametrize("which", ["file", "log"])
 async def test_no_ack_for_what_was_written_when_a_file_was_deleted(
     path: Path, disk: Disk, which: str

@@ -110,4 +110,11 @@ JOURNAL = (
         "        return\n\n    def _do_chore",
         _TESTS,
     ),
+    Mutant(
+        "a log that was shortened while we wrote to it is taken for whole",
+        "chatroom/journal/seal.py",
+        " or self.has_hole:",
+        ":",
+        ("tests/journal/test_tampering.py",),
+    ),
 )
