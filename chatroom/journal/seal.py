@@ -58,7 +58,7 @@ _NO_LOG = _Log(None, 0, b"", is_long=False, last_frame=0, has_hole=False)
 class Seal:
     """Knows the files by their identity, size, time and header; looking takes some 10 µs.
 
-    Between two calls of `renew` the database itself must not be written, only its log: automatic
+    Between two calls of `copied` the database itself must not be written, only its log: automatic
     checkpoints are to be off.
     """
 
@@ -71,10 +71,17 @@ class Seal:
         self.renew()
 
     def renew(self) -> None:
-        """We have written the database, or just opened it: it is to stay as it is now."""
+        """We have just opened the database, or written it: it is to stay as it is now."""
         self._file = self._look_at_file()
         self._log = _NO_LOG
         self._log = self._look_at_log()
+
+    def copied(self) -> None:
+        """We have copied the log into the database, which is to stay as it is now. Raises
+        `FileGoneError` if the log has been changed meanwhile.
+        """
+        self._check_log(self._look_at_log())
+        self.renew()
 
     def check(self, session: str) -> None:
         """Raise `FileGoneError` if the files are not what a transaction of ours leaves behind.
@@ -85,14 +92,17 @@ class Seal:
         file, log = self._look_at_file(), self._look_at_log()
         if file[0] != self._lock.id or log.id != self._log.id:
             raise FileGoneError(f"{self._path} was deleted or replaced")
-        if not log.can_follow(self._log):
-            raise FileGoneError(f"{self._log_path} was changed by another program")
+        self._check_log(log)
         if file != self._file:
             if file == self._refused or not self._is_whole(session):
                 self._refused = file
                 raise FileGoneError(f"{self._path} was changed by another program")
             self._file = file
         self._log = log
+
+    def _check_log(self, log: _Log) -> None:
+        if not log.can_follow(self._log):
+            raise FileGoneError(f"{self._log_path} was changed by another program")
 
     @property
     def log_is_long(self) -> bool:
@@ -143,7 +153,7 @@ class Seal:
         finally:
             os.close(fd)
         is_long = bool(salts) and salts == header[16:24]
-        frames = (status.st_size - _LOG_HEADER_BYTES) // frame_bytes
+        frames = (status.st_size - _LOG_HEADER_BYTES) // frame_bytes if page_bytes else 0
         last_frame = _LOG_HEADER_BYTES + (frames - 1) * frame_bytes if frames > 0 else 0
         identity = (status.st_dev, status.st_ino)
         return _Log(identity, status.st_size, header, is_long, last_frame, has_hole)

@@ -164,7 +164,7 @@ class Store:
         if self._seal.log_is_long:
             self.check_files()
             self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            self._seal.renew()
+            self._seal.copied()
 
     @property
     def mode(self) -> int:

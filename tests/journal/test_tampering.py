@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from chatroom.errors import ChatroomError
-from chatroom.journal import HistoryUnavailableError, writer
+from chatroom.journal import HistoryUnavailableError, seal, writer
 from chatroom.journal.browse import Wanted, browse
 from chatroom.journal.limits import CHECKPOINT_PAGES
 from chatroom.journal.sqlite import SqliteJournal, open_journal
@@ -165,6 +165,35 @@ async def test_no_ack_for_what_was_written_when_the_log_was_changed(
         acked = {seq for seq in range(51, 61) if await store(journal, [said(seq)])}
         assert acked <= stored(path)
         assert "changed by another program" in caplog.text
+
+
+@pytest.mark.parametrize("change", [empty, cut, zero_header])
+async def test_no_ack_after_the_log_was_changed_while_it_was_copied(
+    path: Path, disk: Disk, change: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "CHECKPOINT_PAGES", 3)
+    changed = False
+
+    def change_once(name: str) -> int:
+        nonlocal changed
+        if name == str(path) and not changed:
+            changed = True
+            change(log_of(path))
+        return SQLITE_OK
+
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 1))
+        with closing(sqlite3.connect(path)) as reader:
+            reader.execute("BEGIN")  # while it reads, the log is not begun anew
+            reader.execute("SELECT * FROM event").fetchall()
+            disk.on_write = change_once
+            acked = set()
+            for seq in range(2, 40):
+                was_changed = changed
+                if await store(journal, [said(seq, "x" * 900)]) and was_changed:
+                    acked.add(seq)
+                    assert acked <= stored(path)
+    assert changed
 
 
 @pytest.mark.parametrize("which", ["file", "log"])
