@@ -58,6 +58,9 @@ _NO_LOG = _Log(None, 0, b"", is_long=False, last_frame=0, has_hole=False)
 class Seal:
     """Knows the files by their identity, size, time and header; looking takes some 10 µs.
 
+    What it does not see: that the log is cut within its last frame between a look and our write, or
+    behind what it was at the last look between our write and the next one (both some 0.1 ms).
+
     Between two calls of `copied` the database itself must not be written, only its log: automatic
     checkpoints are to be off.
     """
@@ -67,21 +70,20 @@ class Seal:
         self._log_path = path.with_name(path.name + "-wal")
         self._lock = lock
         self._refused: object = None  # a state of the database that was found to be damaged
-        self._log = _NO_LOG
-        self.renew()
-
-    def renew(self) -> None:
-        """We have just opened the database, or written it: it is to stay as it is now."""
+        #: As we left it: identity, size, time, header.
         self._file = self._look_at_file()
         self._log = _NO_LOG
         self._log = self._look_at_log()
 
     def copied(self) -> None:
         """We have copied the log into the database, which is to stay as it is now. Raises
-        `FileGoneError` if the log has been changed meanwhile.
+        `FileGoneError` if the log is not as we left it.
         """
-        self._check_log(self._look_at_log())
-        self.renew()
+        file, log = self._look_at_file(), self._look_at_log()
+        if file[0] == self._file[0]:
+            self._file = file
+        self._check_log(log)
+        self._log = log
 
     def check(self, session: str) -> None:
         """Raise `FileGoneError` if the files are not what a transaction of ours leaves behind.
@@ -146,15 +148,17 @@ class Seal:
             last = _LOG_HEADER_BYTES + (CHECKPOINT_PAGES - 1) * frame_bytes
             # Frames of the present round have the salts of the header.
             salts = os.pread(fd, 8, last + 8)
-            # A frame begins with the number of its page, from 1 on. Who shortens the log while we
-            # append to it leaves zeros there, or nothing.
+            frames = (status.st_size - _LOG_HEADER_BYTES) // frame_bytes if page_bytes else 0
+            last_frame = _LOG_HEADER_BYTES + (frames - 1) * frame_bytes
+            # A frame begins with the number of its page, from 1 on. Who cuts the last one off
+            # before we append to the log leaves zeros there; so may a loss of power at its end.
+            if frames < 1 or not any(os.pread(fd, 4, last_frame)):
+                last_frame = 0
             known = self._log.last_frame
             has_hole = known > 0 and not any(os.pread(fd, 4, known))
         finally:
             os.close(fd)
         is_long = bool(salts) and salts == header[16:24]
-        frames = (status.st_size - _LOG_HEADER_BYTES) // frame_bytes if page_bytes else 0
-        last_frame = _LOG_HEADER_BYTES + (frames - 1) * frame_bytes if frames > 0 else 0
         identity = (status.st_dev, status.st_ino)
         return _Log(identity, status.st_size, header, is_long, last_frame, has_hole)
 

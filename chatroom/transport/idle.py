@@ -45,6 +45,9 @@ class Idle(Generic[T]):
             del self._waiting[descriptor]
             raise
 
+    def __contains__(self, descriptor: int) -> bool:
+        return descriptor in self._waiting
+
     def remove(self, descriptor: int) -> bool:
         """It is not waited for any more; whether it was."""
         if self._waiting.pop(descriptor, None) is None:

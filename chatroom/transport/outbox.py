@@ -175,8 +175,8 @@ class Congestion:
     async def wait_eased(self) -> None:
         """Wait until all readers that read have caught up, `EASE_SECONDS` at most: a talker is held
         up, never stopped, by those who listen. Of several one goes on after the other, as soon as
-        what the last one has said lets it: all at once they would say too much. Cancelled: nothing
-        has changed.
+        what the last one has said lets it: all at once they would say too much. Whose time is up
+        goes on whoever was before it. Cancelled: nothing has changed.
         """
         if not self._behind:
             return

@@ -4,6 +4,7 @@ next server would not find, nobody else's history, and nothing of ours in somebo
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -15,10 +16,14 @@ from pathlib import Path
 import pytest
 
 from chatroom.errors import ChatroomError
+from chatroom.event import encode_event
 from chatroom.journal import HistoryUnavailableError, seal, writer
 from chatroom.journal.browse import Wanted, browse
 from chatroom.journal.limits import CHECKPOINT_PAGES
+from chatroom.journal.seal import Seal
 from chatroom.journal.sqlite import SqliteJournal, open_journal
+from chatroom.journal.store import Store
+from chatroom.settings import Durability
 from tests.journal.disk import SQLITE_OK, Disk
 from tests.journal.talk import append, numbers, said, settings_for, store, talk
 
@@ -194,6 +199,71 @@ async def test_no_ack_after_the_log_was_changed_while_it_was_copied(
                     acked.add(seq)
                     assert acked <= stored(path)
     assert changed
+
+
+async def test_a_log_that_is_deleted_while_it_is_copied_costs_little(
+    path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "CHECKPOINT_PAGES", 3)
+
+    def delete_once(name: str) -> int:
+        if name == str(path):
+            disk.on_write = lambda name: SQLITE_OK
+            log_of(path).unlink()
+        return SQLITE_OK
+
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 1))
+        disk.on_write = delete_once
+        acked = [seq for seq in range(2, 40) if await store(journal, [said(seq, "x" * 900)])]
+        assert acked[-1] == 39
+        assert set(acked) <= stored(path)
+
+
+async def test_a_look_that_fails_is_no_sign_of_others(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "CHECKPOINT_PAGES", 3)
+    copied = Seal.copied
+    looks = 0
+
+    def no_descriptor(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    def copied_without(of: Seal) -> None:
+        nonlocal looks
+        looks += 1
+        with monkeypatch.context() as patch:
+            patch.setattr(Seal, "_look_at_log", no_descriptor)
+            copied(of)
+
+    async with open_journal(settings_for(path)) as journal:
+        monkeypatch.setattr(Seal, "copied", copied_without)
+        for seq in range(1, 20):
+            assert await store(journal, [said(seq, "x" * 900)])
+    assert looks
+
+
+def test_a_log_with_zeros_at_its_end_is_ours(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a loss of power may leave it; somebody who reads keeps it from being begun anew."""
+    monkeypatch.setattr("chatroom.journal.opening.BUSY_SECONDS", 0.05)
+    before = Store(path, Durability.PROCESS)
+    before.begin(10)
+    event = said(1)
+    before.write([event], [encode_event(event)])
+    after = path.with_name("after.db")
+    for old, new in ((path, after), (log_of(path), log_of(after))):
+        shutil.copyfile(old, new)
+    before.close()
+    with log_of(after).open("ab") as file:
+        file.write(bytes(3 * 4120))
+    with closing(sqlite3.connect(after)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT seq FROM event").fetchall() == [(1,)]
+        again = Store(after, Durability.PROCESS)
+        again.begin(10)
+        again.write_nothing()
+        again.close()
 
 
 @pytest.mark.parametrize("which", ["file", "log"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from chatroom.journal.memory import MemoryJournal
 from chatroom.protocol.opening import Opening
 from chatroom.server.serving import taskless
 from chatroom.server.serving.conversation import Intake
+from chatroom.server.serving.expecting import Expecting
 from chatroom.server.serving.greeting import Greeter
 from chatroom.server.turn.inlet import Inlet
 from chatroom.settings import ENTER_SECONDS, RateSettings
@@ -442,3 +444,61 @@ async def test_who_has_spoken_in_time_is_not_overdue(
     assert "you are alice " in await alice.line()
     await trio.sleep(1.2 * ENTER_SECONDS)
     assert overdue == []
+
+
+@pytest.mark.parametrize("number", range(6))  # Trio takes tasks of one turn in any order
+async def test_who_has_spoken_in_time_is_heard_though_the_server_looks_late(
+    house: House, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr("chatroom.protocol.opening.ENTER_SECONDS", 0.05)
+    caller = await house.knock()
+    await house.until(lambda: house.service.statistics().connections == 1)
+    await caller.send(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    time.sleep(0.06)  # noqa: ASYNC251 - the loop stands still
+    assert (await caller.line()).startswith("HTTP/1.1 ")
+
+
+async def test_without_memory_to_look_for_the_silent_they_are_let_in_later(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = Expecting._pass
+    failed = False
+
+    def fail_once(expecting: Expecting[Any], overdue: Callable[[Any], None]) -> None:
+        nonlocal failed
+        if not failed:
+            failed = True
+            raise MemoryError
+        look(expecting, overdue)
+
+    monkeypatch.setattr(Expecting, "_pass", fail_once)
+    silent = await house.knock()
+    assert "you are guest1 " in await silent.line()
+    assert failed
+
+
+async def test_without_memory_to_wake_who_is_to_end_it_ends_all_the_same(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taskless, "REST_SECONDS", 0.01)
+    house = await open_house(nursery, "epoll")
+    alice = await house.enter("alice")
+    await alice.settle()
+    (connection,) = house.service._connections
+    await house.until(lambda: connection.reader._scope is None)  # type: ignore[attr-defined]
+    without_task = connection.reader._mode.taskless  # type: ignore[attr-defined]
+    wake, failed = without_task._wake, False
+
+    def fail_once(line: Any) -> None:
+        nonlocal failed
+        if not failed:
+            failed = True
+            raise MemoryError
+        wake(line)
+
+    monkeypatch.setattr(without_task, "_wake", fail_once)
+    assert house.service._parts is not None
+    house.service._parts.endings.soon(connection, CloseReason.IDLE, "asleep")
+    await house.until(lambda: not house.service.statistics().connections)
+    assert failed
+    house.close()

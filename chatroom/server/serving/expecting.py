@@ -15,6 +15,9 @@ T = TypeVar("T")
 #: Told in one turn of Trio's loop that they are waited for no longer, at most.
 _BATCH = 256
 
+#: After there was no memory to look at them.
+_RETRY_SECONDS = 0.05
+
 
 class Expecting(Generic[T]):
     """Whose first bytes are waited for, and until when."""
@@ -36,15 +39,26 @@ class Expecting(Generic[T]):
 
     async def run(self, overdue: Callable[[T], None]) -> None:
         """Call `overdue`, which must not raise, for each that has let its time pass; it is not
-        waited for any more then. Runs until cancelled.
+        waited for any more then. Runs until cancelled. Where there is no memory for it, it is tried
+        again.
         """
         while True:
-            while not self._until:
-                self._first = trio.Event()
-                await self._first.wait()
-            await trio.sleep_until(next(iter(self._until.values())))
-            now = trio.current_time()
-            late = [one for one, until in islice(self._until.items(), _BATCH) if until <= now]
-            for newcomer in late:
-                if self.discard(newcomer):  # `overdue` for an earlier one may have done so
-                    overdue(newcomer)
+            try:
+                await self._wait_first()
+                self._pass(overdue)
+            except MemoryError:
+                await trio.sleep(_RETRY_SECONDS)
+
+    async def _wait_first(self) -> None:
+        """Until the time of the first one has passed."""
+        while not self._until:
+            self._first = trio.Event()
+            await self._first.wait()
+        await trio.sleep_until(next(iter(self._until.values())))
+
+    def _pass(self, overdue: Callable[[T], None]) -> None:
+        now = trio.current_time()
+        late = [one for one, until in islice(self._until.items(), _BATCH) if until <= now]
+        for newcomer in late:
+            if self.discard(newcomer):  # `overdue` for an earlier one may have done so
+                overdue(newcomer)

@@ -45,14 +45,16 @@ class Mode(Protocol):
         """Give `connection` its outbox and its reader. Never blocks."""
 
     def greet(self, connection: Connection, visit: Visit) -> bool:
-        """Deal with what a newcomer has said already, without a task; `run` says when it is to be
-        served. False: it is to be served now, as `visit`. Never blocks, never raises.
+        """Deal with what a newcomer says first, and with its silence, without a task; `run` says
+        when it is to be served. False: it is to be served now, as `visit`. Never blocks. After a
+        `MemoryError` it is forgotten.
         """
 
     async def serve(self, connection: Connection, visit: Visit | None) -> bool:
         """Read what the client says until it ends, then let its outbox empty; or until it is quiet.
-        Whether it has ended: else it is to be called again, without a `visit`, when `run` says
-        so. When it has, and when cancelled, its transport is closed.
+        Whether it has ended: else it is to be called again when `run` says so. Without a `visit`
+        it is in the middle of what it says. When it has, and when cancelled, its transport is
+        closed.
         """
 
     async def run(
@@ -61,8 +63,8 @@ class Mode(Protocol):
         *,
         task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED,
     ) -> None:
-        """Call `wake` for each that was quiet and is to be served again. Runs until cancelled;
-        those who are quiet then are to be served again, too, to end as all others.
+        """Call `wake` for each that has been greeted or was quiet, and is to be served. Runs until
+        cancelled; those who have no task then are to be served, too, to end as all others.
         """
 
 

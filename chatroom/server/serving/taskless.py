@@ -6,6 +6,7 @@ anyone talks, and a newcomer's hello is dealt with in one go.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import trio
@@ -120,15 +121,17 @@ class Taskless:
         return expected
 
     def _overdue(self, line: Quiet) -> None:
-        """It has been silent for as long as that is waited for."""
+        """Its time has passed: it has been silent for so long, unless nobody has looked."""
         if self._greeted is None:
             return
         try:
-            self._greeted.add(line)
-            self._greeter.expire(line)
+            if self._hear(line, self._greeted) is None:
+                self._greeted.add(line)
+                self._greeter.expire(line)
         except MemoryError:
             self._greeted.discard(line)
-            line.outbox.break_off()  # it is at its end, and will be found there
+            line.outbox.break_off()
+        # Who is at its end, and is in none of the sets, is found there by `_go_on`.
 
     def settle(self, line: Quiet, *, quiet: bool) -> None:
         """See `Caller.settle`. Where there is no memory for either, `_let_rest` tries again."""
@@ -156,9 +159,9 @@ class Taskless:
         """If `line` has no task, have it served."""
         if self._greeted is not None and line in self._greeted:
             return  # it is, when it is settled
+        if line.descriptor in self._idle:
+            self._serve(line)
         self._expecting.discard(line)
-        if self._idle.remove(line.descriptor):
-            self._wake(line)
 
     def forget(self, line: Quiet) -> None:
         """Its task ends."""
@@ -186,10 +189,14 @@ class Taskless:
         """Who has said nothing between two looks gives its task back."""
         while True:
             await trio.sleep(REST_SECONDS)
-            for line, heard_bytes in self._talking.items():
-                received_bytes = line.connection.received_bytes
-                self._talking[line] = received_bytes
-                if heard_bytes == received_bytes:
-                    line.let_rest()
-            for line in [line for line in self._greeted or () if not line.is_settled]:
-                self.settle(line, quiet=False)
+            with suppress(MemoryError):  # the next look will do
+                self._look()
+
+    def _look(self) -> None:
+        for line, heard_bytes in self._talking.items():
+            received_bytes = line.connection.received_bytes
+            self._talking[line] = received_bytes
+            if heard_bytes == received_bytes:
+                line.let_rest()
+        for line in [line for line in self._greeted or () if not line.is_settled]:
+            self.settle(line, quiet=False)

@@ -117,8 +117,8 @@ COMING = (
     Mutant(
         "who is overdue and has gone meanwhile is let in",
         "chatroom/server/serving/expecting.py",
-        "                if self.discard(newcomer):",
-        "                if self.discard(newcomer) or True:",
+        "            if self.discard(newcomer):",
+        "            if self.discard(newcomer) or True:",
         _GREETING,
     ),
 )
