@@ -100,6 +100,7 @@ class Service:
         self._ready, self._draining = trio.Event(), trio.Event()
         self._inherited = inherited
         self._accepting = trio.CancelScope()
+        self._all_accepted = trio.Event()  # who has been taken in is all there will be
         self._parts: Parts | None = None
         self._connections: set[Connection] = set()
         self._since = time.time()
@@ -270,6 +271,7 @@ class Service:
     async def _end_clients(self, parts: Parts, clients: Clients) -> None:
         if self._inherited:
             self._accepting.cancel()
+            await self._all_accepted.wait()  # a batch may be under way
         with trio.move_on_after(self.settings.grace_seconds):
             parts.dispatcher.close()
             await clients.end_all()
@@ -397,6 +399,7 @@ class Service:
             async with trio.open_nursery() as nursery:
                 for acceptor in acceptors:
                     nursery.start_soon(acceptor.run, take)
+        self._all_accepted.set()
 
     def _acceptors(self, listeners: Sequence[socket.socket], clients: Clients) -> list[Acceptor]:
         for listener in listeners:

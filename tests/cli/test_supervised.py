@@ -27,7 +27,7 @@ def test_a_restart_refuses_nobody(tmp_path: Path) -> None:
             try:
                 with Caller(port) as caller:
                     caller.say("/ping", "/quit")
-                    served.append(caller.rest()[0])
+                    served.append((caller.rest() or ["nothing"])[0])
             except OSError as error:
                 failed.append(str(error))
 
@@ -37,7 +37,7 @@ def test_a_restart_refuses_nobody(tmp_path: Path) -> None:
         for visitor in visitors:
             visitor.start()
         try:
-            for _ in range(2):
+            for _ in range(4):
                 before = len(served)
                 while len(served) < before + 20:
                     enough.wait(0.01)
