@@ -394,16 +394,23 @@ class Held:
             assert step()
 
 
+async def call_alice(house: House, patch: pytest.MonkeyPatch) -> tuple[Visitor, Held]:
+    """She speaks after she has been accepted, and is being greeted."""
+    connections = house.service.statistics().connections
+    alice = await house.knock()
+    await house.until(lambda: house.service.statistics().connections > connections)
+    held = Held(patch)
+    await alice.say("/nick alice")
+    await held.wait()
+    return alice, held
+
+
 async def test_what_is_said_while_one_is_greeted_is_heard_afterwards(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bob = await house.enter("bob")
-    alice = await house.knock()
-    await house.until(lambda: house.service.statistics().connections == 2)
     with monkeypatch.context() as patch:
-        held = Held(patch)
-        await alice.say("/nick alice")
-        await held.wait()
+        alice, held = await call_alice(house, patch)
         await alice.say("hello")
         with trio.fail_after(20):  # nothing goes round and round because of it
             await trio.testing.wait_all_tasks_blocked(0.01)
@@ -417,12 +424,8 @@ async def test_who_is_made_to_end_while_it_is_greeted_is_served_once(
 ) -> None:
     bob = await house.enter("bob")
     (of_bob,) = house.service._connections
-    alice = await house.knock()
-    await house.until(lambda: house.service.statistics().connections == 2)
     with monkeypatch.context() as patch:
-        held = Held(patch)
-        await alice.say("/nick alice")
-        await held.wait()
+        alice, held = await call_alice(house, patch)
         (connection,) = house.service._connections - {of_bob}
         connection.stop_reading()
         await trio.testing.wait_all_tasks_blocked(0.01)
