@@ -111,16 +111,31 @@ class Reader:
             try:
                 connection, was = self._idle.pop()
             except IndexError:
-                return connect(self._path, "mode=ro"), file
+                return self._open(file), file
             if was == file:
                 return connection, file
             connection.close()  # the file was deleted and begun anew
+
+    def _open(self, file: Opening) -> sqlite3.Connection:
+        """A connection to the file that the writer has, and to no other: SQLite would take the
+        index beside that for its own, and within one process would empty it under the writer,
+        whose next look at it would end the process (SIGBUS).
+        """
+        connection = connect(self._path, "mode=ro")  # opens the file; its log at the first query
+        if file_id(self._path) == file[0]:
+            return connection
+        connection.close()
+        raise _gone()
 
     def _check(self, connection: sqlite3.Connection, file: Opening) -> None:
         """Whether what was read is what the writer writes, and not what somebody has put there."""
         (ours,) = connection.execute(_IS_OURS, (self._session,)).fetchone()
         if not ours or file_id(self._path) != file[0] or self._file() != file:
-            raise HistoryUnavailableError("the file of the history was deleted or replaced")
+            raise _gone()
+
+
+def _gone() -> HistoryUnavailableError:
+    return HistoryUnavailableError("the file of the history was deleted or replaced")
 
 
 def _page(connection: sqlite3.Connection, query: str, seq: int, limit: int) -> Sequence[Event]:
