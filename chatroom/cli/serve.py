@@ -98,6 +98,18 @@ def serve(
             help="Threads that help sending to hundreds of readers; 0: none.",
         ),
     ] = ServerSettings.send_threads,
+    busy_poll: Annotated[
+        float | None,
+        typer.Option(
+            callback=refuse_nan,
+            envvar="CHATROOM_BUSY_POLL",
+            min=0,
+            max=10_000,
+            metavar="MICROSECONDS",
+            show_default="100, none on one core",
+            help="Who alone speaks, and again within this, is waited for awake; 0: never.",
+        ),
+    ] = None,
     idle_timeout: Annotated[
         float,
         typer.Option(
@@ -522,6 +534,7 @@ def serve(
         outbox_limit_bytes=outbox_limit,
         write_deadline_seconds=write_deadline,
         send_threads=send_threads,
+        busy_poll_seconds=None if busy_poll is None else busy_poll / 1e6,
         idle_seconds=idle_timeout,
         lost_seconds=lost_timeout,
         grace_seconds=grace,

@@ -45,6 +45,7 @@ from chatroom.settings import (
     ServerSettings,
 )
 from chatroom.transport.budget import Budget
+from chatroom.transport.busy_poll import receiver
 from chatroom.transport.listening import remove_unix
 from chatroom.transport.outbox import Bounds, Shared
 from chatroom.transport.sockets import is_local, peer_name
@@ -326,7 +327,8 @@ class Service:
 
         if self.settings.mode == "thread":
             return ThreadMode(self.settings, parts.intake, shared, report_slow, self._tls)
-        return EpollMode(nursery, parts.intake, shared, report_slow, self._tls)
+        receive = receiver(self.settings.busy_poll_seconds)
+        return EpollMode(nursery, parts.intake, shared, report_slow, receive=receive, tls=self._tls)
 
     def _sources(self, parts: Parts, shared: Shared, feed: Feed | None) -> list[Source]:
         sources: list[Source] = [

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft, Ending
     from chatroom.protocol.session import Session, Visit, Wait
     from chatroom.server.connection import Connection
+    from chatroom.transport.busy_poll import Receive
     from chatroom.transport.outbox import Shared
     from chatroom.transport.tls_server import ServerTls
 
@@ -35,18 +36,21 @@ class EpollMode:
     thousand in a room hardly anyone talks.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a part that comes from outside
         self,
         nursery: trio.Nursery,
         intake: Intake,
         shared: Shared,
         report_slow: ReportSlow,
+        *,
+        receive: Receive,
         tls: ServerTls | None,
     ) -> None:
-        """`nursery`: of the flushers."""
+        """`nursery`: of the flushers. `receive`: how one is read that talks."""
         self.handshakes = None if tls is None else Handshakes(tls)
         self.intake = intake
         self.report_slow = report_slow
+        self.receive = receive
         self._shared = shared
         self._nursery = nursery
         self.taskless = Taskless(Greeter(intake))
@@ -195,7 +199,7 @@ class _EpollLine:
             return epoll.receive_nowait(self.outbox.transport)
         self._listening = True
         try:
-            return await epoll.receive(self.outbox.transport)
+            return await self._mode.receive(self.outbox.transport)
         except trio.ClosedResourceError:  # by `let_rest`
             return None
         finally:
