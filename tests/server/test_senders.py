@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import trio
 
+from chatroom.server.fanout.elsewhere import Elsewhere, this_core
 from chatroom.server.fanout.senders import LEAST_AUDIENCE, Senders, senders_of, threads_by_cores
 from chatroom.settings import ServerSettings
 from tests.conftest import OpenHouse
@@ -117,3 +119,58 @@ def test_the_thread_mode_has_none() -> None:
     assert senders.send([len, len], b"hello\n") == []
     assert senders._threads == 0
     assert senders_of(ServerSettings(send_threads=3))._threads == 3
+
+
+@pytest.fixture
+def sleeper() -> Iterator[int]:
+    """A thread that does nothing."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    assert thread.native_id is not None
+    yield thread.native_id
+    end.set()
+    thread.join()
+
+
+def test_a_thread_is_kept_off_the_core_of_who_wakes_it(sleeper: int) -> None:
+    cores = os.sched_getaffinity(0)
+    for core in sorted(cores):
+        Elsewhere([sleeper], lambda: core).keep()  # noqa: B023 - called here
+        assert os.sched_getaffinity(sleeper) == (cores - {core} or cores)
+    assert os.sched_getaffinity(0) == cores
+
+
+def test_it_is_moved_only_when_that_core_is_another(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[tuple[int, set[int]]] = []
+    cores = {0, 1, 2}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *how: moved.append(how))
+    runs_on = iter([0, 0, 2, 2, 2, 0])
+    elsewhere = Elsewhere([sleeper, 7], lambda: next(runs_on))
+    for _ in range(6):
+        elsewhere.keep()
+    assert moved == [(thread, cores - {core}) for core in (0, 2, 0) for thread in (sleeper, 7)]
+
+
+def test_without_another_core_or_the_right_to_it_stays_where_it_is(
+    sleeper: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    cores = os.sched_getaffinity(sleeper)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "sched_setaffinity", refuse)
+        Elsewhere([sleeper], lambda: 1).keep()
+        patch.setattr(os, "sched_getaffinity", lambda _: {1})
+        Elsewhere([sleeper], lambda: 1).keep()  # which is not even tried
+    Elsewhere([sleeper], lambda: -1).keep()  # where it is not known
+    Elsewhere([1 << 22], lambda: 1).keep()  # which has ended
+    assert os.sched_getaffinity(sleeper) == cores
+
+
+def test_this_core_is_one_of_ours() -> None:
+    assert this_core() in os.sched_getaffinity(0)

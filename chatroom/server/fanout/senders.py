@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from chatroom.server.fanout.elsewhere import Elsewhere
+
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
@@ -45,6 +47,7 @@ class Senders:
         self.least = sys.maxsize  #: they are for audiences of at least so many, while `run` runs
         self._threads = threads
         self._to_do: list[SimpleQueue[Task | None]] = []
+        self._elsewhere = Elsewhere(())
         self._done: SimpleQueue[list[Unsent] | BaseException] = SimpleQueue()
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -59,6 +62,7 @@ class Senders:
         ]
         for thread in threads:
             thread.start()
+        self._elsewhere = Elsewhere([thread.native_id for thread in threads if thread.native_id])
         if threads:
             self.least = LEAST_AUDIENCE
         try:
@@ -76,6 +80,7 @@ class Senders:
         """Call all `sends`, which nobody may change meanwhile; returns what was left, to be dealt
         with in Trio's thread. Called there; blocks until all have returned.
         """
+        self._elsewhere.keep()
         for part, to_do in enumerate(self._to_do, 1):
             to_do.put((sends, part, records))
         try:
