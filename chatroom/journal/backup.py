@@ -17,7 +17,8 @@ def back_up(journal: Path, copy: Path) -> int:
 
     The journal is only read, and its server not held up. On return the copy is on the disk; it has
     no log beside it. Whoever serves it begins a new session of the same history. Blocks; raises
-    `ChatroomError`, and leaves no file, if there is no journal, or something at `copy` already.
+    `ChatroomError`, and leaves no file, if there is no journal, or something at `copy` already, or
+    if what has been copied is not whole.
     """
     try:
         with closing(open_to_read(journal)) as source:
@@ -26,6 +27,7 @@ def back_up(journal: Path, copy: Path) -> int:
                 with closing(connect(copy, "mode=rw")) as target:
                     source.backup(target)
                     target.execute("PRAGMA journal_mode = DELETE").fetchone()
+                    _check(target, journal)
                 _sync(copy)
             except BaseException:
                 copy.unlink()
@@ -40,6 +42,17 @@ def _make(copy: Path) -> None:
         os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     except OSError as error:
         raise ChatroomError(f"cannot make {copy}: {error.strerror}; give another name") from error
+
+
+def _check(connection: sqlite3.Connection, journal: Path) -> None:
+    """A damaged journal is noticed here, and one whose log's index was deleted: while its server
+    copies the log into the file, who reads sees half of it.
+    """
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise ChatroomError(
+            f"cannot copy the journal {journal}: the copy would be damaged: {found}"
+        )
 
 
 def _sync(copy: Path) -> None:

@@ -53,6 +53,16 @@ class FileLock:
         self.mode = status.st_mode & 0o777  #: the file's rights
         _open_here.add(self.id)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it has not been given back."""
+        return self._fd >= 0
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether the file has a name still, here or elsewhere."""
+        return os.fstat(self._fd).st_nlink > 0
+
     def header(self) -> bytes:
         """The first 100 bytes of the file; less if it is shorter."""
         return os.pread(self._fd, _HEADER_BYTES, 0)
@@ -118,6 +128,21 @@ def connect(path: Path, how: str) -> sqlite3.Connection:
         check_same_thread=False,
         timeout=BUSY_SECONDS,
     )
+
+
+def connect_to(file: tuple[int, int], path: Path) -> sqlite3.Connection | None:
+    """A connection that reads `file`, a `file_id`, which should be at `path`; None if it is not.
+    Raises `sqlite3.Error`.
+
+    Where this process has `file` open, no other one may be read by that name: SQLite would take the
+    log's index beside it for that one's, and empty it under the writer, whose next look at it would
+    end the process (SIGBUS).
+    """
+    connection = connect(path, "mode=ro")  # opens the file; its log and index at the first query
+    if file_id(path) == file:
+        return connection
+    connection.close()
+    return None
 
 
 def open_database(path: Path, lock: FileLock) -> sqlite3.Connection:

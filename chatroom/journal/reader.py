@@ -12,7 +12,7 @@ import trio
 from chatroom.event import Event
 from chatroom.journal import HistoryUnavailableError
 from chatroom.journal.limits import READERS, SEARCHERS
-from chatroom.journal.opening import connect, file_id
+from chatroom.journal.opening import connect_to, file_id
 from chatroom.journal.search import search_disk
 from chatroom.journal.store import Opening
 
@@ -117,15 +117,10 @@ class Reader:
             connection.close()  # the file was deleted and begun anew
 
     def _open(self, file: Opening) -> sqlite3.Connection:
-        """A connection to the file that the writer has, and to no other: SQLite would take the
-        index beside that for its own, and within one process would empty it under the writer,
-        whose next look at it would end the process (SIGBUS).
-        """
-        connection = connect(self._path, "mode=ro")  # opens the file; its log at the first query
-        if file_id(self._path) == file[0]:
-            return connection
-        connection.close()
-        raise _gone()
+        connection = connect_to(file[0], self._path)
+        if connection is None:
+            raise _gone()
+        return connection
 
     def _check(self, connection: sqlite3.Connection, file: Opening) -> None:
         """Whether what was read is what the writer writes, and not what somebody has put there."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chatroom.journal import schema
 from chatroom.journal.limits import CHECKPOINT_PAGES
-from chatroom.journal.opening import FileLock, connect, file_id
+from chatroom.journal.opening import FileLock, connect, connect_to, file_id
 from chatroom.journal.rows import sessions
 
 # https://www.sqlite.org/fileformat.html: 1.3 The Database Header, 4.1 WAL File Format.
@@ -137,7 +137,9 @@ class Seal:
 
     def _look_at_log(self) -> _Log:
         try:
-            fd = os.open(self._log_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            # Of a pipe that somebody has put there it would wait for its other end.
+            how = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+            fd = os.open(self._log_path, how)
         except FileNotFoundError:
             return _NO_LOG
         try:
@@ -167,7 +169,10 @@ class Seal:
         if _number(header, 68) != schema.APPLICATION_ID:
             return False
         try:
-            with closing(connect(self._path, "mode=ro")) as connection:
+            connection = connect_to(self._lock.id, self._path)
+            if connection is None:
+                return False
+            with closing(connection):
                 known = sessions(connection)
                 if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
                     return False

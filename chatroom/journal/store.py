@@ -62,24 +62,50 @@ class Store:
         self._mark: Mark | None = None
         self.opening: Opening = ((0, 0), 0)  #: which file it has
         self._durability = durability
+        self._closed = True
+        self._lock = FileLock(path)
         self._open()
 
     def _open(self) -> None:
-        self._lock = FileLock(self.path)
-        begun_here = not self._lock.header()
+        """Open the file whose lock is held. If that fails the lock is given back, and a file that
+        was begun here is empty again.
+        """
+        self._begun_here = not self._lock.header()
         try:
+            if self._begun_here and self._is_anew:
+                # The log's index of the file that was deleted may lie there, and be in use: SQLite
+                # would take it for this file's, and empty it under who has it in memory, which ends
+                # the process (SIGBUS).
+                self._lock.empty()
             self.connection = open_database(self.path, self._lock)
         except BaseException:
-            if begun_here:
-                self._lock.empty()
-            self._lock.release()
+            self._give_lock_back()
             raise
-        #: `merge_words` has something to do.
-        self.words_left = words_are_left(self.connection)
+        try:
+            #: `merge_words` has something to do.
+            self.words_left = words_are_left(self.connection)
+            self._seal = Seal(self.path, self._lock)
+        except BaseException:
+            self._undo_opening()
+            raise
         self._synchronous = "FULL"
-        self._seal = Seal(self.path, self._lock)
         self._closed = False
         self.opening = (self._lock.id, self.opening[1] + 1)
+
+    @property
+    def _is_anew(self) -> bool:
+        """Whether there was another file before."""
+        return self.opening[1] > 0
+
+    def _undo_opening(self) -> None:
+        self._closed = True
+        self.connection.close()
+        self._give_lock_back()
+
+    def _give_lock_back(self) -> None:
+        if self._begun_here:
+            self._lock.empty()
+        self._lock.release()
 
     def begin(self, recent_events: int, *, following: bool = False) -> Opened:
         """Start giving out numbers: go on with the session, or begin a new one.
@@ -267,24 +293,32 @@ class Store:
         elif not self._rescued:
             self._refuse_another()
         try:
+            if not self._lock.is_held or self._lock.id != file_id(self.path):
+                self._lock.release()
+                self._lock = FileLock(self.path)
             self._open()
         except ChatroomError as error:
             raise FileGoneError(str(error)) from error
+        try:
+            self._go_on(known, next_seq)
+        except BaseException:
+            self._undo_opening()
+            raise
         self._rescued = False
-        found = sessions(self.connection)
-        if not found:
-            self._continue_in_new_file(known, next_seq)
-        elif self._session not in found:
-            self._close_file()
-            raise self._replaced()
 
     def _let_go(self) -> None:
         """Save what there is to be saved, and close the file."""
         if self._seal.lacks_log_only():
-            self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._rescued = True
-        elif file_id(self.path) != self._lock.id:
+            self._copy_log()
+            self._rescued = self._closed = True
+            # The lock is kept: to close its descriptor would drop SQLite's own locks on the file,
+            # which the connections that read believe to have.
+            self.connection.close()
+            return
+        if file_id(self.path) != self._lock.id:
             self._refuse_another()
+            if self._lock.is_linked:
+                self._copy_log()  # it was moved away, and is to be whole there
         elif self._lock.header():
             raise FileGoneError(
                 f"{self.path} was changed by another program: move it away, and a new one is begun"
@@ -294,6 +328,16 @@ class Store:
             self.path.unlink()  # whoever reads this file shall not take the next one for it
         self._close_file()
 
+    def _copy_log(self) -> None:
+        """Copy all of the log into the file; nobody else will ever find it. Raises `FileGoneError`
+        as long as somebody reads what is older.
+        """
+        busy, *_ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            with suppress(FileGoneError):
+                self._seal.copied()  # what has been copied is ours
+            raise FileGoneError(f"{self.path} was deleted or replaced, and somebody reads it still")
+
     def _refuse_another(self) -> None:
         if self.path.exists() and self.path.stat().st_size > 0:
             raise self._replaced()
@@ -301,15 +345,13 @@ class Store:
     def _replaced(self) -> FileGoneError:
         return FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
 
-    def _continue_in_new_file(self, known: Mapping[str, int], next_seq: int) -> None:
-        try:
-            self._continue(known, next_seq)
-        except BaseException:
-            self.connection.close()
-            self._lock.empty()
-            self._lock.release()
-            self._closed = True
-            raise
+    def _go_on(self, known: Mapping[str, int], next_seq: int) -> None:
+        found = sessions(self.connection)
+        if self._session in found:
+            return
+        if found:
+            raise self._replaced()
+        self._continue(known, next_seq)
         self.written_to, self.first_kept, self.kept_events = next_seq - 1, next_seq, 0
         self._surplus = False
         self._reserved(next_seq - 1, RESERVE_EVENTS)

@@ -64,3 +64,15 @@ def test_what_is_no_journal_is_not_copied(path: Path) -> None:
         with pytest.raises(ChatroomError):
             back_up(path, copy)
         assert not copy.exists()
+
+
+async def test_a_copy_that_is_not_whole_is_none(path: Path) -> None:
+    copy = path.with_name("copy.db")
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 2000))
+    with path.open("r+b") as file:  # the leaves of a tree
+        file.seek(-20 * 4096, 2)
+        file.write(b"\xff" * 16 * 4096)
+    with pytest.raises(ChatroomError, match="would be damaged"):
+        back_up(path, copy)
+    assert not copy.exists()

@@ -1,0 +1,149 @@
+"""A journal that is begun anew, or whose log is saved, while others have it open: SQLite has its
+locks by process and by file, and what is deleted is not gone for who has it open.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from chatroom.journal import opening, writer
+from chatroom.journal import store as store_module
+from chatroom.journal.sqlite import SqliteJournal, open_journal
+from tests.journal.looking import history, log_of, stored
+from tests.journal.talk import numbers, settings_for, store, talk
+
+_READS = """
+import sqlite3, sys
+connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, isolation_level=None)
+connection.execute("BEGIN")
+print(connection.execute("SELECT count(*) FROM event").fetchone(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "RETRY_MAX_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+
+
+@contextmanager
+def read_elsewhere(path: Path) -> Iterator[None]:
+    """Another process sees the journal as it is now: history in a pager, say, or a backup."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _READS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield
+
+
+def index_of(path: Path) -> Path:
+    return path.with_name(path.name + "-shm")
+
+
+async def store_again(journal: SqliteJournal, first: int) -> int:
+    """Say something until it is stored; the number of what was."""
+    with trio.fail_after(60):
+        while not await store(journal, talk(first, first)):
+            first += 1
+    return first
+
+
+async def test_a_journal_begun_anew_has_an_index_of_its_own(path: Path) -> None:
+    """A page reader has the old one open still; to close that is to drop the locks on it."""
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        assert len((await journal.after(0, 10)).events) == 9
+        old = index_of(path).stat().st_ino
+        path.unlink()
+        new = await store_again(journal, 10)
+        assert index_of(path).stat().st_ino != old
+        assert numbers(list((await journal.after(new - 1, 10)).events)) == [new]
+        assert len((await history(path)).stdout.splitlines()) == 1
+        assert await store(journal, talk(new + 1, new + 1))
+
+
+async def test_a_log_that_somebody_reads_is_saved_when_that_ends(path: Path) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 300))
+        with read_elsewhere(path):
+            assert await store(journal, talk(301, 400))
+            log_of(path).unlink()
+            for number in range(401, 404):
+                assert not await store(journal, talk(number, number))
+        new = await store_again(journal, 404)
+        assert stored(path) == {*range(1, 401), new}
+    assert stored(path) == {*range(1, 401), new}
+
+
+async def test_a_saved_log_leaves_the_locks(path: Path) -> None:
+    """Who opens the file and closes it finds that others have it open, and tidies up nothing."""
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        assert len((await journal.after(0, 10)).events) == 9
+        log_of(path).unlink()
+        new = await store_again(journal, 10)
+        look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT * FROM event')"
+        await trio.run_process([sys.executable, "-c", look, str(path)])
+        assert log_of(path).exists()
+        assert await store(journal, talk(new + 1, new + 1))
+
+
+async def test_a_file_that_is_moved_away_is_whole_there(path: Path) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        assert len((await journal.after(0, 10)).events) == 9  # by a reader that has it open still
+        away = path.rename(path.with_name("away"))
+        new = await store_again(journal, 10)
+        assert stored(path) == {new}
+        assert stored(away) == {*range(1, 10)}
+
+
+@pytest.mark.parametrize("step", ["words_are_left", "Seal", "sessions"])
+@pytest.mark.parametrize(
+    "failure",
+    [
+        sqlite3.OperationalError("disk I/O error"),
+        OSError(errno.EMFILE, "Too many open files"),
+        MemoryError(),
+    ],
+    ids=["disk", "descriptors", "memory"],
+)
+async def test_whatever_fails_once_it_is_begun_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: str, failure: Exception
+) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        with monkeypatch.context() as patch:
+
+            def fail(*_: object) -> None:
+                patch.undo()
+                raise failure
+
+            patch.setattr(store_module, step, fail)
+            path.unlink()
+            new = await store_again(journal, 10)
+            assert getattr(store_module, step) is not fail
+        assert stored(path) == {new}
+        crashed = path.with_name("crashed.db")
+        shutil.copyfile(path, crashed)
+        shutil.copyfile(log_of(path), log_of(crashed))
+    async with open_journal(settings_for(crashed)) as journal:
+        following = journal.recent.last_seq + 1
+        assert following > new
+        assert await store(journal, talk(following, following))
+    with closing(sqlite3.connect(crashed)) as connection:
+        kept = [seq for (seq,) in connection.execute("SELECT seq FROM event ORDER BY seq")]
+    assert kept == [new, following]
