@@ -6,11 +6,13 @@ damage, and rightly so; accounts are changed by another process, while the serve
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from chatroom.access.accounts import Account, Certificate
 from chatroom.errors import ChatroomError
 from chatroom.room.charter import Charter
 from chatroom.room.role import Role
+
+#: Nobody has a file open before who made it has closed it.
+_making = threading.Lock()
 
 #: In the file's header (`PRAGMA application_id`): says that it is ours. "ChAc" in ASCII.
 _APPLICATION_ID = 0x43684163
@@ -153,17 +158,22 @@ class AccessFile:
             raise ChatroomError(text) from error
 
     def _make(self) -> None:
-        """For its owner alone, from its first moment on; no symbolic link is followed."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        fd = os.open(self.path, flags, 0o600)
-        try:
-            mode = os.fstat(fd).st_mode
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise ChatroomError(
-                    f"others may read {self.path}, where accounts are kept: chmod 600 {self.path}"
-                )
-        finally:
-            os.close(fd)
+        """For its owner alone, from its first moment on; no symbolic link is followed.
+
+        One that is there is not opened: to close it would drop the locks that SQLite has on it for
+        other threads (they are the process's, fcntl(2)), and two could write it at once.
+        """
+        with _making:
+            with suppress(FileExistsError):
+                flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                os.close(os.open(self.path, flags, 0o600))
+            mode = os.lstat(self.path).st_mode
+        if stat.S_ISLNK(mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise ChatroomError(
+                f"others may read {self.path}, where accounts are kept: chmod 600 {self.path}"
+            )
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()

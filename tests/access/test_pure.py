@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -259,6 +261,23 @@ def test_the_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     with pytest.raises(ChatroomError, match="cannot use"):
         AccessFile(str(link)).keep(Charter())
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_who_looks_meanwhile_leaves_the_locks_of_who_writes(tmp_path: Path) -> None:
+    path = tmp_path / "room.access"
+    file = AccessFile(str(path))
+    file.keep(Charter())
+    write = (
+        "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
+    )
+    with file._writing():
+        looking = threading.Thread(target=file.account, args=("zoe",))
+        looking.start()
+        looking.join()
+        other = subprocess.run(
+            [sys.executable, "-c", write, path], capture_output=True, text=True, check=False
+        )
+    assert "database is locked" in other.stderr
 
 
 @pytest.mark.parametrize("contents", ["a note", "another database"])
