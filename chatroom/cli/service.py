@@ -70,6 +70,7 @@ SystemCallArchitectures=native
 SystemCallErrorNumber=EPERM
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
+SystemCallFilter=sched_setaffinity
 
 [Install]
 WantedBy=multi-user.target

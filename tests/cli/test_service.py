@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from configparser import RawConfigParser
 
 import pytest
@@ -15,7 +16,7 @@ __all__ = ["run_main"]  # a fixture
 def printed(run_main: RunMain, *options: str) -> RawConfigParser:
     code, out, err = run_main("service", *options)
     assert (code, err) == (0, "")
-    unit = RawConfigParser(strict=False)  # a filter of system calls stands in two lines
+    unit = RawConfigParser(strict=False)  # a filter of system calls stands in several lines
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(out)
     return unit
@@ -28,10 +29,18 @@ def test_the_service_has_no_rights_beyond_its_own_folder(run_main: RunMain) -> N
     assert unit["ExecReload"] == "/bin/kill -HUP $MAINPID"
     assert unit["CapabilityBoundingSet"] == ""
     assert unit["Environment"].startswith("CHATROOM_JOURNAL=%S/chatroom/chatroom.db ")
-    assert unit["SystemCallFilter"] == "~@privileged @resources"
     for key in ("DynamicUser", "NoNewPrivileges", "PrivateUsers", "RestrictNamespaces"):
         assert unit[key] == "yes"
     assert unit["ProtectSystem"] == "strict"
+
+
+def test_of_what_changes_the_machine_only_its_own_threads_are_placed(run_main: RunMain) -> None:
+    _, out, _ = run_main("service")
+    assert re.findall("^SystemCallFilter=(.*)", out, re.MULTILINE) == [
+        "@system-service",
+        "~@privileged @resources",
+        "sched_setaffinity",  # see chatroom.server.fanout.elsewhere
+    ]
 
 
 def test_what_outlives_a_crash_is_kept_for_the_restart(run_main: RunMain) -> None:

@@ -11,7 +11,14 @@ import pytest
 import trio
 
 from chatroom.server.fanout.elsewhere import Elsewhere, this_core
-from chatroom.server.fanout.senders import LEAST_AUDIENCE, Senders, senders_of, threads_by_cores
+from chatroom.server.fanout.senders import (
+    _ROUNDS_ALONE,
+    LEAST_AUDIENCE,
+    Senders,
+    _Helper,
+    senders_of,
+    threads_by_cores,
+)
 from chatroom.settings import ServerSettings
 from tests.conftest import OpenHouse
 
@@ -67,6 +74,36 @@ async def test_a_fault_in_a_thread_is_the_turn_s(nursery: trio.Nursery) -> None:
         with pytest.raises(KeyError):
             senders.send(ways, b"hello\n")
     assert senders.send([len, len], b"hello\n") == []  # and the next turn goes on
+
+
+async def test_a_thread_that_comes_late_is_not_waited_for(nursery: trio.Nursery) -> None:
+    senders = Senders(1)
+    await nursery.start(senders.run)
+    (helper,) = senders._helpers
+    helper._is_free = False  # it has not come to the last round yet
+    pairs = [socket.socketpair() for _ in range(READERS)]
+    for number in range(3):
+        assert senders.send([near.send for near, _ in pairs], b"%d\n" % number) == []
+    for near, far in pairs:
+        assert far.recv(100) == b"0\n1\n2\n"
+        near.close()
+        far.close()
+
+
+async def test_who_is_held_up_does_without_for_a_while(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    senders = Senders(2)
+    await nursery.start(senders.run)
+    turns = 0
+    given: list[int] = []
+    monkeypatch.setattr(_Helper, "give", lambda *_: given.append(turns))
+    took = iter([0.0, 1.0, 1.4, 2.0, 3.0, 3.6])  # begun, helped, finished
+    monkeypatch.setattr("chatroom.server.fanout.senders.perf_counter", lambda: next(took, 0.0))
+    while turns < 2 + _ROUNDS_ALONE + 1:
+        assert senders.send([len, len], b"hello\n") == []
+        turns += 1
+    assert given == [0, 0, 1, 1, 2 + _ROUNDS_ALONE, 2 + _ROUNDS_ALONE]
 
 
 async def test_they_are_there_while_the_room_is(nursery: trio.Nursery) -> None:

@@ -33,11 +33,11 @@ class Elsewhere:
         core = self._this_core()
         if core == self._core:
             return
-        self._core = core
-        with suppress(OSError):
+        with suppress(OSError, MemoryError):
             others = os.sched_getaffinity(0) - {core}
             for thread in self._threads if others else ():
                 os.sched_setaffinity(thread, others)
+        self._core = core
 
 
 def _find_sched_getcpu() -> Callable[[], int]:

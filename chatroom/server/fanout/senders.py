@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
+from time import perf_counter
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING
 
@@ -25,9 +26,6 @@ Send = Callable[[bytes], int]
 #: Trio's thread only, and was not called.
 Unsent = tuple[int, "int | OSError | None"]
 
-#: All ways out, which part of them, and what to send.
-Task = tuple[Sequence[Send], int, bytes]
-
 #: With fewer connections waking a thread may take longer than it saves (`loadtest turn`: 0.65 of
 #: one thread's time with 300 readers on two idle cores, 0.82 with 100, more on busy ones).
 LEAST_AUDIENCE = 256
@@ -36,75 +34,53 @@ LEAST_AUDIENCE = 256
 MOST_THREADS = 3
 
 
-class Senders:
-    """Each thread has a fixed part of an audience, and so has Trio's. All are done before the turn
-    goes on, and whatever touches an outbox is left to Trio's thread: so that with threads and
-    without the same happens in the same order.
-    """
+#: So many sends are taken at a time: some 0.2 ms, which is what Trio's thread waits for at most
+#: where the others run as well as it does.
+_PORTION = 32
 
-    def __init__(self, threads: int) -> None:
-        """`threads`: beside Trio's; 0: that one sends all."""
-        self.least = sys.maxsize  #: they are for audiences of at least so many, while `run` runs
-        self._threads = threads
-        self._to_do: list[SimpleQueue[Task | None]] = []
-        self._elsewhere = Elsewhere(())
+#: Where Trio's thread is held up for half as long as it has sent itself, nobody helps for so many
+#: rounds: other programs have the cores, and one has a helper's in the middle of its portion.
+_ROUNDS_ALONE = 100
+
+
+class _Round:
+    """One batch for one audience: whoever has time takes the next portion of it."""
+
+    def __init__(self, sends: Sequence[Send], records: bytes) -> None:
+        self._sends = sends
+        self._records = records
+        starts = range(0, len(sends), _PORTION)
+        self._starts = iter(starts)  # `next` of it is one step, whoever takes it
+        self._portions = len(starts)
         self._done: SimpleQueue[list[Unsent] | BaseException] = SimpleQueue()
 
-    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Have the threads until cancelled. They have ended then, which is at once: nothing is
-        being sent between turns.
-        """
-        self._to_do = [SimpleQueue() for _ in range(self._threads)]
-        threads = [
-            # Should Trio's thread die without a word, they are not to keep the process.
-            threading.Thread(target=self._work, args=(to_do,), name="sender", daemon=True)
-            for to_do in self._to_do
-        ]
-        for thread in threads:
-            thread.start()
-        self._elsewhere = Elsewhere([thread.native_id for thread in threads if thread.native_id])
-        if threads:
-            self.least = LEAST_AUDIENCE
-        try:
-            task_status.started()
-            await trio.sleep_forever()
-        finally:
-            self.least = sys.maxsize
-            for to_do in self._to_do:
-                to_do.put(None)
-            for thread in threads:
-                thread.join()
-            self._to_do = []
-
-    def send(self, sends: Sequence[Send], records: bytes) -> list[Unsent]:
-        """Call all `sends`, which nobody may change meanwhile; returns what was left, to be dealt
-        with in Trio's thread. Called there; blocks until all have returned.
-        """
-        self._elsewhere.keep()
-        for part, to_do in enumerate(self._to_do, 1):
-            to_do.put((sends, part, records))
-        try:
-            unsent = self._send_part(sends, 0, records)
-        finally:
-            others = [self._done.get() for _ in self._to_do]
-        for other in others:
-            if isinstance(other, BaseException):
-                raise other
-            unsent += other
-        return unsent
-
-    def _work(self, to_do: SimpleQueue[Task | None]) -> None:
-        while (task := to_do.get()) is not None:
+    def help(self) -> None:
+        """Send portions until none is left. Never raises."""
+        for start in self._starts:
             try:
-                self._done.put(self._send_part(*task))
-            except BaseException as error:  # noqa: ASYNC103 - `send` raises it, in the turn
+                self._done.put(self._send(start))
+            except BaseException as error:  # noqa: ASYNC103 - `finish` raises it, in the turn
                 self._done.put(error)
 
-    def _send_part(self, sends: Sequence[Send], part: int, records: bytes) -> list[Unsent]:
+    def finish(self) -> list[Unsent]:
+        """When none is left, wait for portions that others have begun, and for nothing else."""
         unsent: list[Unsent] = []
+        fault: BaseException | None = None
+        for _ in range(self._portions):
+            done = self._done.get()
+            if isinstance(done, BaseException):
+                fault = done
+            else:
+                unsent += done
+        if fault is not None:
+            raise fault
+        return unsent
+
+    def _send(self, start: int) -> list[Unsent]:
+        unsent: list[Unsent] = []
+        records = self._records
         size_bytes = len(records)
-        for slot in range(part, len(sends), self._threads + 1):
-            send = sends[slot]
+        for slot, send in enumerate(self._sends[start : start + _PORTION], start):
             # A socket's own, or `len`. Anything else is an outbox's, or OpenSSL's.
             if type(send) is not BuiltinMethodType:
                 unsent.append((slot, None))
@@ -118,6 +94,93 @@ class Senders:
                 continue
             if sent_bytes != size_bytes:
                 unsent.append((slot, sent_bytes))
+        return unsent
+
+
+class _Helper:
+    """A thread that helps with what it is given."""
+
+    def __init__(self) -> None:
+        # Should Trio's thread die without a word, it is not to keep the process.
+        self.thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._to_do: SimpleQueue[_Round | None] = SimpleQueue()
+        self._is_free = True
+
+    def give(self, round_: _Round) -> None:
+        """Have it help, unless it has not come to the last one yet: on a busy machine it may not,
+        and nothing is to pile up for it.
+        """
+        if self._is_free:
+            self._is_free = False
+            self._to_do.put(round_)
+
+    def end(self) -> None:
+        """Let it end, and wait for that."""
+        self._to_do.put(None)
+        self.thread.join()
+
+    def _run(self) -> None:
+        while (round_ := self._to_do.get()) is not None:
+            round_.help()
+            del round_  # what was sent is not kept until there is more
+            self._is_free = True
+
+
+class Senders:
+    """Threads that share the sends to an audience with Trio's. All are done before the turn goes
+    on, and whatever touches an outbox is left to Trio's thread: so that with threads and without
+    the same happens in the same order.
+
+    Nobody has a part of his own: a thread that comes late, because other programs have the cores,
+    finds less to do, and is not waited for.
+    """
+
+    def __init__(self, threads: int) -> None:
+        """`threads`: beside Trio's; 0: that one sends all."""
+        self.least = sys.maxsize  #: they are for audiences of at least so many, while `run` runs
+        self._threads = threads
+        self._helpers: list[_Helper] = []
+        self._elsewhere = Elsewhere(())
+        self._alone = 0  # rounds to come in which nobody helps
+
+    async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Have the threads until cancelled. They have ended then, which is at once: nothing is
+        being sent between turns.
+        """
+        helpers = [_Helper() for _ in range(self._threads)]
+        for helper in helpers:
+            helper.thread.start()
+        threads = [helper.thread.native_id for helper in helpers]
+        self._elsewhere = Elsewhere([thread for thread in threads if thread is not None])
+        self._helpers = helpers
+        if helpers:
+            self.least = LEAST_AUDIENCE
+        try:
+            task_status.started()
+            await trio.sleep_forever()
+        finally:
+            self.least = sys.maxsize
+            self._helpers = []
+            for helper in helpers:
+                helper.end()
+
+    def send(self, sends: Sequence[Send], records: bytes) -> list[Unsent]:
+        """Call all `sends`, which nobody may change meanwhile; returns what was left, to be dealt
+        with in Trio's thread. Called there; blocks until all have returned.
+        """
+        round_ = _Round(sends, records)
+        if self._alone:
+            self._alone -= 1
+        else:
+            self._elsewhere.keep()
+            for helper in self._helpers:
+                helper.give(round_)
+        begun = perf_counter()
+        round_.help()
+        helped = perf_counter()
+        unsent = round_.finish()
+        if perf_counter() - helped > (helped - begun) / 2:
+            self._alone = _ROUNDS_ALONE
         return unsent
 
 
