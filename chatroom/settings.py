@@ -182,9 +182,10 @@ ACCEPT_BATCH = 32
 #: what it says next goes 30 us longer.
 REST_SECONDS = 10.0
 
-#: Who alone speaks, and again within this, is waited for awake that long. A round on loopback takes
-#: 30 us and one in a local network 100; a hundred lost now and then are less than one turn.
-BUSY_POLL_SECONDS = 100e-6
+#: One who alone speaks, or two with each other, and again within this, are waited for awake that
+#: long. A round with a program in Python takes 60 to 100 us on loopback, and somewhat more in a
+#: local network; what is lost now and then is less than a turn.
+BUSY_POLL_SECONDS = 200e-6
 
 #: Unsent bytes that the kernel takes for one connection (TCP_NOTSENT_LOWAT; Trio's streams use the
 #: same). Without it a stuck reader holds 3 MB of kernel memory instead of 22 KB.
@@ -417,8 +418,9 @@ class ServerSettings:
     #: Threads that share the sends to a large audience with Trio's, in the epoll mode; None: one
     #: for each core but the first two, three at most.
     send_threads: int | None = None
-    #: How long one who alone speaks, and quickly, is waited for awake, in the epoll mode; 0: never.
-    #: None: `BUSY_POLL_SECONDS`, never on one core.
+    #: How long one who alone speaks, or two with each other, and quickly, are waited for awake, in
+    #: the epoll mode; 0: never. None: `BUSY_POLL_SECONDS`, and never where the machine has
+    #: one core.
     busy_poll_seconds: float | None = None
     #: With more members than this, joins and leaves are not announced: nobody could read them.
     presence_limit: int = 100

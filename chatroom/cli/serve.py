@@ -106,8 +106,9 @@ def serve(
             min=0,
             max=10_000,
             metavar="MICROSECONDS",
-            show_default="100, none on one core",
-            help="Who alone speaks, and again within this, is waited for awake; 0: never.",
+            show_default="200; 0 where the machine has one core",
+            help="One who alone speaks, or two with each other, and again within this, are waited"
+            " for awake; 0: never.",
         ),
     ] = None,
     idle_timeout: Annotated[

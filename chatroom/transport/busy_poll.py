@@ -23,45 +23,58 @@ Receive = Callable[[Transport], Awaitable[bytes]]
 #: because the client needs this very core, hardly one in so many pays for it.
 _QUICK = 16
 
+#: Of two who speak one may have fallen silent: after so many rounds of the other it is slept for.
+_ROUNDS = 8
+
 
 class BusyPoll:
-    """Receives from all connections, and finds out whether one alone speaks, and how quickly."""
+    """Receives from all connections, and finds out whether one alone speaks, or two with each
+    other, and how quickly.
+    """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = perf_counter) -> None:
         """`seconds`: what is at once, and how long one is waited for awake."""
         self._seconds = seconds
         self._clock = clock
-        self._last: Transport | None = None  # who has been heard
-        self._quick = 0  # how many times in a row it alone was, and at once
+        self._two: tuple[Transport | None, Transport | None] = (None, None)  # who spoke last
+        self._quick = 0  # how many times in a row one of them did, and at once
+        self._asked_at = 0.0  # when all that had come was dealt with
 
     async def receive(self, transport: Transport) -> bytes:
         """As `epoll.receive`. Every look of an awake wait is a checkpoint: all others are served
-        meanwhile, and when one of them speaks it ends.
+        meanwhile, and when a third one speaks it ends.
         """
-        asked_at = self._clock()
-        if self._quick >= _QUICK and self._last is transport:
-            chunk = await self._poll(transport, asked_at + self._seconds)
-            if chunk is not None:
-                return chunk
-            self._quick = 0
-            return await epoll.receive(transport)
-        chunk = await epoll.receive(transport)
-        if self._last is transport and self._clock() - asked_at < self._seconds:
-            self._quick += 1
-        else:
-            self._last = transport
-            self._quick = 0
+        self._asked_at = self._clock()
+        chunk = await self._poll(transport) if transport in self._two else None
+        if chunk is None:
+            chunk = await epoll.receive(transport)
+        self._note(transport)
         return chunk
 
-    async def _poll(self, transport: Transport, until: float) -> bytes | None:
-        """What comes before `until`, and before anyone else speaks."""
-        while self._last is transport and self._clock() < until:
+    async def _poll(self, transport: Transport) -> bytes | None:
+        """What comes at once; None: nothing does, or it is not waited for awake."""
+        until = self._asked_at + _ROUNDS * self._seconds
+        while self._quick >= _QUICK:
             await trio.lowlevel.checkpoint()
             try:
                 return transport.receive(READ_BYTES)
             except BlockingIOError:
-                continue
+                now = self._clock()
+                if now - self._asked_at >= self._seconds:
+                    self._quick = 0
+                elif now >= until:
+                    break
         return None
+
+    def _note(self, transport: Transport) -> None:
+        """It has been heard."""
+        if transport not in self._two:
+            self._two = (transport, self._two[0])
+            self._quick = 0
+        elif self._clock() - self._asked_at < self._seconds:
+            self._quick += 1
+        else:
+            self._quick = 0
 
 
 def receiver(seconds: float | None) -> Receive:

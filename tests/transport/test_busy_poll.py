@@ -12,7 +12,7 @@ import trio.testing
 
 from chatroom.settings import ServerSettings
 from chatroom.transport import epoll
-from chatroom.transport.busy_poll import _QUICK, BusyPoll, receiver
+from chatroom.transport.busy_poll import _QUICK, _ROUNDS, BusyPoll, receiver
 from chatroom.transport.stream import SocketTransport
 
 
@@ -50,15 +50,15 @@ class Talker(SocketTransport):
 
 
 @pytest.fixture
-def talkers() -> Iterator[tuple[Talker, Talker]]:
-    both = Talker(), Talker()
-    yield both
-    for talker in both:
+def talkers() -> Iterator[tuple[Talker, Talker, Talker]]:
+    three = Talker(), Talker(), Talker()
+    yield three
+    for talker in three:
         talker.close()
 
 
 @pytest.fixture
-def talker(talkers: tuple[Talker, Talker]) -> Talker:
+def talker(talkers: tuple[Talker, Talker, Talker]) -> Talker:
     return talkers[0]
 
 
@@ -89,6 +89,48 @@ async def test_one_who_was_quick_often_is_waited_for_awake(talker: Talker, clock
     assert talker.vain_looks >= 5
 
 
+async def test_two_who_answer_each_other_are_waited_for_awake(
+    talkers: tuple[Talker, Talker, Talker], clock: Clock
+) -> None:
+    poll = BusyPoll(1.0, clock)
+    first, second, _ = talkers
+
+    async def hear(talker: Talker, times: int) -> None:
+        for _ in range(times):
+            await poll.receive(talker)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(hear, first, _QUICK)
+        nursery.start_soon(hear, second, _QUICK)
+        for _ in range(_QUICK // 2 + 1):
+            for talker in (first, second):
+                await trio.testing.wait_all_tasks_blocked()
+                talker.client.send(b"x")
+        first.client.send(b"x")  # it was asleep before
+        for talker in (second, first, second):
+            await say_after_looks(talker, talker.vain_looks + 3)
+        nursery.cancel_scope.cancel()
+
+
+async def test_one_of_two_who_falls_silent_is_slept_for(
+    talkers: tuple[Talker, Talker, Talker], clock: Clock
+) -> None:
+    poll = BusyPoll(1.0, clock)
+    first, second, _ = talkers
+    await say(poll, second)
+    await say(poll, first, 1 + _QUICK)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(poll.receive, second)
+        await say_after_looks(second, 1, b"")  # it is awake
+        for _ in range(2 * _ROUNDS):
+            clock.now += 0.9
+            await say(poll, first)
+        looks = second.vain_looks
+        await say(poll, first, 5)
+        assert second.vain_looks == looks
+        nursery.cancel_scope.cancel()
+
+
 async def test_one_who_was_not_quick_often_enough_is_slept_for(
     talker: Talker, clock: Clock
 ) -> None:
@@ -108,11 +150,11 @@ async def test_one_slow_answer_and_it_has_to_be_quick_again(talker: Talker, cloc
     async with trio.open_nursery() as nursery:
         nursery.start_soon(poll.receive, talker)
         await trio.testing.wait_all_tasks_blocked()
-        assert 1 <= talker.vain_looks <= 3  # so many fit
+        assert 1 <= talker.vain_looks <= 4  # so many fit
         talker.client.send(b"x")
     clock.step = 0.0
     looks = talker.vain_looks
-    await say(poll, talker, _QUICK)
+    await say(poll, talker, _QUICK - 1)
     assert talker.vain_looks == looks
 
 
@@ -123,29 +165,31 @@ async def test_who_takes_its_time_is_never_quick(talker: Talker, clock: Clock) -
     assert talker.vain_looks == 0
 
 
-async def test_it_ends_when_somebody_else_speaks(
-    talkers: tuple[Talker, Talker], clock: Clock
+async def test_it_ends_when_a_third_one_speaks(
+    talkers: tuple[Talker, Talker, Talker], clock: Clock
 ) -> None:
     poll = BusyPoll(1.0, clock)
-    talker, other = talkers
-    await say(poll, talker, 1 + _QUICK)
+    first, second, third = talkers
+    await say(poll, second)
+    await say(poll, first, 1 + _QUICK)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(poll.receive, talker)
-        nursery.start_soon(poll.receive, other)
-        await say_after_looks(talker, 3, b"")  # it is awake
-        other.client.send(b"me too")
+        for talker in talkers:
+            nursery.start_soon(poll.receive, talker)
+        await say_after_looks(first, 3, b"")  # it is awake
+        third.client.send(b"me too")
         await trio.testing.wait_all_tasks_blocked()
-        talker.client.send(b"x")
+        first.client.send(b"x")
+        second.client.send(b"x")
 
 
-async def test_two_who_take_turns_are_slept_for(
-    talkers: tuple[Talker, Talker], clock: Clock
+async def test_three_who_talk_are_slept_for(
+    talkers: tuple[Talker, Talker, Talker], clock: Clock
 ) -> None:
     poll = BusyPoll(1.0, clock)
     for _ in range(2 * _QUICK):
         for talker in talkers:
             await say(poll, talker)
-    assert [talker.vain_looks for talker in talkers] == [0, 0]
+    assert [talker.vain_looks for talker in talkers] == [0, 0, 0]
 
 
 async def test_cancelled_it_has_taken_nothing(talker: Talker, clock: Clock) -> None:
@@ -159,8 +203,8 @@ async def test_cancelled_it_has_taken_nothing(talker: Talker, clock: Clock) -> N
     assert await poll.receive(talker) == b"kept"
 
 
-async def test_the_end_and_a_fault_come_through(talkers: tuple[Talker, Talker]) -> None:
-    for talker in talkers:
+async def test_the_end_and_a_fault_come_through(talkers: tuple[Talker, Talker, Talker]) -> None:
+    for talker in talkers[:2]:
         poll = BusyPoll(60.0)
         await say(poll, talker, 1 + _QUICK)
         if talker is talkers[0]:
