@@ -45,9 +45,11 @@ class FileLock:
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        except OSError as error:
             os.close(self._fd)
-            raise in_use from None
+            if isinstance(error, BlockingIOError):
+                raise in_use from None
+            raise
         status = os.fstat(self._fd)
         self.id = (status.st_dev, status.st_ino)
         self.mode = status.st_mode & 0o777  #: the file's rights
@@ -67,9 +69,18 @@ class FileLock:
         """The first 100 bytes of the file; less if it is shorter."""
         return os.pread(self._fd, _HEADER_BYTES, 0)
 
+    def look(self) -> tuple[int, int, bytes]:
+        """The size, the time and the header of the file, wherever it is."""
+        status = os.fstat(self._fd)
+        return status.st_size, status.st_mtime_ns, self.header()
+
     def empty(self) -> None:
-        """Undo what was begun in an empty file: half a journal would not be taken for one."""
+        """Undo what was begun in an empty file: half a journal would not be taken for one. What is
+        beside another one that was put in its place is not touched.
+        """
         os.ftruncate(self._fd, 0)
+        if file_id(self._path) != self.id:
+            return
         for suffix in ("-journal", "-wal", "-shm"):
             self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
 

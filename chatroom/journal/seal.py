@@ -70,6 +70,7 @@ class Seal:
         self._log_path = path.with_name(path.name + "-wal")
         self._lock = lock
         self._refused: object = None  # a state of the database that was found to be damaged
+        self._changed = False  # by another program, once: the file or its log
         #: As we left it: identity, size, time, header.
         self._file = self._look_at_file()
         self._log = _NO_LOG
@@ -98,12 +99,15 @@ class Seal:
         if file != self._file:
             if file == self._refused or not self._is_whole(session):
                 self._refused = file
+                self._changed = True
                 raise FileGoneError(f"{self._path} was changed by another program")
             self._file = file
         self._log = log
+        self._changed = False
 
     def _check_log(self, log: _Log) -> None:
         if not log.can_follow(self._log):
+            self._changed = self._changed or log.id == self._log.id
             raise FileGoneError(f"{self._log_path} was changed by another program")
 
     @property
@@ -112,8 +116,12 @@ class Seal:
         return self._log.is_long
 
     def lacks_log_only(self) -> bool:
-        """Whether the log was deleted, and the database is as we left it."""
-        return self._look_at_file() == self._file and file_id(self._log_path) != self._log.id
+        """Whether the log was deleted, and both are as we left them."""
+        return (
+            not self._changed
+            and self._look_at_file() == self._file
+            and file_id(self._log_path) != self._log.id
+        )
 
     def is_damaged(self) -> bool:
         """Whether the same files have other contents: ours must not be mixed with them."""
@@ -121,6 +129,17 @@ class Seal:
         if file[0] != self._lock.id or log.id != self._log.id:
             return False
         return file != self._file or not log.can_follow(self._log)
+
+    def is_intact_elsewhere(self) -> bool:
+        """Whether the file, which is not at its path any more, is as we left it, and so was its log
+        as long as we have seen it there.
+        """
+        log = self._look_at_log()
+        return (
+            not self._changed
+            and self._lock.look() == self._file[1:]
+            and (log.id != self._log.id or log.can_follow(self._log))
+        )
 
     def empty_log(self) -> None:
         """Have SQLite find nothing in the log that it could copy when it is closed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from contextlib import contextmanager, suppress
@@ -63,6 +64,7 @@ class Store:
         self.opening: Opening = ((0, 0), 0)  #: which file it has
         self._durability = durability
         self._closed = True
+        self._half_begun = False  # what was begun here could not be undone: its lock is held
         self._lock = FileLock(path)
         self._open()
 
@@ -104,7 +106,9 @@ class Store:
 
     def _give_lock_back(self) -> None:
         if self._begun_here:
+            self._half_begun = True
             self._lock.empty()
+            self._half_begun = False
         self._lock.release()
 
     def begin(self, recent_events: int, *, following: bool = False) -> Opened:
@@ -248,11 +252,37 @@ class Store:
         self._close_file()
 
     def _close_file(self) -> None:
-        if not self._closed and self._seal.is_damaged():
-            self._seal.empty_log()
+        if not self._closed:
+            if self._seal.lacks_log_only() or self._is_moved():
+                # SQLite leaves alone what is not at its place; what can be saved is.
+                with suppress(FileGoneError, OSError, sqlite3.Error):
+                    self._copy_log()
+            elif self._seal.is_damaged():
+                self._seal.empty_log()
         self._closed = True
         self.connection.close()
         self._lock.release()
+
+    def _is_moved(self) -> bool:
+        """Whether the file is as we left it, under another name."""
+        return (
+            self._lock.is_linked
+            and file_id(self.path) != self._lock.id
+            and self._seal.is_intact_elsewhere()
+        )
+
+    def _copy_log(self) -> None:
+        """Copy all of the log into the file; nobody else will ever find it. Raises `FileGoneError`
+        as long as somebody reads what is older.
+        """
+        try:
+            row = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if row[0]:
+                raise FileGoneError(f"the log of {self.path} was deleted, and somebody reads it")
+        except BaseException:
+            with suppress(FileGoneError, OSError):
+                self._seal.copied()  # what has been copied is ours
+            raise
 
     def count_again(self) -> None:
         """Set `kept_events` by what is there; takes some ms for a million of them."""
@@ -290,8 +320,11 @@ class Store:
         """
         if not self._closed:
             self._let_go()
-        elif not self._rescued:
-            self._refuse_another()
+        else:
+            if self._half_begun:
+                self._give_lock_back()
+            if not self._rescued or self._lock.id != file_id(self.path):
+                self._refuse_another()
         try:
             if not self._lock.is_held or self._lock.id != file_id(self.path):
                 self._lock.release()
@@ -317,8 +350,6 @@ class Store:
             return
         if file_id(self.path) != self._lock.id:
             self._refuse_another()
-            if self._lock.is_linked:
-                self._copy_log()  # it was moved away, and is to be whole there
         elif self._lock.header():
             raise FileGoneError(
                 f"{self.path} was changed by another program: move it away, and a new one is begun"
@@ -327,16 +358,6 @@ class Store:
             self._lock.empty()
             self.path.unlink()  # whoever reads this file shall not take the next one for it
         self._close_file()
-
-    def _copy_log(self) -> None:
-        """Copy all of the log into the file; nobody else will ever find it. Raises `FileGoneError`
-        as long as somebody reads what is older.
-        """
-        busy, *_ = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        if busy:
-            with suppress(FileGoneError):
-                self._seal.copied()  # what has been copied is ours
-            raise FileGoneError(f"{self.path} was deleted or replaced, and somebody reads it still")
 
     def _refuse_another(self) -> None:
         if self.path.exists() and self.path.stat().st_size > 0:

@@ -6,10 +6,19 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import trio
+
+_READS = """
+import sqlite3, sys
+connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, isolation_level=None)
+connection.execute("BEGIN")
+print(connection.execute("SELECT count(*) FROM event").fetchone(), flush=True)
+sys.stdin.read()
+"""
 
 
 def log_of(path: Path) -> Path:
@@ -52,3 +61,21 @@ async def history(path: Path) -> subprocess.CompletedProcess[bytes]:
         capture_stderr=True,
         check=False,
     )
+
+
+@contextmanager
+def read_elsewhere(path: Path) -> Iterator[None]:
+    """Another process sees the journal as it is now: history in a pager, say, or a backup."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _READS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        yield
+
+
+def whole(path: Path) -> bool:
+    """Whether the file, without its log, is a sound database."""
+    with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return bool(found == "ok")

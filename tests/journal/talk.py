@@ -59,3 +59,11 @@ async def until(condition: Callable[[], bool]) -> None:
     with trio.fail_after(60):
         while not condition():
             await trio.sleep(0.001)
+
+
+async def store_again(journal: SqliteJournal, first: int) -> int:
+    """Say something until it is stored; the number of what was."""
+    with trio.fail_after(60):
+        while not await store(journal, talk(first, first)):
+            first += 1
+    return first

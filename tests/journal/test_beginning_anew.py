@@ -7,10 +7,8 @@ from __future__ import annotations
 import errno
 import shutil
 import sqlite3
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,17 +16,9 @@ import trio
 
 from chatroom.journal import opening, writer
 from chatroom.journal import store as store_module
-from chatroom.journal.sqlite import SqliteJournal, open_journal
-from tests.journal.looking import history, log_of, stored
-from tests.journal.talk import numbers, settings_for, store, talk
-
-_READS = """
-import sqlite3, sys
-connection = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True, isolation_level=None)
-connection.execute("BEGIN")
-print(connection.execute("SELECT count(*) FROM event").fetchone(), flush=True)
-sys.stdin.read()
-"""
+from chatroom.journal.sqlite import open_journal
+from tests.journal.looking import history, log_of, read_elsewhere, stored
+from tests.journal.talk import numbers, settings_for, store, store_again, talk
 
 
 @pytest.fixture(autouse=True)
@@ -38,27 +28,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
 
 
-@contextmanager
-def read_elsewhere(path: Path) -> Iterator[None]:
-    """Another process sees the journal as it is now: history in a pager, say, or a backup."""
-    with subprocess.Popen(
-        [sys.executable, "-c", _READS, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        yield
-
-
 def index_of(path: Path) -> Path:
     return path.with_name(path.name + "-shm")
-
-
-async def store_again(journal: SqliteJournal, first: int) -> int:
-    """Say something until it is stored; the number of what was."""
-    with trio.fail_after(60):
-        while not await store(journal, talk(first, first)):
-            first += 1
-    return first
 
 
 async def test_a_journal_begun_anew_has_an_index_of_its_own(path: Path) -> None:

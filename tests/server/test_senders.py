@@ -6,6 +6,8 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
 import pytest
 import trio
@@ -90,6 +92,53 @@ async def test_a_thread_that_comes_late_is_not_waited_for(nursery: trio.Nursery)
         far.close()
 
 
+async def test_what_a_helper_has_begun_is_waited_for_whatever_fails(nursery: trio.Nursery) -> None:
+    """Nothing is sent after the turn, and nobody waits for what was not begun."""
+    senders = Senders(1)
+    await nursery.start(senders.run)
+    near, far = socket.socketpair()
+    with suppress(BlockingIOError):
+        near.setblocking(False)
+        while True:
+            near.send(b"x" * 65_536)
+    near.setblocking(True)  # the helper's first send does not return before something is read
+    begun = threading.Event()
+
+    class Sends(list[Callable[[bytes], int]]):
+        def __getitem__(self, portion: Any) -> Any:
+            if threading.current_thread() is threading.main_thread():
+                assert begun.wait(30)
+                threading.Timer(0.05, lambda: far.recv(1 << 20, socket.MSG_WAITALL)).start()
+                raise MemoryError
+            begun.set()
+            return super().__getitem__(portion)
+
+    with pytest.raises(MemoryError):
+        senders.send(Sends([near.send] * 64), b"last\n")
+    (helper,) = senders._helpers
+    assert not helper._at_work.locked()
+    near.close()
+    far.close()
+
+
+async def test_without_memory_for_a_helper_all_is_sent(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def put(self, _: object) -> None:
+            raise MemoryError
+
+    senders = Senders(1)
+    await nursery.start(senders.run)
+    (helper,) = senders._helpers
+    near, far = socket.socketpair()
+    with near, far, monkeypatch.context() as patch:
+        patch.setattr(helper, "_to_do", Full())
+        assert senders.send([near.send], b"hello\n") == []
+        assert far.recv(100) == b"hello\n"
+    assert helper._is_free
+
+
 async def test_who_is_held_up_does_without_for_a_while(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +153,24 @@ async def test_who_is_held_up_does_without_for_a_while(
         assert senders.send([len, len], b"hello\n") == []
         turns += 1
     assert given == [0, 0, 1, 1, 2 + _ROUNDS_ALONE, 2 + _ROUNDS_ALONE]
+
+
+async def test_without_a_thread_to_spare_none_is_left(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sender_threads()
+    start = threading.Thread.start
+
+    def start_two(thread: threading.Thread) -> None:
+        if thread.name == "sender" and sender_threads() == before + 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start_two)
+        with pytest.raises(RuntimeError):
+            await nursery.start(Senders(3).run)
+    assert sender_threads() == before
 
 
 async def test_they_are_there_while_the_room_is(nursery: trio.Nursery) -> None:

@@ -47,37 +47,23 @@ class _Round:
     """One batch for one audience: whoever has time takes the next portion of it."""
 
     def __init__(self, sends: Sequence[Send], records: bytes) -> None:
+        self.unsent: list[Unsent] = []
+        self.fault: BaseException | None = None
         self._sends = sends
         self._records = records
-        starts = range(0, len(sends), _PORTION)
-        self._starts = iter(starts)  # `next` of it is one step, whoever takes it
-        self._portions = len(starts)
-        self._done: SimpleQueue[list[Unsent] | BaseException] = SimpleQueue()
+        # `next` of it is one step, whoever takes it.
+        self._starts = iter(range(0, len(sends), _PORTION))
 
     def help(self) -> None:
-        """Send portions until none is left. Never raises."""
-        for start in self._starts:
-            try:
-                self._done.put(self._send(start))
-            except BaseException as error:  # noqa: ASYNC103 - `finish` raises it, in the turn
-                self._done.put(error)
+        """Send portions until none is left. Never raises: see `fault`."""
+        try:
+            for start in self._starts:
+                self._send(start)
+        except BaseException as fault:  # noqa: ASYNC103 - raised in the turn
+            self.fault = fault
 
-    def finish(self) -> list[Unsent]:
-        """When none is left, wait for portions that others have begun, and for nothing else."""
-        unsent: list[Unsent] = []
-        fault: BaseException | None = None
-        for _ in range(self._portions):
-            done = self._done.get()
-            if isinstance(done, BaseException):
-                fault = done
-            else:
-                unsent += done
-        if fault is not None:
-            raise fault
-        return unsent
-
-    def _send(self, start: int) -> list[Unsent]:
-        unsent: list[Unsent] = []
+    def _send(self, start: int) -> None:
+        unsent = self.unsent
         records = self._records
         size_bytes = len(records)
         for slot, send in enumerate(self._sends[start : start + _PORTION], start):
@@ -94,7 +80,6 @@ class _Round:
                 continue
             if sent_bytes != size_bytes:
                 unsent.append((slot, sent_bytes))
-        return unsent
 
 
 class _Helper:
@@ -105,14 +90,25 @@ class _Helper:
         self.thread = threading.Thread(target=self._run, name="sender", daemon=True)
         self._to_do: SimpleQueue[_Round | None] = SimpleQueue()
         self._is_free = True
+        self._at_work = threading.Lock()  # held from before its first portion to after its last
 
     def give(self, round_: _Round) -> None:
         """Have it help, unless it has not come to the last one yet: on a busy machine it may not,
-        and nothing is to pile up for it.
+        and nothing is to pile up for it. Nor does it where there is no memory for that.
         """
         if self._is_free:
             self._is_free = False
-            self._to_do.put(round_)
+            try:
+                self._to_do.put(round_)
+            except MemoryError:
+                self._is_free = True
+
+    def wait(self) -> None:
+        """When no portion is left: until it has sent those that it has begun. Needs no memory, nor
+        does what lets it go on.
+        """
+        with self._at_work:
+            pass
 
     def end(self) -> None:
         """Let it end, and wait for that."""
@@ -121,7 +117,8 @@ class _Helper:
 
     def _run(self) -> None:
         while (round_ := self._to_do.get()) is not None:
-            round_.help()
+            with self._at_work:
+                round_.help()
             del round_  # what was sent is not kept until there is more
             self._is_free = True
 
@@ -145,17 +142,19 @@ class Senders:
 
     async def run(self, *, task_status: TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Have the threads until cancelled. They have ended then, which is at once: nothing is
-        being sent between turns.
+        being sent between turns. Raises `RuntimeError` where the system has no thread to spare.
         """
-        helpers = [_Helper() for _ in range(self._threads)]
-        for helper in helpers:
-            helper.thread.start()
-        threads = [helper.thread.native_id for helper in helpers]
-        self._elsewhere = Elsewhere([thread for thread in threads if thread is not None])
-        self._helpers = helpers
-        if helpers:
-            self.least = LEAST_AUDIENCE
+        helpers: list[_Helper] = []
         try:
+            for _ in range(self._threads):
+                helper = _Helper()
+                helper.thread.start()
+                helpers.append(helper)
+            threads = [helper.thread.native_id for helper in helpers]
+            self._elsewhere = Elsewhere([thread for thread in threads if thread is not None])
+            self._helpers = helpers
+            if helpers:
+                self.least = LEAST_AUDIENCE
             task_status.started()
             await trio.sleep_forever()
         finally:
@@ -169,19 +168,24 @@ class Senders:
         with in Trio's thread. Called there; blocks until all have returned.
         """
         round_ = _Round(sends, records)
-        if self._alone:
-            self._alone -= 1
-        else:
-            self._elsewhere.keep()
+        begun = helped = perf_counter()
+        try:
+            if self._alone:
+                self._alone -= 1
+            else:
+                self._elsewhere.keep()
+                for helper in self._helpers:
+                    helper.give(round_)
+            round_.help()
+            helped = perf_counter()
+        finally:
             for helper in self._helpers:
-                helper.give(round_)
-        begun = perf_counter()
-        round_.help()
-        helped = perf_counter()
-        unsent = round_.finish()
+                helper.wait()
+        if round_.fault is not None:
+            raise round_.fault
         if perf_counter() - helped > (helped - begun) / 2:
             self._alone = _ROUNDS_ALONE
-        return unsent
+        return round_.unsent
 
 
 #: Trio's thread sends all.

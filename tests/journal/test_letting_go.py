@@ -1,0 +1,215 @@
+"""A journal that is let go of because its file was moved, or its log deleted: what was acked is
+saved where it can be, and nothing of ours goes into what others have made of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from chatroom.journal import opening, writer
+from chatroom.journal import store as store_module
+from chatroom.journal.backup import back_up
+from chatroom.journal.rows import sessions
+from chatroom.journal.seal import Seal
+from chatroom.journal.sqlite import open_journal
+from tests.journal.disk import SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_OK, Disk
+from tests.journal.looking import log_of, read_elsewhere, stored, whole
+from tests.journal.talk import settings_for, store, store_again, talk
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "RETRY_MAX_SECONDS", 0.01)
+    monkeypatch.setattr(opening, "BUSY_SECONDS", 0.05)
+
+
+async def another(path: Path, last: int) -> Path:
+    """The file of another room, which has a log beside it."""
+    other, copy = path.with_name("other.db"), path.with_name("copy.db")
+    async with open_journal(settings_for(other)) as journal:
+        assert await store(journal, talk(1, last))
+        shutil.copyfile(other, copy)
+        shutil.copyfile(log_of(other), log_of(copy))
+    return copy
+
+
+def put_in_place(copy: Path, path: Path) -> None:
+    log_of(copy).replace(log_of(path))
+    copy.replace(path)
+
+
+async def test_a_file_is_whole_where_it_was_moved_though_nothing_is_said_after_that(
+    path: Path,
+) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        away = path.rename(path.with_name("away"))
+    assert stored(away) == {*range(1, 10)}
+
+
+async def test_a_deleted_log_is_saved_though_the_server_stops_while_somebody_reads(
+    path: Path,
+) -> None:
+    async with AsyncExitStack() as stack:
+        opened = open_journal(settings_for(path, recent_events=1))
+        journal = await stack.enter_async_context(opened)
+        assert await store(journal, talk(1, 9))
+        with read_elsewhere(path):
+            log_of(path).unlink()
+            await stack.aclose()
+    assert stored(path) == {*range(1, 10)}
+
+
+async def test_nothing_of_ours_goes_into_a_file_that_was_overwritten_and_moved(path: Path) -> None:
+    """The server has said that it is to be moved."""
+    other = path.with_name("other.db")
+    async with open_journal(settings_for(other)) as journal:
+        assert await store(journal, talk(1, 3000))
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 900))
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(901, 920))
+        with path.open("r+b") as file:  # as `cp` does it
+            file.truncate(0)
+            file.write(other.read_bytes())
+        for number in (921, 922):
+            assert not await store(journal, talk(number, number))
+        away = path.rename(path.with_name("away"))
+        was = away.read_bytes()
+        await store_again(journal, 923)
+        assert away.read_bytes() == was
+
+
+@pytest.mark.parametrize("damage", ["emptied", "garbage"])
+async def test_nothing_of_a_damaged_log_goes_into_a_file_that_was_moved(
+    path: Path, damage: str
+) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 900))
+        log = log_of(path)
+        if damage == "emptied":
+            os.truncate(log, 0)
+        else:
+            with log.open("r+b") as file:
+                file.write(bytes(range(256)) * (log.stat().st_size // 256))
+        assert not await store(journal, talk(901, 901))
+        away = path.rename(path.with_name("away"))
+        await store_again(journal, 902)
+    assert whole(away)
+
+
+async def test_a_log_that_is_emptied_and_deleted_is_not_saved(path: Path) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        os.truncate(log_of(path), 0)
+        assert not await store(journal, talk(10, 10))
+        log_of(path).unlink()
+        assert not await store(journal, talk(11, 11))
+        assert "move it away" in (journal.statistics().failure or "")
+        path.unlink()
+        await store_again(journal, 12)
+
+
+@pytest.mark.parametrize("failing", ["on_write", "on_sync"])
+async def test_a_log_is_saved_after_an_attempt_that_the_disk_has_cut_short(
+    path: Path, disk: Disk, failing: str
+) -> None:
+    result = SQLITE_FULL if failing == "on_write" else SQLITE_IOERR_FSYNC
+    spared = 2 if failing == "on_write" else 0
+    calls: list[str] = []
+
+    def fail(name: str) -> int:
+        if name == str(path):
+            calls.append(name)
+        return result if len(calls) > spared else SQLITE_OK
+
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 300))
+        log_of(path).unlink()
+        setattr(disk, failing, fail)
+        for number in (301, 302):
+            assert not await store(journal, talk(number, number))
+        assert len(calls) > spared
+        setattr(disk, failing, lambda _: SQLITE_OK)
+        new = await store_again(journal, 303)
+        assert stored(path) == {*range(1, 301), new}
+
+
+@pytest.mark.parametrize("by", ["a backup", "another room"])
+async def test_a_log_that_was_saved_does_not_make_ours_what_is_put_in_the_file_s_place(
+    path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    copy = path.with_name("copy.db")
+    if by == "another room":
+        copy = await another(path, 50)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 5))
+        if by == "a backup":
+            back_up(path, copy)
+            log_of(copy).touch()
+        assert await store(journal, talk(6, 9))
+        log_of(path).unlink()
+        with monkeypatch.context() as patch:
+            patch.setattr(store_module, "open_database", fail)
+            for number in (10, 11):
+                assert not await store(journal, talk(number, number))
+            was = copy.read_bytes(), log_of(copy).read_bytes()
+            put_in_place(copy, path)
+        for number in (12, 13):
+            assert not await store(journal, talk(number, number))
+        assert "was replaced" in (journal.statistics().failure or "")
+        assert (path.read_bytes(), log_of(path).read_bytes()) == was
+
+
+async def test_what_is_put_in_the_place_of_a_file_that_is_begun_is_left_alone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = await another(path, 50)
+
+    def replaced(connection: sqlite3.Connection) -> object:
+        if copy.exists():
+            put_in_place(copy, path)
+        return sessions(connection)
+
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        monkeypatch.setattr(store_module, "sessions", replaced)
+        path.unlink()
+        for number in range(10, 14):
+            assert not await store(journal, talk(number, number))
+        assert stored(path) == {*range(1, 51)}
+
+
+async def test_what_was_begun_by_halves_is_undone_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truncate = os.ftruncate
+
+    def fail(*_: object) -> None:
+        monkeypatch.setattr(os, "ftruncate", fail_once)
+        monkeypatch.setattr(store_module, "Seal", Seal)
+        raise OSError(errno.EIO, "Input/output error")
+
+    def fail_once(*_: object) -> None:
+        monkeypatch.setattr(os, "ftruncate", truncate)
+        raise OSError(errno.EIO, "Input/output error")
+
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        monkeypatch.setattr(store_module, "Seal", fail)
+        path.unlink()
+        new = await store_again(journal, 10)
+        assert os.ftruncate is truncate
+        assert stored(path) == {new}
