@@ -33,7 +33,8 @@ async def test_who_parts_hears_nothing_and_may_come_back(house: House) -> None:
     assert [line.raw for line in await carol.all()] == [part]
     event = await bob.object()
     assert (event["kind"], event["reason"], event["part"]) == ("leave", "quit", True)
-    await bob.say({"kind": "message", "text": "secret"})
+    await bob.say({"kind": "message", "text": "secret", "id": "1"})
+    assert (await bob.object())["kind"] == "ack"  # it has been said
     assert commands(await alice.answer("PRIVMSG #lobby :x", "PART #lobby")) == ["404", "442"]
     assert commands(await alice.answer("NICK alicia")) == ["NICK"]
     assert commands(await alice.answer("JOIN #lobby"))[:2] == ["JOIN", "353"]

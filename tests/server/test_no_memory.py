@@ -174,10 +174,15 @@ async def _answers(visitor: Visitor, ids: Collection[str]) -> list[dict[str, Any
 
 
 def _check_numbers(heard: Sequence[dict[str, Any]], last: int, failed: str) -> None:
-    """All that came after `last` came once and in order, or was said to be missing."""
+    """All that came after `last`, or after what was heard later than it came, came once and in
+    order, or was said to be missing.
+    """
+    begun = False
     for said in heard:
         if said["kind"] == "gap" or "time" in said:
             first = said.get("from") or said["seq"]
+            if not begun:
+                last, begun = min(last, first - 1), True
             assert first == last + 1, f"{failed}: {heard}"
             last = said["to"] if said["kind"] == "gap" else said["seq"]
 

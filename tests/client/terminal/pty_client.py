@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +43,11 @@ class PtyClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.close(force=True)
+        # `close` would give it a tenth of a second for each signal, and then up.
+        if self._process.isalive():
+            self._process.kill(signal.SIGKILL)
+            self._process.wait()
+        self._process.close()
 
     @property
     def pid(self) -> int:
