@@ -129,6 +129,10 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     count: int = 1  #: of what it answers
 
 
+#: For what asks for nothing: it counts for a turn, so that a flood of it has its bounds.
+NOTHING = Reply(b"")
+
+
 class Request(msgspec.Struct, frozen=True, gc=False):
     """One request, with the fields that its kind needs; the rest is left at the default."""
 

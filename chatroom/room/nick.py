@@ -75,6 +75,9 @@ def _prepare(wanted: str) -> tuple[str, str]:
 
     if any(character.isspace() for character in wanted):  # which the profile would trim
         raise NickInvalid("a nick has no white space")
+    # What the profile makes of it; one character may become eighteen, and take as much longer.
+    if len(unicodedata.normalize("NFKC", wanted)) > MAX_NICK_CHARS:
+        raise NickInvalid(f"a nick has 1 to {MAX_NICK_CHARS} characters")
     try:
         nick = get_profile("NicknameCasePreserved").enforce(wanted)
         key = get_profile("NicknameCaseMapped").enforce(wanted)

@@ -14,6 +14,7 @@ from chatroom.protocol.jsonlines.render import JsonLines
 from chatroom.protocol.opening import Opening
 from chatroom.protocol.plain.render import PLAIN
 from chatroom.protocol.requests import (
+    NOTHING,
     BadHello,
     Draft,
     Ending,
@@ -81,8 +82,10 @@ class Talk:
 
 
 def _read(chunks: list[bytes]) -> list[Draft]:
-    """What the chunks ask for, up to the end of the connection."""
-    return Talk().feed(*chunks).drafts
+    """What the chunks ask for, up to the end of the connection. Where empty lines are counted
+    depends on the cuts.
+    """
+    return [draft for draft in Talk().feed(*chunks).drafts if draft is not NOTHING]
 
 
 @given(st.integers(min_value=0), st.booleans(), places)
@@ -102,6 +105,15 @@ def test_a_hundred_thousand_fuzzed_lines_ask_the_same_for_every_cut(json: bool) 
     assert len(whole) > 30_000
     at = [rng.randrange(len(data)) for _ in range(20_000)]
     assert _read(cut(data, at)) == whole
+
+
+@pytest.mark.parametrize("first", [b"/nick bob\n", b"/json {}\n"])
+def test_many_empty_lines_count_as_some_that_ask_for_something(first: bytes) -> None:
+    talk = Talk().feed(first, b"\n" * 60, b"\r\n" * 3)
+    assert NOTHING not in talk.drafts
+    for _ in range(3):
+        talk.feed(b"\n" * 640)
+    assert talk.drafts.count(NOTHING) == (63 + 3 * 640) // 64
 
 
 @given(st.binary(max_size=300), st.booleans())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -43,8 +42,34 @@ def is_channel(name: str, venue: Venue) -> bool:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether `name` is of this kind: `*` stands for anything, `?` for a character."""
-    return fnmatchcase(name.lower(), pattern.lower().replace("[", "[[]"))
+    """Whether `name` is of this kind: `*` stands for anything, `?` for a character. Takes time as
+    the two are long, and no more: whoever asks chooses the pattern.
+    """
+    name = name.lower()
+    first, *others = pattern.lower().split("*")
+    if not others:
+        return len(name) == len(first) and _is_at(name, 0, first)
+    *middle, last = others
+    end = len(name) - len(last)
+    at = len(first)
+    if end < at or not _is_at(name, 0, first) or not _is_at(name, end, last):
+        return False
+    for part in middle:
+        while not _is_at(name, at, part):
+            at += 1
+            if at + len(part) > end:
+                return False
+        at += len(part)
+    return at <= end
+
+
+def _is_at(name: str, at: int, part: str) -> bool:
+    there = name[at : at + len(part)]
+    return there == part or (
+        len(there) == len(part)
+        and "?" in part
+        and all(wanted in ("?", had) for wanted, had in zip(part, there, strict=True))
+    )
 
 
 def user_of(name: str) -> str:

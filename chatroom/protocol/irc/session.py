@@ -17,10 +17,16 @@ from chatroom.protocol.irc.render import FormOf, form_of
 from chatroom.protocol.irc.talk import TOLD
 from chatroom.protocol.irc.voice import Label
 from chatroom.protocol.lines import LineSession
-from chatroom.protocol.requests import Draft, Ending, Request, is_query, weight_of
+from chatroom.protocol.requests import NOTHING, Draft, Ending, Request, is_query, weight_of
 from chatroom.protocol.session import Session, Visit, Wait, first_line
 from chatroom.room.refused import Refused
-from chatroom.settings import GROUP_WEIGHT, IRC_LINE_BYTES, MAX_LINE_BYTES, REGISTER_SECONDS
+from chatroom.settings import (
+    GROUP_WEIGHT,
+    IRC_LINE_BYTES,
+    MAX_LINE_BYTES,
+    REGISTER_SECONDS,
+    RENAME_WEIGHT,
+)
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.line import Line
@@ -72,7 +78,7 @@ class IrcSession(LineSession):
     @property
     def pending(self) -> bool:
         client = self._client
-        return bool(self._lines or client.drafts) or client.registering or self._too_long
+        return bool(client.drafts) or client.registering or super().pending
 
     def expire(self) -> None:
         self.wait = None
@@ -89,6 +95,7 @@ class IrcSession(LineSession):
                 client.wanted = ""
         group: list[Draft] = []
         weight = 0
+        self.count_empty(group)
         while weight < GROUP_WEIGHT:
             draft = client.next_draft() if client.drafts else None
             if draft is not None:
@@ -101,9 +108,11 @@ class IrcSession(LineSession):
                 talk = self._talk(line)
                 if talk is not None:
                     group.append(talk)
+                    weight += 1
                 else:
                     self._take(line)
-                weight += 1
+                    # What is not ASCII may be a name, which takes its time to prepare.
+                    weight += 1 if line.isascii() else RENAME_WEIGHT
             elif self._too_long:
                 self._give_up_on_too_long()
             else:
@@ -136,6 +145,7 @@ class IrcSession(LineSession):
 
     def _take(self, data: bytes) -> None:
         client = self._client
+        gathered = False
         try:
             line = parse_line(data)
         except LineTooLong:
@@ -145,10 +155,13 @@ class IrcSession(LineSession):
             client.fail(error.command or "*", "INVALID_UTF8", "Only UTF-8 is understood here")
         else:
             if line is not None:
-                self._obey(line)
+                gathered = self._obey(line)
         client.label = None
+        if not client.drafts and not gathered:
+            client.drafts.append(NOTHING)
 
-    def _obey(self, line: Line) -> None:
+    def _obey(self, line: Line) -> bool:
+        """Do what it asks for; whether it is a part of a message, which is counted as a whole."""
         client = self._client
         client.label = self._label(line.label)
         handler = COMMANDS.get(line.command)
@@ -160,10 +173,12 @@ class IrcSession(LineSession):
             client.say(("461", line.command, "Not enough parameters"))
         elif "batch" in line.tags and line.command in ("PRIVMSG", "NOTICE") and line.params:
             multiline.add(client, line)
+            return True
         else:
             handler(client, line)
         if client.label is not None and not client.label.waits:  # nothing was to be said
             client.say()
+        return False
 
     def _label(self, text: str) -> Label | None:
         return Label(text) if text and "labeled-response" in self._client.caps else None

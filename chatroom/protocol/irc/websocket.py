@@ -12,7 +12,7 @@ from chatroom.event import CloseReason
 from chatroom.protocol import answers
 from chatroom.protocol.irc.render import Irc, form_of
 from chatroom.protocol.irc.session import IrcSession
-from chatroom.protocol.requests import Draft, Ending, Reply, Speaks
+from chatroom.protocol.requests import NOTHING, Draft, Ending, Reply, Speaks
 from chatroom.protocol.session import Session, Visit, Wait
 from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.frames import (
@@ -112,7 +112,10 @@ class IrcSocketSession:
     def _take(self, incoming: Incoming) -> None:
         match incoming:
             case Message():
-                self._irc.feed(incoming.data.rstrip(b"\r\n") + b"\n")
+                if line := incoming.data.rstrip(b"\r\n"):
+                    self._irc.feed(line + b"\n")
+                else:
+                    self._below.append(NOTHING)
             case Ping():
                 self._below.append(Reply(frame(PONG, incoming.data)))
             case Closed():
@@ -120,6 +123,8 @@ class IrcSocketSession:
             case Broken():
                 ending = Ending(CloseReason.PROTOCOL_ERROR, incoming.text)
                 self._end(close_frame(incoming.code, incoming.text), ending)
+            case _:
+                self._below.append(NOTHING)
 
     def _end(self, last: bytes, ending: Ending) -> None:
         self._ended = True

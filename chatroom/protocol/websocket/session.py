@@ -11,7 +11,16 @@ import msgspec
 from chatroom.event import CloseReason
 from chatroom.protocol import answers
 from chatroom.protocol.jsonlines.session import HELLO_WORD, hello_drafts, parse_request
-from chatroom.protocol.requests import Draft, Ending, Hello, Reply, Speaks, is_query, weight_of
+from chatroom.protocol.requests import (
+    NOTHING,
+    Draft,
+    Ending,
+    Hello,
+    Reply,
+    Speaks,
+    is_query,
+    weight_of,
+)
 from chatroom.protocol.session import Session, Visit, Wait
 from chatroom.protocol.silent import Silent
 from chatroom.protocol.websocket.frames import PONG, close_frame, frame
@@ -34,8 +43,6 @@ _SLICE_BYTES = 4096
 
 #: How it is spoken to after its close frame.
 _CLOSED = Silent(SocketLines.name)
-
-_NOTHING = Reply(b"")
 
 
 class _Kind(msgspec.Struct):
@@ -126,7 +133,7 @@ class WebSocketSession:
             case Broken():
                 self._break_off(incoming)
             case _:
-                self._said.append(_NOTHING)  # counts for a turn, so that a flood has its bounds
+                self._said.append(NOTHING)
 
     def _split(self, message: bytes) -> None:
         lines = [line for line in message.replace(b"\r\n", b"\n").split(b"\n") if line]
@@ -137,7 +144,7 @@ class WebSocketSession:
                 return
             self._said.append(line)
         if not lines:
-            self._said.append(_NOTHING)
+            self._said.append(NOTHING)
 
     def _break_off(self, broken: Broken) -> None:
         bye = answers.Bye(CloseReason.PROTOCOL_ERROR, broken.text)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from chatroom.event import CloseReason
 from chatroom.protocol.irc.session import IrcWay
 from chatroom.protocol.requests import Draft, Ending, Part, Request
-from chatroom.settings import GROUP_WEIGHT, REGISTER_SECONDS
+from chatroom.settings import GROUP_WEIGHT, REGISTER_SECONDS, RENAME_WEIGHT
 from tests.protocol.chunking import cut, places
 from tests.protocol.irc.fuzz import fuzzed_line
 from tests.protocol.irc.paper import PaperClient
@@ -45,6 +45,24 @@ def test_fuzzed_lines_are_all_answered_in_lines_that_are_not_too_long() -> None:
         assert len(rest) <= 510
         assert not set(rest) & {0, 10, 13}
         rest.decode()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"PONG x", b":chatroom.local", b" ", b"@a=b", b"PASS x", b"NOTICE #lobby"],
+)
+def test_what_asks_for_nothing_counts_as_well(line: bytes) -> None:
+    """Else a flood of it would be read, for as long as it lasts, before anybody else's turn."""
+    client = PaperClient().feed(LOGIN)
+    before = len(client.drafts)
+    client.feed(b"".join(line + b"\r\n" for _ in range(1000)))
+    assert len(client.drafts) - before == 1000
+
+
+def test_lines_that_may_name_somebody_at_length_are_taken_a_few_at_a_time() -> None:
+    session = PaperClient().feed(LOGIN).session
+    session.feed("NICK \ufdfa\r\n".encode() * GROUP_WEIGHT)
+    assert len(session.drafts()) <= GROUP_WEIGHT // RENAME_WEIGHT
 
 
 @given(data=st.binary(max_size=300))
