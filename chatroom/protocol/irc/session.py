@@ -111,8 +111,9 @@ class IrcSession(LineSession):
                     weight += 1
                 else:
                     self._take(line)
-                    # What is not ASCII may be a name, which takes its time to prepare.
-                    weight += 1 if line.isascii() else RENAME_WEIGHT
+                    # A name that is not ASCII takes its time to prepare.
+                    has_spoken = bool(client.drafts) and type(client.drafts[-1]) is Request
+                    weight += 1 if has_spoken or line.isascii() else RENAME_WEIGHT
             elif self._too_long:
                 self._give_up_on_too_long()
             else:
