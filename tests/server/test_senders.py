@@ -78,11 +78,15 @@ async def test_a_fault_in_a_thread_is_the_turn_s(nursery: trio.Nursery) -> None:
     assert senders.send([len, len], b"hello\n") == []  # and the next turn goes on
 
 
-async def test_a_thread_that_comes_late_is_not_waited_for(nursery: trio.Nursery) -> None:
+async def test_a_thread_that_comes_late_is_not_waited_for(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
     senders = Senders(1)
     await nursery.start(senders.run)
     (helper,) = senders._helpers
     helper._is_free = False  # it has not come to the last round yet
+    given: list[object] = []
+    monkeypatch.setattr(_Helper, "wait", lambda _: given.append(helper._to_do.qsize()))
     pairs = [socket.socketpair() for _ in range(READERS)]
     for number in range(3):
         assert senders.send([near.send for near, _ in pairs], b"%d\n" % number) == []
@@ -90,6 +94,7 @@ async def test_a_thread_that_comes_late_is_not_waited_for(nursery: trio.Nursery)
         assert far.recv(100) == b"0\n1\n2\n"
         near.close()
         far.close()
+    assert given == [0, 0, 0]
 
 
 async def test_what_a_helper_has_begun_is_waited_for_whatever_fails(nursery: trio.Nursery) -> None:

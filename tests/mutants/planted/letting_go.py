@@ -1,0 +1,82 @@
+"""Planted in how a journal is let go of, saved and begun anew while others have it open."""
+
+from tests.mutants.mutant import Mutant
+
+_TESTS = (
+    "tests/journal/test_letting_go.py",
+    "tests/journal/test_beginning_anew.py",
+    "tests/journal/test_tampering.py",
+)
+
+LETTING_GO = (
+    Mutant(
+        "a journal begun anew takes the old one's index",
+        "chatroom/journal/store.py",
+        "if self._begun_here and self._is_anew:",
+        "if not self._begun_here and self._is_anew:",
+        _TESTS,
+    ),
+    Mutant(
+        "half a log counts as saved",
+        "chatroom/journal/store.py",
+        "            if row[0]:\n",
+        "            if row is None:\n",
+        _TESTS,
+    ),
+    Mutant(
+        "a log that was cut short while it was saved is given up",
+        "chatroom/journal/store.py",
+        "self._seal.copied()  # what has been copied is ours",
+        "pass",
+        _TESTS,
+    ),
+    Mutant(
+        "a file that was moved away lacks its log",
+        "chatroom/journal/store.py",
+        "if self._seal.lacks_log_only() or self._is_moved():",
+        "if self._seal.lacks_log_only():",
+        _TESTS,
+    ),
+    Mutant(
+        "what was overwritten and moved gets our log",
+        "chatroom/journal/store.py",
+        "            and self._seal.is_intact_elsewhere()\n",
+        "",
+        _TESTS,
+    ),
+    Mutant(
+        "a damaged log is saved",
+        "chatroom/journal/seal.py",
+        "            self._changed = self._changed or log.id == self._log.id\n",
+        "",
+        _TESTS,
+    ),
+    Mutant(
+        "what took the place of a saved file is ours",
+        "chatroom/journal/store.py",
+        "if not self._rescued or self._lock.id != file_id(self.path):",
+        "if not self._rescued:",
+        _TESTS,
+    ),
+    Mutant(
+        "what is begun by halves stays",
+        "chatroom/journal/store.py",
+        "            if self._half_begun:\n                self._give_lock_back()\n",
+        "",
+        _TESTS,
+    ),
+    Mutant(
+        "another file's log is deleted",
+        "chatroom/journal/opening.py",
+        "        if file_id(self._path) != self.id:\n            return\n",
+        "",
+        _TESTS,
+    ),
+    Mutant(
+        "a page is read from what is at the path",
+        "chatroom/journal/opening.py",
+        "    if file_id(path) == file:\n        return connection\n",
+        "    return connection\n",
+        _TESTS,
+    ),
+)
