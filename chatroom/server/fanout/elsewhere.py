@@ -8,9 +8,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 
-def this_core() -> int:
-    """On which core the calling thread runs; -1 where the C library can't tell."""
-    return _sched_getcpu()
+def _find_sched_getcpu() -> Callable[[], int]:
+    try:
+        found: Callable[[], int] = ctypes.CDLL(None).sched_getcpu
+    except (AttributeError, OSError):
+        return lambda: -1
+    return found
+
+
+#: On which core the calling thread runs; -1 where the C library can't tell.
+this_core = _find_sched_getcpu()
 
 
 class Elsewhere:
@@ -38,14 +45,3 @@ class Elsewhere:
             for thread in self._threads if others else ():
                 os.sched_setaffinity(thread, others)
         self._core = core
-
-
-def _find_sched_getcpu() -> Callable[[], int]:
-    try:
-        found: Callable[[], int] = ctypes.CDLL(None).sched_getcpu
-    except (AttributeError, OSError):
-        return lambda: -1
-    return found
-
-
-_sched_getcpu = _find_sched_getcpu()
