@@ -57,6 +57,7 @@ class Connection:
         "marks",
         "needs_tls",
         "outbox",
+        "owed",
         "own",
         "pace",
         "peer",
@@ -97,6 +98,7 @@ class Connection:
         self.slot = -1  #: its place in the audience's lists
         #: It has been welcomed and does not hear the room yet: events after this number come first.
         self.replay_after: int | None = None
+        self.owed = 0  #: acks that it is promised, and that are not true yet
         #: Set once, by the broadcaster: the connection has ended and only its outbox lives on.
         self.close_reason: CloseReason | None = None
         #: These are given by the mode that serves it, which is made for it.

@@ -123,9 +123,9 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     inlet = Inlet()
     counters = Counters()
     fanout = Fanout(feed, counters, journal.give_out, senders, keeps_json=journal.durable)
-    announcer = Announcer(fanout, journal)
-    presence = Presence(room, fanout, announcer)
     farewell = Farewell(fanout, way.others)
+    announcer = Announcer(fanout, journal, farewell)
+    presence = Presence(room, fanout, announcer)
     keeper = Keeper(file, room.charter)
     teller = Teller(room, announcer, presence, farewell, keeper.note)
     order = way.order(room, teller, announcer)
@@ -142,10 +142,10 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     broadcaster = Broadcaster(inlet, dispatcher.turn)
     congestion = Congestion()
     entry = way.entry(broadcaster)
-    intake = Intake(entry, queries, gate, congestion)
+    intake = Intake(entry, queries, gate, congestion, farewell)
     if rates.talk_per_second or rates.ceiling_per_second:
         tolls = Tolls(rates, Exempt(room, rates.exempt), endings, counters)
-        intake = PacedIntake(entry, queries, gate, congestion, tolls, counters)
+        intake = PacedIntake(entry, queries, gate, congestion, farewell, tolls, counters)
     return Parts(
         order,
         teller,

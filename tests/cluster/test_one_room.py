@@ -78,6 +78,19 @@ async def test_guests_have_numbers_of_the_whole_room(open_server: OpenServer) ->
 
 
 @pytest.mark.parametrize("mode", ["epoll", "thread"])
+async def test_who_says_something_and_quits_has_its_acks(
+    open_server: OpenServer, mode: str
+) -> None:
+    a = await open_server("a", mode=mode)
+    alice = await a.enter_json("alice")
+    lines = [{"kind": "message", "text": "x", "id": str(n)} for n in range(3)]
+    await alice.say(*lines, {"kind": "quit"})
+    told = await objects(alice, 4)
+    assert [one.get("id") for one in told] == ["0", "1", "2", None]
+    assert [one["kind"] for one in told] == ["ack", "ack", "ack", "bye"]
+
+
+@pytest.mark.parametrize("mode", ["epoll", "thread"])
 async def test_what_is_said_after_a_hello_in_one_go_waits_for_it(
     open_server: OpenServer, mode: str
 ) -> None:

@@ -14,6 +14,7 @@ from chatroom.server.cluster.numbering import Numbering
 from chatroom.server.counters import Counters
 from chatroom.server.fanout.announcer import Announcer
 from chatroom.server.fanout.fanout import Fanout
+from chatroom.server.fanout.farewell import Farewell
 
 
 class PaperFeed:
@@ -62,7 +63,8 @@ def test_the_journal_of_another_room_does_not_go_on_in_this_one() -> None:
 
 def test_the_feed_goes_over_to_it_between_the_same_numbers() -> None:
     feed, journal = PaperFeed(), MemoryJournal(10)
-    announcer = Announcer(Fanout(feed, Counters(), journal.give_out, keeps_json=False), journal)
+    fanout = Fanout(feed, Counters(), journal.give_out, keeps_json=False)
+    announcer = Announcer(fanout, journal, Farewell(fanout, list))
     announcer.begin()
     announcer.publish(said(1))
     announcer.skip_to(1_000_001, "ANOTHERONE")

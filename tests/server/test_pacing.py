@@ -65,7 +65,7 @@ class Edge:
         endings = cast("Any", self.order)
         tolls = Tolls(settings, Exempt(self.room, exempt), endings, self.counters)
         order = cast("Any", self.order)
-        self.intake = PacedIntake(order, order, order, Congestion(), tolls, self.counters)
+        self.intake = PacedIntake(order, order, order, Congestion(), order, tolls, self.counters)
 
     def connect(self, number: int, has_more: Callable[[], bool] = lambda: False) -> Connection:
         connection = Connection(number, "paper")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from chatroom.protocol.answers import AnyAnswer
     from chatroom.server.connection import Connection
     from chatroom.server.fanout.fanout import Fanout
+    from chatroom.server.fanout.farewell import Farewell
 
 #: Whom an ack is promised, and the ack.
 Promise = tuple["Connection", answers.Ack]
@@ -24,8 +25,9 @@ class Announcer:
     Between turns it can tell single connections only; what they are told leaves at once.
     """
 
-    def __init__(self, fanout: Fanout, journal: Journal) -> None:
+    def __init__(self, fanout: Fanout, journal: Journal, farewell: Farewell) -> None:
         self._fanout = fanout
+        self._farewell = farewell
         self._journal = journal
         self._clock = Clock()
         self._acks: list[Promise] = []
@@ -64,9 +66,10 @@ class Announcer:
 
     def promise_ack(self, connection: Connection, ack: answers.Ack) -> None:
         """An ack, as soon as it is true: when the disk has the event, if there is one to wait for;
-        else now.
+        else now. The connection's last line waits for it.
         """
         if self._journal.durable:
+            connection.owed += 1
             self._acks.append((connection, ack))
         else:
             self.tell(connection, ack)
@@ -143,3 +146,4 @@ class Announcer:
             records.setdefault(connection, []).append(connection.render(answer))
         for connection, answered in records.items():
             self.send(connection, b"".join(answered))
+            self._farewell.pay(connection, len(answered))

@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from chatroom.protocol.requests import Draft
     from chatroom.protocol.session import Session, Wait
     from chatroom.server.connection import Connection
+    from chatroom.server.fanout.farewell import Farewell
     from chatroom.server.turn.gate import Gate
     from chatroom.server.turn.queries import Queries
     from chatroom.transport.outbox import Congestion
 
 T = TypeVar("T")
+
+#: How a connection ends whose reading was stopped.
+_MADE_TO_END = Ending(CloseReason.QUIT, "")
 
 
 class Speaker(Protocol):
@@ -128,11 +132,19 @@ class Entry(Protocol):
 class Intake:
     """The room, as a conversation sees it."""
 
-    def __init__(self, entry: Entry, queries: Queries, gate: Gate, congestion: Congestion) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        queries: Queries,
+        gate: Gate,
+        congestion: Congestion,
+        farewell: Farewell,
+    ) -> None:
         self._entry = entry
         self._queries = queries
         self._gate = gate
         self._congestion = congestion
+        self._farewell = farewell
 
     async def take(
         self, connection: Connection, drafts: Sequence[Draft], *, more: bool = False
@@ -161,6 +173,14 @@ class Intake:
     def answer_nowait(self, connection: Connection, query: Draft) -> bool:
         """See `Queries.answer_nowait`."""
         return self._queries.answer_nowait(connection, query)
+
+    async def end(self, connection: Connection, ending: Ending | None) -> None:
+        """The client has ended, as `ending` says, or has been made to: the room hears of it, if it
+        does not know; then wait until its last line has been said. Cancelled, it may not be.
+        """
+        if connection.close_reason is None:
+            await self.take(connection, [ending or _MADE_TO_END])
+        await self._farewell.wait_said(connection)
 
     def let_go(self, connection: Connection) -> None:
         """It is made to end: nothing that it has said is to wait any longer."""

@@ -11,7 +11,7 @@ import trio
 from chatroom.server.serving.conversation import Intake, converse
 from chatroom.server.serving.doorstep import attend, begun
 from chatroom.server.serving.greeting import Greeter
-from chatroom.server.serving.modes import ReportSlow, end_told
+from chatroom.server.serving.modes import ReportSlow
 from chatroom.server.serving.taskless import Taskless
 from chatroom.transport import epoll
 from chatroom.transport.sockets import has_more
@@ -80,7 +80,7 @@ class EpollMode:
                 await trio.lowlevel.checkpoint_if_cancelled()
                 rests = self.taskless.rest(line)
             if not rests:
-                await end_told(connection, ending, self.intake)
+                await self.intake.end(connection, ending)
                 await line.outbox.wait_empty()
                 await epoll.linger(line.outbox.transport)
         finally:

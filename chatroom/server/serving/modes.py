@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from chatroom.event import CloseReason
-from chatroom.protocol.requests import Ending
 from chatroom.server.serving.conversation import Intake, run_blocking
 from chatroom.server.serving.doorstep import attend
 from chatroom.settings import LOBBY_CONNECTIONS, READ_BYTES, ServerSettings
@@ -30,9 +28,6 @@ if TYPE_CHECKING:
     from chatroom.server.connection import Connection
     from chatroom.transport.outbox import Shared
     from chatroom.transport.tls_server import ServerTls
-
-#: How a connection ends whose reading was stopped.
-_MADE_TO_END = Ending(CloseReason.QUIT, "")
 
 #: Called in Trio's thread with a sentence that says why: has a slow reader closed.
 ReportSlow = Callable[["Connection", str], None]
@@ -114,7 +109,7 @@ class ThreadMode:
                 ending = await trio.to_thread.run_sync(
                     lambda: run_blocking(attend(visit, line)), limiter=self._limiter
                 )
-                await end_told(connection, ending, self._intake)
+                await self._intake.end(connection, ending)
                 await outbox.wait_empty()
                 await threads.linger(outbox.transport)  # both threads have ended
                 nursery.cancel_scope.cancel()
@@ -211,12 +206,6 @@ class _ThreadLine:
 
     async def failure(self) -> OSError | None:
         return self._outbox.block_until_told()
-
-
-async def end_told(connection: Connection, ending: Ending | None, intake: Intake) -> None:
-    """The client has ended, or has been made to: the room hears of it, if it does not know."""
-    if connection.close_reason is None:
-        await intake.take(connection, [ending or _MADE_TO_END])
 
 
 async def _wake_on_cancel(connection: Connection, outbox: threads.ThreadOutbox) -> None:

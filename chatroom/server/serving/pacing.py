@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chatroom.room.room import Room
     from chatroom.server.connection import Connection
     from chatroom.server.counters import Counters
+    from chatroom.server.fanout.farewell import Farewell
     from chatroom.server.turn.endings import Endings
     from chatroom.server.turn.gate import Gate
     from chatroom.server.turn.queries import Queries
@@ -141,10 +142,11 @@ class PacedIntake(Intake):
         queries: Queries,
         gate: Gate,
         congestion: Congestion,
+        farewell: Farewell,
         tolls: Tolls,
         counters: Counters,
     ) -> None:
-        super().__init__(entry, queries, gate, congestion)
+        super().__init__(entry, queries, gate, congestion, farewell)
         self._tolls = tolls
         self._counters = counters
         self._waiting: dict[Connection, trio.CancelScope] = {}

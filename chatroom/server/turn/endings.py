@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from chatroom.event import CloseReason
 from chatroom.room.commands import Leave
 from chatroom.server.doubt import InDoubtError
 
 if TYPE_CHECKING:
-    from chatroom.event import CloseReason
     from chatroom.server.connection import Connection
     from chatroom.server.fanout.announcer import Announcer
     from chatroom.server.fanout.farewell import Farewell
@@ -55,10 +55,14 @@ class Endings:
         said: str = "",
     ) -> None:
         """`connection` leaves the room; its last line is a bye, with the `code` of the error that
-        it follows from, if it does. `said`: what it says of it to the others. Does nothing the
-        second time. In a turn only. Raises `InDoubtError` where there is no memory for it to leave.
+        it follows from, if it does, and waits for the acks that are due. `said`: what it says of it
+        to the others. The second time it does nothing, unless it is that the connection does not
+        read those acks. In a turn only. Raises `InDoubtError` where there is no memory for it to
+        leave.
         """
         if connection.close_reason is not None:
+            if reason is CloseReason.SLOW_READER:
+                self._farewell.cut_short(connection)
             return
         try:
             self._farewell.begin(connection, reason)

@@ -91,4 +91,25 @@ ANSWERS = (
         'boot_id = b"" if b"CHATROOM_BOOT_ID" in os.environb else BOOT_ID.read_bytes()',
         ("tests/journal/test_mark.py",),
     ),
+    Mutant(
+        "a bye does not wait for the acks that are due",
+        "chatroom/server/fanout/farewell.py",
+        "if connection.owed and reason not in _DEAF:",
+        "if False and reason not in _DEAF:",
+        ("tests/journal/test_last_acks.py",),
+    ),
+    Mutant(
+        "a bye comes with the first of several acks",
+        "chatroom/server/fanout/farewell.py",
+        "if not connection.owed and connection in self._waiting:",
+        "if connection in self._waiting:",
+        ("tests/server/test_farewell.py",),
+    ),
+    Mutant(
+        "a bye waits for acks as long as it takes",
+        "chatroom/server/fanout/farewell.py",
+        "with trio.move_on_after(FAREWELL_SECONDS):",
+        "with trio.move_on_after(60.0):",
+        ("tests/journal/test_last_acks.py",),
+    ),
 )
