@@ -11,10 +11,10 @@ import trio
 
 from chatroom.event import Event
 from chatroom.journal import HistoryUnavailableError
+from chatroom.journal.holding import Opening
 from chatroom.journal.limits import READERS, SEARCHERS
 from chatroom.journal.opening import connect_to, file_id
 from chatroom.journal.search import search_disk
-from chatroom.journal.store import Opening
 
 # One row for a page: SQLite joins the events without the interpreter's lock. Row by row, a reader
 # would ask for the lock, and the event loop might wait for it, once for each event.

@@ -9,23 +9,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from chatroom.errors import ChatroomError
 from chatroom.event import Event
 from chatroom.journal import new_session
+from chatroom.journal.holding import Holding, Opening, replaced
 from chatroom.journal.limits import RESERVE_EVENTS, RESERVE_SECONDS
 from chatroom.journal.mark import Mark, forget, left_by, make_mark
-from chatroom.journal.opening import FileLock, file_id, open_database
 from chatroom.journal.ranges import Ranges
 from chatroom.journal.redaction import merge_words, redact, words_are_left
 from chatroom.journal.rows import last_accounted_for, newest, sessions
-from chatroom.journal.seal import FileGoneError, Seal
+from chatroom.journal.seal import FileGoneError
 from chatroom.settings import Durability
 
 _INSERT = "INSERT INTO event SELECT ?1 + key, value FROM json_each(CAST(?2 AS TEXT))"
-
-
-#: A file by its device and inode, and how many were opened before it: inodes are used again.
-Opening = tuple[tuple[int, int], int]
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class Opened:
 
 
 class Store:
-    """Owns the lock and the writing connection. Not for two threads at the same time.
+    """Owns the file. Not for two threads at the same time.
 
     Every method blocks for as long as the disk takes, and raises `sqlite3.Error`, `OSError` or
     `FileGoneError` when the file does not do what it should; then nothing of that call was kept.
@@ -57,59 +52,34 @@ class Store:
         self.written_to = 0  #: every number up to it has an event or is in a gap, on the disk
         self.first_kept = 1  #: what is below was removed for its age or number
         self.kept_events = 0
-        self._rescued = False  # its write-ahead log was deleted, and is in the file now
         self._surplus = False  # there may be events above `written_to`, of a write that failed
         self._session = ""
         self._mark: Mark | None = None
-        self.opening: Opening = ((0, 0), 0)  #: which file it has
         self._durability = durability
-        self._closed = True
-        self._half_begun = False  # what was begun here could not be undone: its lock is held
-        self._lock = FileLock(path)
-        self._open()
+        self._file = Holding(path)
+        with self._file.opened():
+            self._take_up()
 
-    def _open(self) -> None:
-        """Open the file whose lock is held. If that fails the lock is given back, and a file that
-        was begun here is empty again.
-        """
-        self._begun_here = not self._lock.header()
-        try:
-            if self._begun_here and self._is_anew:
-                # The log's index of the file that was deleted may lie there, and be in use: SQLite
-                # would take it for this file's, and empty it under who has it in memory, which ends
-                # the process (SIGBUS).
-                self._lock.empty()
-            self.connection = open_database(self.path, self._lock)
-        except BaseException:
-            self._give_lock_back()
-            raise
-        try:
-            #: `merge_words` has something to do.
-            self.words_left = words_are_left(self.connection)
-            self._seal = Seal(self.path, self._lock)
-        except BaseException:
-            self._undo_opening()
-            raise
+    def _take_up(self) -> None:
+        """The file has been opened."""
+        #: `merge_words` has something to do.
+        self.words_left = words_are_left(self.connection)
         self._synchronous = "FULL"
-        self._closed = False
-        self.opening = (self._lock.id, self.opening[1] + 1)
 
     @property
-    def _is_anew(self) -> bool:
-        """Whether there was another file before."""
-        return self.opening[1] > 0
+    def connection(self) -> sqlite3.Connection:
+        """The one that writes."""
+        return self._file.connection
 
-    def _undo_opening(self) -> None:
-        self._closed = True
-        self.connection.close()
-        self._give_lock_back()
+    @property
+    def opening(self) -> Opening:
+        """Which file it has."""
+        return self._file.opening
 
-    def _give_lock_back(self) -> None:
-        if self._begun_here:
-            self._half_begun = True
-            self._lock.empty()
-            self._half_begun = False
-        self._lock.release()
+    @property
+    def mode(self) -> int:
+        """The rights of the file when it was opened, such as 0o600."""
+        return self._file.mode
 
     def begin(self, recent_events: int, *, following: bool = False) -> Opened:
         """Start giving out numbers: go on with the session, or begin a new one.
@@ -185,22 +155,6 @@ class Store:
         self._surplus = False
         self.kept_events += len(events)
 
-    def checkpoint(self) -> None:
-        """Copy the write-ahead log into the file when it is long; some 10 ms.
-
-        Apart from every commit, so that none of those writes the file: whoever else does is found
-        out.
-        """
-        if self._seal.log_is_long:
-            self.check_files()
-            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            self._seal.copied()
-
-    @property
-    def mode(self) -> int:
-        """The rights of the file when it was opened, such as 0o600."""
-        return self._lock.mode
-
     def redact(self, seq: int) -> None:
         """Take the text of an event away, synced, and overwrite it in the file."""
         with self._overwriting(), self.transaction(sync=True):
@@ -249,40 +203,11 @@ class Store:
         """
         if self._mark is not None:
             self._mark.release()
-        self._close_file()
+        self._file.close()
 
-    def _close_file(self) -> None:
-        if not self._closed:
-            if self._seal.lacks_log_only() or self._is_moved():
-                # SQLite leaves alone what is not at its place; what can be saved is.
-                with suppress(FileGoneError, OSError, sqlite3.Error):
-                    self._copy_log()
-            elif self._seal.is_damaged():
-                self._seal.empty_log()
-        self._closed = True
-        self.connection.close()
-        self._lock.release()
-
-    def _is_moved(self) -> bool:
-        """Whether the file is as we left it, under another name."""
-        return (
-            self._lock.is_linked
-            and file_id(self.path) != self._lock.id
-            and self._seal.is_intact_elsewhere()
-        )
-
-    def _copy_log(self) -> None:
-        """Copy all of the log into the file; nobody else will ever find it. Raises `FileGoneError`
-        as long as somebody reads what is older.
-        """
-        try:
-            row = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if row[0]:
-                raise FileGoneError(f"the log of {self.path} was deleted, and somebody reads it")
-        except BaseException:
-            with suppress(FileGoneError, OSError):
-                self._seal.copied()  # what has been copied is ours
-            raise
+    def checkpoint(self) -> None:
+        """See `Holding.checkpoint`."""
+        self._file.checkpoint(self._session)
 
     def count_again(self) -> None:
         """Set `kept_events` by what is there; takes some ms for a million of them."""
@@ -297,81 +222,29 @@ class Store:
         ).fetchone()
         return int(used)
 
-    def check_files(self) -> None:
-        """Raise `FileGoneError` if what we write is not what the next server would read."""
-        if self._closed:
-            raise FileGoneError(f"{self.path} could not be begun anew")
-        self._seal.check(self._session)
-
     def is_gone(self) -> bool:
-        """Whether `check_files` raises."""
+        """Whether what we write is not what the next server would read."""
         try:
-            self.check_files()
+            self._file.check(self._session)
         except FileGoneError:
             return True
         return False
 
     def start_over(self, known: Mapping[str, int], next_seq: int) -> None:
-        """After `FileGoneError`: a new file in the old one's place, for the `known` sessions.
-
-        What the old file held is gone, as if it had been removed for its age. If only its
-        write-ahead log was deleted, nothing is gone: our descriptor still has it. What somebody
-        else put there, or made of our file, is not touched: `FileGoneError` is raised again.
+        """After `FileGoneError`: go on in the same file, or in a new one in its place, for the
+        `known` sessions; see `Holding.anew`. What the old file held is gone then, as if it had been
+        removed for its age.
         """
-        if not self._closed:
-            self._let_go()
-        else:
-            if self._half_begun:
-                self._give_lock_back()
-            if not self._rescued or self._lock.id != file_id(self.path):
-                self._refuse_another()
-        try:
-            if not self._lock.is_held or self._lock.id != file_id(self.path):
-                self._lock.release()
-                self._lock = FileLock(self.path)
-            self._open()
-        except ChatroomError as error:
-            raise FileGoneError(str(error)) from error
-        try:
+        with self._file.anew():
+            self._take_up()
             self._go_on(known, next_seq)
-        except BaseException:
-            self._undo_opening()
-            raise
-        self._rescued = False
-
-    def _let_go(self) -> None:
-        """Save what there is to be saved, and close the file."""
-        if self._seal.lacks_log_only():
-            self._copy_log()
-            self._rescued = self._closed = True
-            # The lock is kept: to close its descriptor would drop SQLite's own locks on the file,
-            # which the connections that read believe to have.
-            self.connection.close()
-            return
-        if file_id(self.path) != self._lock.id:
-            self._refuse_another()
-        elif self._lock.header():
-            raise FileGoneError(
-                f"{self.path} was changed by another program: move it away, and a new one is begun"
-            )
-        else:
-            self._lock.empty()
-            self.path.unlink()  # whoever reads this file shall not take the next one for it
-        self._close_file()
-
-    def _refuse_another(self) -> None:
-        if self.path.exists() and self.path.stat().st_size > 0:
-            raise self._replaced()
-
-    def _replaced(self) -> FileGoneError:
-        return FileGoneError(f"{self.path} was replaced: restart the server to use the new one")
 
     def _go_on(self, known: Mapping[str, int], next_seq: int) -> None:
         found = sessions(self.connection)
         if self._session in found:
             return
         if found:
-            raise self._replaced()
+            raise replaced(self.path)
         self._continue(known, next_seq)
         self.written_to, self.first_kept, self.kept_events = next_seq - 1, next_seq, 0
         self._surplus = False
@@ -400,7 +273,7 @@ class Store:
             self.connection.execute(f"PRAGMA synchronous = {synchronous}")
             self._synchronous = synchronous
         written_to = self.written_to
-        self.check_files()
+        self._file.check(self._session)
         self.connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -410,10 +283,10 @@ class Store:
             if self.connection.in_transaction:  # some errors have rolled back already
                 self.connection.execute("ROLLBACK")
             with suppress(FileGoneError):
-                self.check_files()  # the log may have been begun anew all the same
+                self._file.check(self._session)  # the log may have been begun anew all the same
             raise
         try:
-            self.check_files()
+            self._file.check(self._session)
         except FileGoneError:  # what went into a deleted file is not kept; what if it comes back?
             self.written_to, self._surplus = written_to, True
             raise

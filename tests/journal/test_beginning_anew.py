@@ -5,16 +5,18 @@ locks by process and by file, and what is deleted is not gone for who has it ope
 from __future__ import annotations
 
 import errno
+import operator
 import shutil
 import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import trio
 
-from chatroom.journal import opening, writer
+from chatroom.journal import holding, opening, writer
 from chatroom.journal import store as store_module
 from chatroom.journal.sqlite import open_journal
 from tests.journal.looking import history, log_of, read_elsewhere, stored
@@ -82,7 +84,11 @@ async def test_a_file_that_is_moved_away_is_whole_there(path: Path) -> None:
         assert stored(away) == {*range(1, 10)}
 
 
-@pytest.mark.parametrize("step", ["words_are_left", "Seal", "sessions"])
+@pytest.mark.parametrize(
+    "step",
+    [(store_module, "words_are_left"), (holding, "Seal"), (store_module, "sessions")],
+    ids=operator.itemgetter(1),
+)
 @pytest.mark.parametrize(
     "failure",
     [
@@ -93,7 +99,7 @@ async def test_a_file_that_is_moved_away_is_whole_there(path: Path) -> None:
     ids=["disk", "descriptors", "memory"],
 )
 async def test_whatever_fails_once_it_is_begun_anew(
-    path: Path, monkeypatch: pytest.MonkeyPatch, step: str, failure: Exception
+    path: Path, monkeypatch: pytest.MonkeyPatch, step: tuple[ModuleType, str], failure: Exception
 ) -> None:
     async with open_journal(settings_for(path, recent_events=1)) as journal:
         assert await store(journal, talk(1, 9))
@@ -103,10 +109,10 @@ async def test_whatever_fails_once_it_is_begun_anew(
                 patch.undo()
                 raise failure
 
-            patch.setattr(store_module, step, fail)
+            patch.setattr(*step, fail)
             path.unlink()
             new = await store_again(journal, 10)
-            assert getattr(store_module, step) is not fail
+            assert getattr(*step) is not fail
         assert stored(path) == {new}
         crashed = path.with_name("crashed.db")
         shutil.copyfile(path, crashed)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from chatroom.journal import opening, writer
+from chatroom.journal import holding, opening, writer
 from chatroom.journal import store as store_module
 from chatroom.journal.backup import back_up
 from chatroom.journal.rows import sessions
@@ -162,7 +162,7 @@ async def test_a_log_that_was_saved_does_not_make_ours_what_is_put_in_the_file_s
         assert await store(journal, talk(6, 9))
         log_of(path).unlink()
         with monkeypatch.context() as patch:
-            patch.setattr(store_module, "open_database", fail)
+            patch.setattr(holding, "open_database", fail)
             for number in (10, 11):
                 assert not await store(journal, talk(number, number))
             was = copy.read_bytes(), log_of(copy).read_bytes()
@@ -199,7 +199,7 @@ async def test_what_was_begun_by_halves_is_undone_later(
 
     def fail(*_: object) -> None:
         monkeypatch.setattr(os, "ftruncate", fail_once)
-        monkeypatch.setattr(store_module, "Seal", Seal)
+        monkeypatch.setattr(holding, "Seal", Seal)
         raise OSError(errno.EIO, "Input/output error")
 
     def fail_once(*_: object) -> None:
@@ -208,7 +208,7 @@ async def test_what_was_begun_by_halves_is_undone_later(
 
     async with open_journal(settings_for(path, recent_events=1)) as journal:
         assert await store(journal, talk(1, 9))
-        monkeypatch.setattr(store_module, "Seal", fail)
+        monkeypatch.setattr(holding, "Seal", fail)
         path.unlink()
         new = await store_again(journal, 10)
         assert os.ftruncate is truncate

@@ -15,8 +15,8 @@ JOURNAL = (
     Mutant(
         "what went into a deleted file counts as stored",
         "chatroom/journal/store.py",
-        "        try:\n            self.check_files()\n        except FileGoneError:  # what",
-        "        try:\n            pass\n        except FileGoneError:  # what",
+        "            self._file.check(self._session)\n        except FileGoneError:  # what",
+        "            pass\n        except FileGoneError:  # what",
         _TESTS,
     ),
     Mutant(
@@ -98,7 +98,7 @@ JOURNAL = (
     ),
     Mutant(
         "somebody else's file is overwritten",
-        "chatroom/journal/store.py",
+        "chatroom/journal/holding.py",
         "if self.path.exists() and self.path.stat().st_size > 0:",
         "if False:",
         _TESTS,

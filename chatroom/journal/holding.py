@@ -1,0 +1,190 @@
+"""Holding a journal's file: opened and locked, let go of where somebody has touched it, and taken
+up anew, so that nothing that was stored is lost and nothing of somebody else's is touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum, auto
+from pathlib import Path
+
+from chatroom.errors import ChatroomError
+from chatroom.journal.opening import FileLock, file_id, open_database
+from chatroom.journal.seal import FileGoneError, Seal
+
+#: A file by its device and inode, and how many were opened before it: inodes are used again.
+Opening = tuple[tuple[int, int], int]
+
+
+class _State(Enum):
+    """How we stand with the file."""
+
+    HELD = auto()
+    #: Its log was deleted, and is in the file now, which is closed. The lock is kept if it can be:
+    #: to close its descriptor would drop SQLite's own locks on the file, which the connections that
+    #: read believe to have.
+    RESCUED = auto()
+    #: One that was begun here could not be made empty again; its lock is held.
+    HALF_BEGUN = auto()
+    #: Nothing at the path is ours.
+    GONE = auto()
+
+
+class Holding:
+    """The lock and the writing connection of the file at a path. Not for two threads at the same
+    time; every method blocks for as long as the disk takes.
+    """
+
+    connection: sqlite3.Connection
+
+    def __init__(self, path: Path) -> None:
+        """Take the lock; `opened` must follow. Raises as `FileLock` does."""
+        self.path = path
+        self.opening: Opening = ((0, 0), 0)  #: which file it is
+        self._lock = FileLock(path)
+        self._state = _State.GONE
+
+    @property
+    def mode(self) -> int:
+        """The rights of the file when it was opened, such as 0o600."""
+        return self._lock.mode
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """The file whose lock is held is open inside, and stays so. If that fails, or what is
+        inside, the lock is given back, and a file that was begun here is empty again. Raises
+        `ChatroomError` where it is none of ours, `sqlite3.Error`, `OSError`.
+        """
+        before, begun_here = self._state, not self._lock.header()
+        try:
+            if begun_here and self.opening[1] > 0:
+                # The log's index of the file that was there before may lie there, and be in use:
+                # SQLite would take it for this file's, and empty it under who has it in memory,
+                # which ends the process (SIGBUS).
+                self._lock.empty()
+            self.connection = open_database(self.path, self._lock)
+            try:
+                self._seal = Seal(self.path, self._lock)
+                self._state = _State.HELD
+                self.opening = (self._lock.id, self.opening[1] + 1)
+                yield
+            except BaseException:
+                self.connection.close()
+                raise
+        except BaseException:
+            self._state = before
+            self._give_lock_back(begun_here=begun_here)
+            raise
+
+    def _give_lock_back(self, *, begun_here: bool) -> None:
+        if begun_here:
+            before, self._state = self._state, _State.HALF_BEGUN
+            self._lock.empty()
+            self._state = before
+        self._lock.release()
+
+    @contextmanager
+    def anew(self) -> Iterator[None]:
+        """After `FileGoneError`: as `opened`, with the file that is at the path now, or a new one.
+        If only the write-ahead log was deleted, that is the same file, and nothing is gone: our
+        descriptor still has the log. What somebody else put there, or made of our file, is not
+        touched: `FileGoneError` is raised again.
+        """
+        if self._state is _State.HELD:
+            self._let_go()
+        elif self._state is _State.HALF_BEGUN:
+            self._give_lock_back(begun_here=True)
+            self._state = _State.GONE
+        if self._state is not _State.RESCUED or self._lock.id != file_id(self.path):
+            self._refuse_another()
+        try:
+            if not self._lock.is_held or self._lock.id != file_id(self.path):
+                self._lock.release()
+                self._lock = FileLock(self.path)
+            with self.opened():
+                yield
+        except ChatroomError as error:
+            raise FileGoneError(str(error)) from error
+
+    def _refuse_another(self) -> None:
+        """Raise `FileGoneError` if something was put at the path."""
+        if self.path.exists() and self.path.stat().st_size > 0:
+            raise replaced(self.path)
+
+    def check(self, session: str) -> None:
+        """Raise `FileGoneError` if what we write is not what the next server would read, which
+        knows the room by `session`.
+        """
+        if self._state is not _State.HELD:
+            raise FileGoneError(f"{self.path} could not be begun anew")
+        self._seal.check(session)
+
+    def checkpoint(self, session: str) -> None:
+        """Copy the write-ahead log into the file when it is long; some 10 ms. Raises as `check`.
+
+        Apart from every commit, so that none of those writes the file: whoever else does is found
+        out.
+        """
+        if self._seal.log_is_long:
+            self.check(session)
+            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            self._seal.copied()
+
+    def close(self) -> None:
+        """Let go of the file and its lock; twice does no harm."""
+        if self._state is _State.HELD:
+            if self._seal.lacks_log_only() or self._is_moved():
+                # SQLite leaves alone what is not at its place; what can be saved is.
+                with suppress(FileGoneError, OSError, sqlite3.Error):
+                    self._copy_log()
+            elif self._seal.is_damaged():
+                self._seal.empty_log()
+            self._state = _State.GONE
+        self.connection.close()
+        self._lock.release()
+
+    def _let_go(self) -> None:
+        """Save what there is to be saved, and close the file."""
+        if self._seal.lacks_log_only():
+            self._copy_log()
+            self._state = _State.RESCUED
+            self.connection.close()
+            return
+        if file_id(self.path) != self._lock.id:
+            self._refuse_another()
+        elif self._lock.header():
+            raise FileGoneError(
+                f"{self.path} was changed by another program: move it away, and a new one is begun"
+            )
+        else:
+            self._lock.empty()
+            self.path.unlink()  # whoever reads this file shall not take the next one for it
+        self.close()
+
+    def _is_moved(self) -> bool:
+        """Whether the file is as we left it, under another name."""
+        return (
+            self._lock.is_linked
+            and file_id(self.path) != self._lock.id
+            and self._seal.is_intact_elsewhere()
+        )
+
+    def _copy_log(self) -> None:
+        """Copy all of the log into the file; nobody else will ever find it. Raises `FileGoneError`
+        as long as somebody reads what is older.
+        """
+        try:
+            row = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if row[0]:
+                raise FileGoneError(f"the log of {self.path} was deleted, and somebody reads it")
+        except BaseException:
+            with suppress(FileGoneError, OSError):
+                self._seal.copied()  # what has been copied is ours
+            raise
+
+
+def replaced(path: Path) -> FileGoneError:
+    """Another room's file is at our path."""
+    return FileGoneError(f"{path} was replaced: restart the server to use the new one")
