@@ -4,6 +4,7 @@ up anew, so that nothing that was stored is lost and nothing of somebody else's 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,8 +12,11 @@ from enum import Enum, auto
 from pathlib import Path
 
 from chatroom.errors import ChatroomError
+from chatroom.journal.log_file import put_aside, put_beside
 from chatroom.journal.opening import FileLock, file_id, open_database
 from chatroom.journal.seal import FileGoneError, Seal
+
+log = logging.getLogger("chatroom.journal")
 
 #: A file by its device and inode, and how many were opened before it: inodes are used again.
 Opening = tuple[tuple[int, int], int]
@@ -59,7 +63,9 @@ class Holding:
         """
         before, begun_here = self._state, not self._lock.header()
         try:
-            if begun_here and self.opening[1] > 0:
+            if begun_here and self.opening[1] == 0:
+                self._put_log_aside()
+            elif begun_here:
                 # The log's index of the file that was there before may lie there, and be in use:
                 # SQLite would take it for this file's, and empty it under who has it in memory,
                 # which ends the process (SIGBUS).
@@ -77,6 +83,15 @@ class Holding:
             self._state = before
             self._give_lock_back(begun_here=begun_here)
             raise
+
+    def _put_log_aside(self) -> None:
+        aside = put_aside(self.path)
+        if aside is not None:
+            log.warning(
+                "there was a log without its file, which may have been moved: it is kept as %s, and"
+                " belongs beside that file, as FILE-wal",
+                aside,
+            )
 
     def _give_lock_back(self, *, begun_here: bool) -> None:
         if begun_here:
@@ -128,32 +143,50 @@ class Holding:
         out.
         """
         if self._seal.log_is_long:
-            self.check(session)
-            self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            self._seal.copied()
+            self.copy_log(session)
+
+    def copy_log(self, session: str) -> bool:
+        """Copy what is in the write-ahead log into the file, and say whether that is all: who reads
+        what is older holds it up. Where the file was moved, or the log deleted, it is saved. Raises
+        as `check`.
+        """
+        if self._state is _State.HELD and (self._seal.lacks_log_only() or self._is_moved()):
+            self._save_log()
+            return True
+        self.check(session)
+        row = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self._seal.copied()
+        is_held_up, in_log, copied = row
+        return not is_held_up and bool(in_log == copied)
 
     def close(self) -> None:
         """Let go of the file and its lock; twice does no harm."""
         if self._state is _State.HELD:
             if self._seal.lacks_log_only() or self._is_moved():
-                # SQLite leaves alone what is not at its place; what can be saved is.
-                with suppress(FileGoneError, OSError, sqlite3.Error):
-                    self._copy_log()
+                try:
+                    self._save_log()
+                except (FileGoneError, OSError, sqlite3.Error) as error:
+                    log.error("what was stored last in %s is lost: %s", self.path, error)  # noqa: TRY400 - no fault of ours
             elif self._seal.is_damaged():
                 self._seal.empty_log()
-            self._state = _State.GONE
-        self.connection.close()
+        self._close()
+
+    def _close(self) -> None:
+        self._state = _State.GONE
+        self.connection.close()  # SQLite leaves alone what is not at its place
         self._lock.release()
 
     def _let_go(self) -> None:
         """Save what there is to be saved, and close the file."""
         if self._seal.lacks_log_only():
-            self._copy_log()
+            self._save_log()
             self._state = _State.RESCUED
             self.connection.close()
             return
         if file_id(self.path) != self._lock.id:
             self._refuse_another()
+            if self._is_moved():
+                self._save_log()
         elif self._lock.header():
             raise FileGoneError(
                 f"{self.path} was changed by another program: move it away, and a new one is begun"
@@ -161,7 +194,7 @@ class Holding:
         else:
             self._lock.empty()
             self.path.unlink()  # whoever reads this file shall not take the next one for it
-        self.close()
+        self._close()
 
     def _is_moved(self) -> bool:
         """Whether the file is as we left it, under another name."""
@@ -171,18 +204,25 @@ class Holding:
             and self._seal.is_intact_elsewhere()
         )
 
-    def _copy_log(self) -> None:
-        """Copy all of the log into the file; nobody else will ever find it. Raises `FileGoneError`
-        as long as somebody reads what is older.
+    def _save_log(self) -> None:
+        """Have all that is in the log where the next server finds it, though the log has lost its
+        name, or the file. It is copied into the file, which nobody who reads what is older can
+        take; else it gets a name beside the file, wherever that is.
         """
+        if not self._copy_all():
+            place = self._lock.place()
+            if place is None:
+                raise FileGoneError(f"the log of {self.path} has lost its file, and is being read")
+            put_beside(place, self._seal.log_id)
+
+    def _copy_all(self) -> bool:
+        """Copy all of the log into the file, unless somebody reads what is older."""
         try:
-            row = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if row[0]:
-                raise FileGoneError(f"the log of {self.path} was deleted, and somebody reads it")
-        except BaseException:
+            (is_read, *_) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
             with suppress(FileGoneError, OSError):
-                self._seal.copied()  # what has been copied is ours
-            raise
+                self._seal.copied()  # whatever has been copied is ours
+        return not is_read
 
 
 def replaced(path: Path) -> FileGoneError:

@@ -66,6 +66,9 @@ PROBE_SECONDS = 2.0
 #: one after the other until there is none left.
 CHORE_SECONDS = 0.1
 
+#: When nothing has been said for so long, what the write-ahead log has is copied into the file.
+SILENCE_SECONDS = 1.0
+
 #: How often the age of the oldest events is looked at.
 AGE_CHECK_SECONDS = 60.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -64,6 +65,14 @@ class FileLock:
     def is_linked(self) -> bool:
         """Whether the file has a name still, here or elsewhere."""
         return os.fstat(self._fd).st_nlink > 0
+
+    def place(self) -> Path | None:
+        """Where the file is now; None if that can't be told."""
+        with suppress(OSError):
+            found = Path(os.readlink(f"/proc/self/fd/{self._fd}"))
+            if file_id(found) == self.id:
+                return found
+        return None
 
     def header(self) -> bytes:
         """The first 100 bytes of the file; less if it is shorter."""

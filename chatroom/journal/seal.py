@@ -81,8 +81,10 @@ class Seal:
         `FileGoneError` if the log is not as we left it.
         """
         file, log = self._look_at_file(), self._look_at_log()
-        if file[0] == self._file[0]:
+        if file[0] == self._lock.id:
             self._file = file
+        else:  # it was moved
+            self._file = (self._lock.id, *self._lock.look())
         self._check_log(log)
         self._log = log
 
@@ -109,6 +111,11 @@ class Seal:
         if not log.can_follow(self._log):
             self._changed = self._changed or log.id == self._log.id
             raise FileGoneError(f"{self._log_path} was changed by another program")
+
+    @property
+    def log_id(self) -> object:
+        """Which log it is: its `file_id`, wherever it is."""
+        return self._log.id
 
     @property
     def log_is_long(self) -> bool:

@@ -209,6 +209,10 @@ class Store:
         """See `Holding.checkpoint`."""
         self._file.checkpoint(self._session)
 
+    def copy_log(self) -> bool:
+        """See `Holding.copy_log`."""
+        return self._file.copy_log(self._session)
+
     def count_again(self) -> None:
         """Set `kept_events` by what is there; takes some ms for a million of them."""
         query = "SELECT count(*) FROM event"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import queue
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ from chatroom.journal.limits import (
     PROBE_SECONDS,
     RETRY_MAX_SECONDS,
     RETRY_SECONDS,
+    SILENCE_SECONDS,
 )
 from chatroom.journal.seal import FileGoneError
 from chatroom.journal.statistics import CommitTimes
@@ -90,6 +93,7 @@ class Writer:
         self._quiet_until = 0.0  # for the log
         self._probe_at = 0.0
         self._chore_ended_at = 0.0
+        self._is_copied = False  # all of the log, into the file
         self._owed_events = 0  # written since the last chore that kept up with them
         # A daemon: a disk that never comes back must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -207,7 +211,7 @@ class Writer:
             wait_seconds = max(due_seconds, pause_seconds - since_chore)
             if idle or wait_seconds > 0:
                 try:
-                    return self._queue.get(timeout=wait_seconds)
+                    return self._wait_batch(wait_seconds)
                 except queue.Empty:
                     idle = True
                     self._probe()
@@ -217,7 +221,20 @@ class Writer:
                 return self._queue.get(timeout=PROBE_SECONDS)
             except queue.Empty:
                 self._probe()
-        return self._queue.get()
+        return self._wait_batch(math.inf)
+
+    def _wait_batch(self, seconds: float) -> Batch | None:
+        """The next one. Raises `queue.Empty` when none comes for so long. In a silence all that is
+        in the log is copied into the file, so that this is whole by itself.
+        """
+        while not self._is_copied and seconds > SILENCE_SECONDS:
+            try:
+                return self._queue.get(timeout=SILENCE_SECONDS)
+            except queue.Empty:
+                seconds -= SILENCE_SECONDS
+                with suppress(MemoryError, *DISK_ERRORS):  # who writes next is told
+                    self._is_copied = self._store.copy_log()
+        return self._queue.get(timeout=None if seconds == math.inf else seconds)
 
     def _probe(self) -> None:
         """After a failure, where nothing is said that would show it: does the disk take something
@@ -234,6 +251,7 @@ class Writer:
 
     def _do_chore(self) -> None:
         pause = 0.0
+        self._is_copied = False
         try:
             self._chores.do_one()
             self._store.checkpoint()
@@ -268,6 +286,7 @@ class Writer:
     def _store_group(self, group: Sequence[Batch]) -> None:
         if group[-1].events[-1].seq <= self._store.written_to:
             return  # already: there was no memory to report it
+        self._is_copied = False
         begin = time.monotonic()
         self._store.write(
             [event for batch in group for event in batch.events],

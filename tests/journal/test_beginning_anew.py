@@ -19,7 +19,7 @@ import trio
 from chatroom.journal import holding, opening, writer
 from chatroom.journal import store as store_module
 from chatroom.journal.sqlite import open_journal
-from tests.journal.looking import history, log_of, read_elsewhere, stored
+from tests.journal.looking import history, log_of, stored
 from tests.journal.talk import numbers, settings_for, store, store_again, talk
 
 
@@ -46,19 +46,6 @@ async def test_a_journal_begun_anew_has_an_index_of_its_own(path: Path) -> None:
         assert numbers(list((await journal.after(new - 1, 10)).events)) == [new]
         assert len((await history(path)).stdout.splitlines()) == 1
         assert await store(journal, talk(new + 1, new + 1))
-
-
-async def test_a_log_that_somebody_reads_is_saved_when_that_ends(path: Path) -> None:
-    async with open_journal(settings_for(path, recent_events=1)) as journal:
-        assert await store(journal, talk(1, 300))
-        with read_elsewhere(path):
-            assert await store(journal, talk(301, 400))
-            log_of(path).unlink()
-            for number in range(401, 404):
-                assert not await store(journal, talk(number, number))
-        new = await store_again(journal, 404)
-        assert stored(path) == {*range(1, 401), new}
-    assert stored(path) == {*range(1, 401), new}
 
 
 async def test_a_saved_log_leaves_the_locks(path: Path) -> None:

@@ -8,7 +8,9 @@ import errno
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from chatroom.journal.seal import Seal
 from chatroom.journal.sqlite import open_journal
 from tests.journal.disk import SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_OK, Disk
 from tests.journal.looking import log_of, read_elsewhere, stored, whole
-from tests.journal.talk import settings_for, store, store_again, talk
+from tests.journal.talk import settings_for, store, store_again, talk, until
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +57,86 @@ async def test_a_file_is_whole_where_it_was_moved_though_nothing_is_said_after_t
     assert stored(away) == {*range(1, 10)}
 
 
-async def test_a_deleted_log_is_saved_though_the_server_stops_while_somebody_reads(
-    path: Path,
+def _delete_log(path: Path) -> Path:
+    log_of(path).unlink()
+    return path
+
+
+def _move(path: Path) -> Path:
+    return path.rename(path.with_name("away"))
+
+
+@pytest.mark.parametrize("touch", [_delete_log, _move])
+@pytest.mark.parametrize("then", ["talk", "end"])
+async def test_nothing_is_lost_though_somebody_reads_what_is_older(
+    path: Path, touch: Callable[[Path], Path], then: str
 ) -> None:
+    """A pager, say, or a backup: as long as it goes on the log can't be copied into the file."""
     async with AsyncExitStack() as stack:
         opened = open_journal(settings_for(path, recent_events=1))
         journal = await stack.enter_async_context(opened)
-        assert await store(journal, talk(1, 9))
+        assert await store(journal, talk(1, 300))
         with read_elsewhere(path):
-            log_of(path).unlink()
+            assert await store(journal, talk(301, 400))
+            place = touch(path)
+            if then == "talk":
+                new = await store_again(journal, 401)
+                assert new in stored(path)
             await stack.aclose()
-    assert stored(path) == {*range(1, 10)}
+            assert stored(place) >= {*range(1, 401)}
+        async with open_journal(settings_for(path)) as journal:
+            following = journal.recent.last_seq + 1
+            assert await store(journal, talk(following, following))
+        assert stored(place) >= {*range(1, 401)}
+
+
+async def test_a_log_does_not_take_the_place_of_another_one(path: Path) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 300))
+        with read_elsewhere(path):
+            assert await store(journal, talk(301, 400))
+            away = _move(path)
+            log_of(away).write_bytes(b"x" * 1000)
+            for number in (401, 402):
+                assert not await store(journal, talk(number, number))
+            assert "is another log" in (journal.statistics().failure or "")
+            assert log_of(away).read_bytes() == b"x" * 1000
+        log_of(away).unlink()
+        new = await store_again(journal, 403)
+    assert stored(away) == {*range(1, 401)}
+    assert stored(path) == {new}
+
+
+@pytest.mark.parametrize("touch", [None, _delete_log, _move])
+async def test_in_a_silence_the_file_becomes_whole_by_itself(
+    path: Path, monkeypatch: pytest.MonkeyPatch, touch: Callable[[Path], Path] | None
+) -> None:
+    async with open_journal(settings_for(path)) as journal:
+        monkeypatch.setattr(writer, "SILENCE_SECONDS", 0.1 if touch else 0.01)
+        assert await store(journal, talk(1, 9))
+        place = touch(path) if touch else path
+        alone = path.with_name("alone")
+        copies = (shutil.copyfile(place, alone) for _ in count())
+        await until(lambda: stored(next(copies)) == {*range(1, 10)})
+        await store_again(journal, 10)
+    assert stored(place) >= {*range(1, 10)}
+
+
+async def test_a_log_without_its_file_is_kept(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The file was moved, and the server killed before it noticed that."""
+    away, there = path.with_name("away"), path.with_name("there.db")
+    async with open_journal(settings_for(path)) as journal:
+        assert await store(journal, talk(1, 9))
+        shutil.copyfile(path, away)
+        shutil.copyfile(log_of(path), log_of(there))
+    for kept in ("there.db-wal.1", "there.db-wal.2"):
+        async with open_journal(settings_for(there)) as journal:
+            assert await store(journal, talk(1, 1))
+        assert f"it is kept as {there.with_name(kept)}" in caplog.text
+        there.unlink()
+        shutil.copyfile(there.with_name(kept), log_of(there))
+    there.with_name("there.db-wal.2").rename(log_of(away))
+    assert stored(away) == {*range(1, 10)}
 
 
 async def test_nothing_of_ours_goes_into_a_file_that_was_overwritten_and_moved(path: Path) -> None:
