@@ -12,7 +12,7 @@ from chatroom.protocol.format import Format, Speaker
 from chatroom.protocol.people import Card
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
-from chatroom.settings import MAX_ID_CHARS, RENAME_WEIGHT, WEIGHT_CHARS
+from chatroom.settings import MAX_ID_CHARS, MAX_PAGE, RENAME_WEIGHT, WEIGHT_CHARS
 
 RequestId = Annotated[str, msgspec.Meta(max_length=MAX_ID_CHARS)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -211,4 +211,6 @@ def weight_of(draft: Draft) -> int:
     """What `draft` counts for in what one turn takes: see `settings.GROUP_WEIGHT`."""
     if type(draft) is not Request:
         return 1
+    if draft.kind == "people":
+        return 1 + (MAX_PAGE if draft.limit is None else draft.limit)
     return RENAME_WEIGHT if draft.kind == "rename" else 1 + len(draft.text) // WEIGHT_CHARS

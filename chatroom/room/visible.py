@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 REPLACEMENT = "\ufffd"
@@ -19,7 +20,42 @@ MARKS = 4
 #: turn the direction of writing, hide text or have no width.
 _REPLACED = frozenset({"Cc", "Cs", "Zl", "Zp", "Cf"})
 _MARKS = frozenset({"Mn", "Me"})
-_SUSPECT = _REPLACED | _MARKS
+
+#: The first of the marks, and all that may be one.
+_LATER = re.compile("[\u0300-\U0010ffff]")
+
+#: How many characters' kinds are remembered: no language has as many.
+_MOST_KINDS = 4096
+
+
+class _Kinds(dict[int, str]):
+    """What each character is, as a letter: a table for `str.translate`."""
+
+    def __missing__(self, code: int) -> str:
+        if len(self) >= _MOST_KINDS:  # somebody shows all there are
+            self.clear()
+        kind = self[code] = _kind(chr(code))
+        return kind
+
+
+def _kind(character: str) -> str:
+    category = unicodedata.category(character)
+    if character == "\t":
+        return "t"
+    if character in JOINERS:
+        return "j"
+    if category in _REPLACED:
+        return "x"
+    if category in _MARKS:
+        return "m"
+    return "l" if category[0] in "LMS" else "."
+
+
+_KINDS = _Kinds()
+_GONE = " "
+
+#: Marks too many; joiners that are not between two of what they join.
+_DROPPED = re.compile(f"(?<={'m' * MARKS})m|(?<![lm])j|j(?![lm])")
 
 
 def visible(text: str, tab: str = TAB) -> str:
@@ -29,30 +65,24 @@ def visible(text: str, tab: str = TAB) -> str:
     TAB. The result has no line ends. A server of ours has replaced most of it; the one at the other
     end may be another.
     """
-    if text.isprintable() and (
-        text.isascii() or _SUSPECT.isdisjoint(map(unicodedata.category, text))
-    ):
+    if text.isprintable() and (text.isascii() or not _has_marks(text)):
         return text
-    shown: list[str] = []
-    marks = 0
-    for index, character in enumerate(text):
-        category = unicodedata.category(character)
-        marks = marks + 1 if category in _MARKS else 0
-        if character == "\t":
-            shown.append(tab)
-        elif character in JOINERS:
-            if _joins(text, index):
-                shown.append(character)
-        elif category in _REPLACED:
-            shown.append(REPLACEMENT)
-        elif marks <= MARKS:
-            shown.append(character)
-    return "".join(shown)
+    kinds = text.translate(_KINDS)
+    kept = _DROPPED.sub(_GONE, kinds)
+    if kept != kinds or "x" in kinds:
+        text = "".join(
+            REPLACEMENT if kind == "x" else character
+            for character, kind in zip(text, kept, strict=True)
+            if kind != _GONE
+        )
+    return text.replace("\t", tab)
 
 
-def _joins(text: str, index: int) -> bool:
-    around = text[max(0, index - 1) : index] + text[index + 1 : index + 2]
-    return len(around) == 2 and all(unicodedata.category(one)[0] in "LMS" for one in around)
+def _has_marks(text: str) -> bool:
+    """Whether there are any in what is printable."""
+    return _LATER.search(text) is not None and not _MARKS.isdisjoint(
+        map(unicodedata.category, set(text))
+    )
 
 
 def json_safe(encoded: bytes) -> bytes:

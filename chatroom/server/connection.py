@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from chatroom.protocol.plain.render import PLAIN
@@ -131,6 +131,12 @@ class Connection:
     def render(self, answer: AnyAnswer) -> bytes:
         """The record of what this client alone is told."""
         return (self.speaker or self.format).answer(answer)
+
+    def pieces(self, answer: AnyAnswer) -> Iterator[bytes]:
+        """As `render`, in pieces where that takes long: others may have their turn between them."""
+        if self.format is PLAIN:
+            return PLAIN.pieces(answer)
+        return iter((self.render(answer),))
 
     def reroute(self, send: Callable[[bytes], int]) -> None:
         """Its outbox sends by another function from now on."""

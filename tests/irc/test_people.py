@@ -39,6 +39,17 @@ async def test_who(house: House) -> None:
     assert await outside.all() == []
 
 
+async def test_a_list_of_many_is_told_page_by_page_and_once(house: House) -> None:
+    names = [f"m{number:03}" for number in range(150)]
+    for name in names:
+        await house.enter_json(name, presence=False)
+    alice = await join(house, "alice")
+    for mask, found in (("*", ["alice", *names]), ("m??[5]", []), ("*5", names[5::10])):
+        *lines, end = await alice.answer(f"WHO {mask}")
+        assert [line.params[5] for line in lines] == found
+        assert end.command == "315"
+
+
 async def test_a_user_name_is_made_fit_for_a_mask(house: House) -> None:
     alice = await connect(house)
     await alice.answer("NICK alice", "USER a\u00e9!@{[b 0 * :\x02Alice\x02")

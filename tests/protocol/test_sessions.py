@@ -304,3 +304,5 @@ def test_what_costs_a_turn_more_weighs_more() -> None:
     long = Request("message", "x" * 3 * WEIGHT_CHARS)
     drafts: list[Draft] = [Request("rename", "x"), long, Request("message", "x"), Hello()]
     assert [weight_of(draft) for draft in drafts] == [RENAME_WEIGHT, 4, 1, 1]
+    people = [Request("people"), Request("people", limit=64), Request("people", limit=0)]
+    assert [weight_of(draft) for draft in people] == [1001, 65, 1]

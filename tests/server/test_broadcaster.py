@@ -112,6 +112,32 @@ async def test_a_query_is_answered_before_the_next_thing_is_read(
         assert [line for line in room.lines(0)[before:] if "last 1 events" in line]
 
 
+async def test_while_a_long_answer_is_made_others_have_their_turn(nursery: trio.Nursery) -> None:
+    room = PaperRoom(2)
+    broadcaster = room.parts.broadcaster
+    await nursery.start(broadcaster.run)
+    asker, other = room.connections
+    await broadcaster.submit(asker, enters("asker"))
+    await broadcaster.submit(other, enters("other"))
+    for number in range(300):
+        await broadcaster.submit(other, [Request("message", f"{number} a\u0301")])
+    await trio.testing.wait_all_tasks_blocked()
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(count_turns)
+    before, turns_before = len(room.lines(0)), turns
+    await room.parts.intake.take(asker, [Request("history", limit=200)])
+    assert len(room.lines(0)) - before == 201
+    assert turns - turns_before >= 10
+    nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize("busy", [False, True])
 async def test_an_ending_is_through_when_it_has_been_submitted(
     nursery: trio.Nursery, busy: bool

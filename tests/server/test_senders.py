@@ -18,6 +18,7 @@ from chatroom.server.fanout.senders import (
     LEAST_AUDIENCE,
     Senders,
     _Helper,
+    _Round,
     senders_of,
     threads_by_cores,
 )
@@ -76,6 +77,16 @@ async def test_a_fault_in_a_thread_is_the_turn_s(nursery: trio.Nursery) -> None:
         with pytest.raises(KeyError):
             senders.send(ways, b"hello\n")
     assert senders.send([len, len], b"hello\n") == []  # and the next turn goes on
+
+
+def test_after_a_fault_nothing_more_is_begun() -> None:
+    sent: list[bytes] = []
+    sends = [[].index, *[sent.append] * 1000]  # what raises no OSError, then many others
+    round_ = _Round(sends, b"x")  # type: ignore[arg-type]
+    round_.help()
+    assert isinstance(round_.fault, ValueError)
+    round_.help()  # by a helper that comes later
+    assert not sent
 
 
 async def test_a_thread_that_comes_late_is_not_waited_for(

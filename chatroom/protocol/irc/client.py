@@ -24,7 +24,6 @@ from chatroom.protocol.requests import (
     Speaks,
 )
 from chatroom.room.nick import NickInvalid, is_reserved, parse_nick
-from chatroom.settings import MAX_PAGE
 
 if TYPE_CHECKING:
     from chatroom.protocol.irc.multiline import Multiline
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
     from chatroom.protocol.irc.voice import Parts
     from chatroom.protocol.requests import Draft
     from chatroom.protocol.session import Visit
+
+#: So many people are told of in one turn: less than 1 ms, whatever is asked of each.
+_PAGE_PEOPLE = 64
 
 
 class Client:
@@ -195,5 +197,5 @@ def pages(asked: Asked, number: str, nicks: str = "") -> Iterator[Draft]:
     """Requests for people, until all have been told of."""
     offset = 0
     while not asked.over:
-        yield Request("people", nicks, id=number, offset=offset)
-        offset += MAX_PAGE
+        yield Request("people", nicks, id=number, offset=offset, limit=_PAGE_PEOPLE)
+        offset += _PAGE_PEOPLE

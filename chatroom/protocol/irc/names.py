@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from chatroom.room.nick import parse_nick
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chatroom.protocol.people import Card
     from chatroom.protocol.session import Venue
 
@@ -25,6 +27,7 @@ MAX_USER_CHARS = 16
 MAX_CHANNEL_CHARS = 50
 
 _NOT_IN_CHANNEL = re.compile(r"[\x00-\x20,:\x7f]")
+_LITERAL = re.compile(r"[^?]+")
 _NOT_IN_USER = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -41,35 +44,56 @@ def is_channel(name: str, venue: Venue) -> bool:
     return name.lower() == channel_of(venue.room).lower()
 
 
+#: What stands between two `*`: how long it is, and where in it is what; a `?` is nothing there.
+_Part = tuple[int, tuple[tuple[int, str], ...]]
+
+
 def matches(name: str, pattern: str) -> bool:
     """Whether `name` is of this kind: `*` stands for anything, `?` for a character. Takes time as
     the two are long, and no more: whoever asks chooses the pattern.
     """
     name = name.lower()
-    first, *others = pattern.lower().split("*")
+    first, *others = _parts(pattern.lower())
     if not others:
-        return len(name) == len(first) and _is_at(name, 0, first)
+        return len(name) == first[0] and _is_at(name, 0, first)
     *middle, last = others
-    end = len(name) - len(last)
-    at = len(first)
+    at, end = first[0], len(name) - last[0]
     if end < at or not _is_at(name, 0, first) or not _is_at(name, end, last):
         return False
     for part in middle:
-        while not _is_at(name, at, part):
-            at += 1
-            if at + len(part) > end:
-                return False
-        at += len(part)
+        at = _find(name, at, end, part)
+        if at < 0:
+            return False
+        at += part[0]
     return at <= end
 
 
-def _is_at(name: str, at: int, part: str) -> bool:
-    there = name[at : at + len(part)]
-    return there == part or (
-        len(there) == len(part)
-        and "?" in part
-        and all(wanted in ("?", had) for wanted, had in zip(part, there, strict=True))
-    )
+@lru_cache
+def _parts(pattern: str) -> Sequence[_Part]:
+    return [
+        (len(part), tuple((piece.start(), piece[0]) for piece in _LITERAL.finditer(part)))
+        for part in pattern.split("*")
+    ]
+
+
+def _is_at(name: str, at: int, part: _Part) -> bool:
+    for offset, literal in part[1]:  # noqa: SIM110 - a generator would take twice as long
+        if not name.startswith(literal, at + offset):
+            return False
+    return True
+
+
+def _find(name: str, at: int, end: int, part: _Part) -> int:
+    """Where `part` is first, from `at` on and before `end`; -1: nowhere."""
+    length, literals = part
+    while at + length <= end:
+        if _is_at(name, at, part):
+            return at
+        offset, literal = literals[0]  # without any it is where it is looked for
+        at = name.find(literal, at + offset + 1, end) - offset
+        if at < 0:
+            break
+    return -1
 
 
 def user_of(name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from chatroom.event import Event, Gap
 from chatroom.protocol import answers
@@ -29,6 +30,9 @@ OPERATOR_HELP = (
 #: Stands where a text was redacted.
 REMOVED = "(removed)"
 
+#: The longest lines take 0.2 ms each, if they have what a terminal can't be shown.
+_LINES_A_PIECE = 16
+
 #: Names on one line of an answer to /who.
 _NAMES_A_LINE = 16
 
@@ -49,7 +53,13 @@ class Plain:
         return f"{_shown(_EVENTS[event.kind](event))}\n".encode()
 
     def answer(self, answer: answers.AnyAnswer) -> bytes:
-        return "".join(f"-- {_shown(line)}\n" for line in _answer_lines(answer)).encode()
+        return b"".join(self.pieces(answer))
+
+    def pieces(self, answer: answers.AnyAnswer) -> Iterator[bytes]:
+        """The record of an answer in pieces, each of which is made in a few ms at most."""
+        lines = _answer_lines(answer)
+        while some := [*islice(lines, _LINES_A_PIECE)]:
+            yield "".join(f"-- {_shown(line)}\n" for line in some).encode()
 
     def frame(self, records: bytes) -> bytes:
         return records

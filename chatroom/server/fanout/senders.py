@@ -43,6 +43,10 @@ _PORTION = 32
 _ROUNDS_ALONE = 100
 
 
+#: Made beforehand: there may be no memory for it.
+_NONE_LEFT = iter(range(0))
+
+
 class _Round:
     """One batch for one audience: whoever has time takes the next portion of it."""
 
@@ -60,6 +64,7 @@ class _Round:
             for start in self._starts:
                 self._send(start)
         except BaseException as fault:  # noqa: ASYNC103 - raised in the turn
+            self._starts = _NONE_LEFT  # nor is one begun by a helper that comes after that
             self.fault = fault
 
     def _send(self, start: int) -> None:

@@ -13,3 +13,5 @@ class Answering:
     def __init__(self, limit_bytes: int) -> None:
         self.limit_bytes = limit_bytes  #: no answer to one client has more
         self.at_once = trio.Semaphore(ANSWERS_AT_ONCE)
+        #: Held while one is put into bytes, piece by piece: in each turn of Trio's loop one piece.
+        self.rendering = trio.Lock()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import accumulate, takewhile
 from typing import TYPE_CHECKING
+
+import trio
 
 from chatroom.journal import HistoryUnavailableError
 from chatroom.protocol import answers
@@ -11,8 +14,9 @@ from chatroom.protocol.requests import Hello, Request
 from chatroom.settings import MAX_PAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from chatroom.event import Event, Gap
     from chatroom.journal import Page
     from chatroom.protocol.requests import Draft
     from chatroom.room.members import Member
@@ -103,7 +107,8 @@ class Queries:
         page = self._journal.before_nowait(*self._place(query)) if query.after is None else None
         if page is None:
             return False
-        self._announcer.send(connection, self._record(connection, query, page))
+        *_, record = self._making(connection, query, page)
+        self._announcer.send(connection, bytes(record))
         return True
 
     async def _answer(self, connection: Connection, query: Request) -> None:
@@ -113,7 +118,10 @@ class Queries:
             answer = answers.Error("history_unavailable", str(error), query.id)
             self._announcer.tell(connection, answer)
         else:
-            self._announcer.send(connection, self._record(connection, query, page))
+            async with self._answering.rendering:
+                for record in self._making(connection, query, page):  # noqa: B007 - the last
+                    await trio.lowlevel.checkpoint()
+            self._announcer.send(connection, bytes(record))
 
     async def _page(self, query: Request) -> Page:
         before, limit = self._place(query)
@@ -128,16 +136,29 @@ class Queries:
         limit = MAX_PAGE if query.limit is None else min(query.limit, MAX_PAGE)
         return self._room.seq + 1 if query.before is None else query.before, limit
 
-    def _record(self, connection: Connection, query: Request, page: Page) -> bytes:
-        """The answer as bytes, with fewer events than were asked for if that is too long: the first
-        ones where it goes forward, the last ones where it goes back.
+    def _making(self, connection: Connection, query: Request, page: Page) -> Iterator[bytearray]:
+        """The answer as bytes, growing: the last one is whole. It has fewer events than were asked
+        for if that is too long: the first ones where it goes forward, the last ones where it goes
+        back.
         """
-        events, more = page.events, page.more
+        limit_bytes = self._answering.limit_bytes
         forward = query.after is not None and query.kind == "history"
+        events, more = page.events, page.more
+        fitting = _fitting(events if forward else reversed(events), limit_bytes)
         while True:
-            record = connection.render(answers.History(events, more, query.id))
-            if len(events) <= 1 or len(record) <= self._answering.limit_bytes:
-                return record
+            if fitting < len(events):
+                events, more = (events[:fitting] if forward else events[-fitting:]), True
+            record = bytearray()
+            for piece in connection.pieces(answers.History(events, more, query.id)):
+                record += piece
+                yield record
+            if len(events) <= 1 or len(record) <= limit_bytes:
+                return
             # As many as fit if all are equally long, less a little; again, if they are not.
-            fitting = max(1, len(events) * self._answering.limit_bytes * 15 // 16 // len(record))
-            events, more = (events[:fitting] if forward else events[-fitting:]), True
+            fitting = max(1, len(events) * limit_bytes * 15 // 16 // len(record))
+
+
+def _fitting(events: Iterable[Event | Gap], limit_bytes: int) -> int:
+    """How many of these, at least one, are not too long by their texts alone."""
+    sizes = accumulate(len(event.text or "") for event in events)
+    return max(1, sum(1 for _ in takewhile(limit_bytes.__ge__, sizes)))

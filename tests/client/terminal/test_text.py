@@ -56,6 +56,37 @@ def test_visible(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
+def _naive(text: str) -> str:
+    """`visible`, a character at a time."""
+    shown, marks = "", 0
+    for index, one in enumerate(text):
+        category = unicodedata.category(one)
+        marks = marks + 1 if category in ("Mn", "Me") else 0
+        around = text[max(0, index - 1) : index] + text[index + 1 : index + 2]
+        if one == "\t":
+            shown += "    "
+        elif one in "\u200c\u200d":
+            joins = len(around) == 2 and all(unicodedata.category(of)[0] in "LMS" for of in around)
+            shown += one if joins else ""
+        elif category in ("Cc", "Cs", "Zl", "Zp", "Cf"):
+            shown += "\ufffd"
+        elif marks <= MARKS:
+            shown += one
+    return shown
+
+
+ODD = "a1 \t\x07\u00a0\u00ad\u0301\u0488\u0903\u200b\u200c\u200d\u2028\u202e\ud800日\U0001f468"
+
+
+@given(st.one_of(st.text(), st.text(st.sampled_from(ODD))))
+def test_it_is_the_same_as_a_character_at_a_time(text: str) -> None:
+    assert visible(text) == _naive(text)
+
+
+def test_marks_begin_where_they_are_looked_for() -> None:
+    assert all(unicodedata.category(chr(code)) not in ("Mn", "Me") for code in range(0x300))
+
+
 @given(st.text())
 def test_nothing_visible_moves_the_cursor(text: str) -> None:
     shown = visible(text)

@@ -84,4 +84,25 @@ SHARING = (
         "1",
         _FLOODS,
     ),
+    Mutant(
+        "after a fault a helper begins another portion",
+        "chatroom/server/fanout/senders.py",
+        "            self._starts = _NONE_LEFT",
+        "            pass",
+        ("tests/server/test_senders.py",),
+    ),
+    Mutant(
+        "a long answer is made in one go",
+        "chatroom/server/turn/queries.py",
+        "                    await trio.lowlevel.checkpoint()\n",
+        "                    pass\n",
+        ("tests/server/test_broadcaster.py",),
+    ),
+    Mutant(
+        "everybody is told of in one turn",
+        "chatroom/protocol/requests.py",
+        "1 + (MAX_PAGE if draft.limit is None else draft.limit)",
+        "1",
+        ("tests/protocol/test_sessions.py",),
+    ),
 )

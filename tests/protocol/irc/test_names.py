@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from chatroom.protocol.irc.names import matches
 
-names = st.text(alphabet="ab.", max_size=8)
-patterns = st.text(alphabet="ab.*?", max_size=8)
+names = st.text(alphabet="ab.", max_size=12)
+patterns = st.text(alphabet="ab.*?", max_size=12)
 
 
 @given(name=names, pattern=patterns)
