@@ -26,9 +26,9 @@ class _State(Enum):
     """How we stand with the file."""
 
     HELD = auto()
-    #: Its log was deleted, and is in the file now, which is closed. The lock is kept if it can be:
-    #: to close its descriptor would drop SQLite's own locks on the file, which the connections that
-    #: read believe to have.
+    #: Its log was deleted, and is saved; the file is closed. The lock is kept: to close its
+    #: descriptor would drop SQLite's own locks on the file, which the connections that read believe
+    #: to have.
     RESCUED = auto()
     #: One that was begun here could not be made empty again; its lock is held.
     HALF_BEGUN = auto()
@@ -58,7 +58,8 @@ class Holding:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """The file whose lock is held is open inside, and stays so. If that fails, or what is
-        inside, the lock is given back, and a file that was begun here is empty again. Raises
+        inside, the lock is given back (but of a rescued file, which it is needed for), and a file
+        that was begun here is empty again. Raises
         `ChatroomError` where it is none of ours, `sqlite3.Error`, `OSError`.
         """
         before, begun_here = self._state, not self._lock.header()
@@ -81,7 +82,8 @@ class Holding:
                 raise
         except BaseException:
             self._state = before
-            self._give_lock_back(begun_here=begun_here)
+            if before is not _State.RESCUED or begun_here:
+                self._give_lock_back(begun_here=begun_here)
             raise
 
     def _put_log_aside(self) -> None:

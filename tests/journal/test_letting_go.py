@@ -236,6 +236,7 @@ async def test_a_log_that_was_saved_does_not_make_ours_what_is_put_in_the_file_s
             patch.setattr(holding, "open_database", fail)
             for number in (10, 11):
                 assert not await store(journal, talk(number, number))
+            assert journal._store._file._lock.is_held  # connections that read count on it
             was = copy.read_bytes(), log_of(copy).read_bytes()
             put_in_place(copy, path)
         for number in (12, 13):
