@@ -5,7 +5,7 @@ Everything the server itself says begins with `-- `; an action with `* `. No nic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -53,13 +53,13 @@ class Plain:
         return f"{_shown(_EVENTS[event.kind](event))}\n".encode()
 
     def answer(self, answer: answers.AnyAnswer) -> bytes:
-        return b"".join(self.pieces(answer))
+        return _lines(_answer_lines(answer))
 
     def pieces(self, answer: answers.AnyAnswer) -> Iterator[bytes]:
         """The record of an answer in pieces, each of which is made in a few ms at most."""
         lines = _answer_lines(answer)
         while some := [*islice(lines, _LINES_A_PIECE)]:
-            yield "".join(f"-- {_shown(line)}\n" for line in some).encode()
+            yield _lines(some)
 
     def frame(self, records: bytes) -> bytes:
         return records
@@ -69,6 +69,10 @@ class Plain:
 
     def boundary(self, sent: bytes, offset: int) -> int:
         return end_of_line(sent, offset)
+
+
+def _lines(texts: Iterable[str]) -> bytes:
+    return "".join([f"-- {_shown(text)}\n" for text in texts]).encode()
 
 
 def _shown(text: str) -> str:
