@@ -13,7 +13,7 @@ from pathlib import Path
 
 from chatroom.errors import ChatroomError
 from chatroom.journal.log_file import put_aside, put_beside
-from chatroom.journal.opening import FileLock, file_id, open_database
+from chatroom.journal.opening import FileLock, file_id, names, open_database
 from chatroom.journal.seal import FileGoneError, Seal
 
 log = logging.getLogger("chatroom.journal")
@@ -109,21 +109,22 @@ class Holding:
         descriptor still has the log. What somebody else put there, or made of our file, is not
         touched: `FileGoneError` is raised again.
         """
-        if self._state is _State.HELD:
-            self._let_go()
-        elif self._state is _State.HALF_BEGUN:
-            self._give_lock_back(begun_here=True)
-            self._state = _State.GONE
-        if self._state is not _State.RESCUED or self._lock.id != file_id(self.path):
-            self._refuse_another()
-        try:
-            if not self._lock.is_held or self._lock.id != file_id(self.path):
-                self._lock.release()
-                self._lock = FileLock(self.path)
-            with self.opened():
-                yield
-        except ChatroomError as error:
-            raise FileGoneError(str(error)) from error
+        with names:
+            if self._state is _State.HELD:
+                self._let_go()
+            elif self._state is _State.HALF_BEGUN:
+                self._give_lock_back(begun_here=True)
+                self._state = _State.GONE
+            if self._state is not _State.RESCUED or self._lock.id != file_id(self.path):
+                self._refuse_another()
+            try:
+                if not self._lock.is_held or self._lock.id != file_id(self.path):
+                    self._lock.release()
+                    self._lock = FileLock(self.path)
+                with self.opened():
+                    yield
+            except ChatroomError as error:
+                raise FileGoneError(str(error)) from error
 
     def _refuse_another(self) -> None:
         """Raise `FileGoneError` if something was put at the path."""

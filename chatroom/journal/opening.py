@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import threading
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -20,6 +21,12 @@ _HEADER_BYTES = 100  # https://www.sqlite.org/fileformat.html, 1.3 The Database 
 #: closing it would drop SQLite's own locks on it (POSIX locks belong to the process), so the
 #: question must be answered before.
 _open_here: set[tuple[int, int]] = set()
+
+
+#: Held while files are opened by the names that SQLite gives them, or others get these names: a
+#: connection has the file, the log and the index of one journal. Others who do that, `mv` say, do
+#: not know of it: it is enough that we put nothing there meanwhile. Blocks for seconds at the most.
+names = threading.RLock()
 
 
 class FileLock:
@@ -158,9 +165,15 @@ def connect_to(file: tuple[int, int], path: Path) -> sqlite3.Connection | None:
     log's index beside it for that one's, and empty it under the writer, whose next look at it would
     end the process (SIGBUS).
     """
-    connection = connect(path, "mode=ro")  # opens the file; its log and index at the first query
-    if file_id(path) == file:
-        return connection
+    with names:
+        connection = connect(path, "mode=ro")
+        if file_id(path) == file:
+            try:
+                connection.execute("PRAGMA schema_version")  # opens the log and its index
+            except BaseException:
+                connection.close()
+                raise
+            return connection
     connection.close()
     return None
 

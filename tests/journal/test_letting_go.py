@@ -8,10 +8,12 @@ import errno
 import os
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -243,6 +245,30 @@ async def test_a_log_that_was_saved_does_not_make_ours_what_is_put_in_the_file_s
             assert not await store(journal, talk(number, number))
         assert "was replaced" in (journal.statistics().failure or "")
         assert (path.read_bytes(), log_of(path).read_bytes()) == was
+
+
+async def test_no_connection_is_opened_while_a_file_is_begun_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It could have the old file and the new one's index."""
+    waited: list[bool] = []
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        old = opening.file_id(path)
+        assert old is not None
+        reads = threading.Thread(target=opening.connect_to, args=(old, path))
+
+        def open_slowly(*args: Any) -> sqlite3.Connection:
+            reads.start()
+            reads.join(0.05)
+            waited.append(reads.is_alive())
+            return opening.open_database(*args)
+
+        monkeypatch.setattr(holding, "open_database", open_slowly)
+        path.unlink()
+        await store_again(journal, 10)
+        reads.join()
+    assert waited == [True]
 
 
 async def test_what_is_put_in_the_place_of_a_file_that_is_begun_is_left_alone(

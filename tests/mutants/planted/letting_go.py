@@ -61,9 +61,9 @@ LETTING_GO = (
     Mutant(
         "what is begun by halves stays",
         "chatroom/journal/holding.py",
-        "            self._give_lock_back(begun_here=True)\n"
-        "            self._state = _State.GONE\n",
-        "            pass\n",
+        "                self._give_lock_back(begun_here=True)\n"
+        "                self._state = _State.GONE\n",
+        "                pass\n",
         _TESTS,
     ),
     Mutant(
@@ -76,8 +76,8 @@ LETTING_GO = (
     Mutant(
         "a page is read from what is at the path",
         "chatroom/journal/opening.py",
-        "    if file_id(path) == file:\n        return connection\n",
-        "    return connection\n",
+        "        if file_id(path) == file:\n",
+        "        if True:\n",
         _TESTS,
     ),
     Mutant(
