@@ -12,7 +12,7 @@ from chatroom.room.text import TextRules
 from chatroom.settings import GROUP_WEIGHT, MAX_LINE_BYTES
 
 #: Of a paste's empty lines nobody is to be slowed.
-_COUNTED = 64
+EMPTY_AS_ONE = 64
 
 
 class LineSession:
@@ -39,7 +39,7 @@ class LineSession:
 
     @property
     def pending(self) -> bool:
-        return bool(self._lines) or self._too_long or self._passed_over >= _COUNTED
+        return bool(self._lines) or self._too_long or self._passed_over >= EMPTY_AS_ONE
 
     def feed(self, chunk: bytes) -> None:
         try:
@@ -52,7 +52,7 @@ class LineSession:
 
     def count_empty(self, group: list[Draft]) -> None:
         """Empty lines ask for nothing, and so many count as much as one that does."""
-        times, self._passed_over = divmod(self._passed_over, _COUNTED)
+        times, self._passed_over = divmod(self._passed_over, EMPTY_AS_ONE)
         group += [NOTHING] * times
 
     def expire(self) -> None:

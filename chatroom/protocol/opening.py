@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chatroom.event import CloseReason
+from chatroom.protocol.lines import EMPTY_AS_ONE
 from chatroom.protocol.plain.render import PLAIN
 from chatroom.protocol.plain.session import PlainSession
-from chatroom.protocol.requests import Draft, Ending, Hello, Speaks
+from chatroom.protocol.requests import NOTHING, Draft, Ending, Hello, Speaks
 from chatroom.protocol.session import Session, Visit, Wait, WayIn
 from chatroom.settings import ENTER_SECONDS, FIRST_LINE_SECONDS, MAX_LINE_BYTES, RESERVE_SECONDS
 
@@ -26,6 +27,7 @@ class Opening:
         "_drafts",
         "_entered",
         "_head",
+        "_passed_over",
         "_reserved",
         "_visit",
         "_ways",
@@ -37,6 +39,7 @@ class Opening:
         self._visit = visit
         self._ways = ways
         self._head = b""
+        self._passed_over = 0  # bytes of empty lines that have not been counted
         self._entered = False
         self._reserved = False  # it may be a connection that a browser has opened in reserve
         self._drafts: list[Draft] = []
@@ -45,11 +48,14 @@ class Opening:
 
     @property
     def pending(self) -> bool:
-        return bool(self._drafts) or self.successor is not None
+        due = self._drafts or self._passed_over >= EMPTY_AS_ONE
+        return bool(due) or self.successor is not None
 
     def feed(self, chunk: bytes) -> None:
         # Empty lines before the first one are passed over, as they are everywhere.
-        head = (self._head + chunk).lstrip(b"\r\n")
+        said = self._head + chunk
+        head = said.lstrip(b"\r\n")
+        self._passed_over += len(said) - len(head)
         if not head:
             return
         if not self._head and not self._entered:
@@ -71,7 +77,8 @@ class Opening:
         self._drafts += (Speaks(PLAIN), Hello(strict=False))
 
     def drafts(self) -> Sequence[Draft]:
-        drafts, self._drafts = self._drafts, []
+        times, self._passed_over = divmod(self._passed_over, EMPTY_AS_ONE)
+        drafts, self._drafts = [NOTHING] * times + self._drafts, []
         return drafts
 
     def _may_be_reserve(self) -> bool:

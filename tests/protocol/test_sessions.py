@@ -116,6 +116,19 @@ def test_many_empty_lines_count_as_some_that_ask_for_something(first: bytes) -> 
     assert talk.drafts.count(NOTHING) == (63 + 3 * 640) // 64
 
 
+@pytest.mark.parametrize("waited", [False, True])
+def test_so_do_those_before_anything_is_said(waited: bool) -> None:
+    talk = Talk()
+    if waited:
+        talk.expire()
+    talk.feed(*[b"\n"] * 63)
+    assert NOTHING not in talk.drafts
+    talk.feed(*[b"\r\n"] * 64)
+    assert talk.drafts.count(NOTHING) == (63 + 2 * 64) // 64
+    talk.feed(b"hello\n")
+    assert talk.drafts[-1] == Request("message", "hello")
+
+
 @given(st.binary(max_size=300), st.booleans())
 def test_no_bytes_make_it_fail(data: bytes, json: bool) -> None:
     prefix = b"/json {}\n" if json else b""
