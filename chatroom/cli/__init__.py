@@ -70,8 +70,10 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
     except* ChatroomError as group:
+        from chatroom.room.visible import visible  # of what a server or a file has said, too
+
         for line in dict.fromkeys(map(str, _leaves(group))):
-            print(f"chatroom: {line}", file=sys.stderr)
+            print(f"chatroom: {visible(line)}", file=sys.stderr)
         sys.exit(1)
     except* _UsageError as usage:
         for error in _leaves(usage):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chatroom.errors import ChatroomError
+from chatroom.room.visible import visible
 
 
 class RoomError(ChatroomError):
@@ -10,14 +11,16 @@ class RoomError(ChatroomError):
 
     Most codes are the protocol's (`text_too_long`, `nick_taken`, `too_fast`, …); those that arise
     here are `unreachable`, `lost`, `unconfirmed` and the reasons of a `bye`.
+
+    Text and code are `visible`: a server says most of them, and whoever catches an error prints it.
     """
 
     code = "error"
 
     def __init__(self, text: str, *, code: str | None = None) -> None:
-        super().__init__(text)
+        super().__init__(visible(text))
         if code is not None:
-            self.code = code
+            self.code = visible(code)
 
 
 class NickTaken(RoomError):

@@ -85,6 +85,15 @@ def test_a_mistake_is_one_line_that_says_what_to_do(
     assert "Value error" not in err
 
 
+def test_what_went_wrong_is_one_line_whatever_a_file_is_called(
+    run_main: RunMain, tmp_path: Path
+) -> None:
+    code, _, err = run_main("history", "--journal", str(tmp_path / "\x1b]0;title\x07\n\u202e.db"))
+    assert code == 1
+    assert err.startswith("chatroom: ")
+    assert err.removesuffix("\n").isprintable()
+
+
 def test_a_mistake_is_one_line_of_the_process_too() -> None:
     done = run_chatroom("serve", "--port", "abc")
     assert done.returncode == 2

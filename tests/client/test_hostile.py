@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import msgspec
+import pytest
 import trio
 import trio.testing
 from hypothesis import given, settings
@@ -89,6 +90,40 @@ async def _meet(sent: list[bytes], resume: bool, welcome: bool) -> None:
                 await _show(room)
                 visit.cancel_scope.cancel()
         nursery.cancel_scope.cancel()
+
+
+#: Sets a title, clears the screen, turns the text around, goes back to the line's beginning.
+ESCAPES = "\x1b]0;pwned\x07\x1b[2J\u202e\x9b31m\r\n"
+
+
+@pytest.mark.parametrize(
+    ("welcome", "said"),
+    [
+        (False, {"kind": "error", "code": f"banned{ESCAPES}", "text": ESCAPES}),
+        (False, {"kind": "bye", "reason": "kicked", "text": ESCAPES}),
+        (True, {"kind": "bye", "reason": "kicked", "text": ESCAPES}),
+        (True, {"kind": "error", "code": f"muted{ESCAPES}", "text": ESCAPES, "id": "1"}),
+    ],
+    ids=["refused hello", "bye for a welcome", "bye", "refused request"],
+)
+async def test_an_error_can_be_printed_whatever_the_server_has_said(
+    nursery: trio.Nursery, welcome: bool, said: dict[str, str]
+) -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        if welcome:
+            await stream.send_all(WELCOME + b"\n")
+            await stream.receive_some()
+        await stream.send_all(msgspec.json.encode(said) + b"\n")
+        await stream.receive_some()
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, serve, [listener])
+    port = listener.socket.getsockname()[1]
+    with pytest.raises(RoomError) as caught:  # refused at the door, or inside
+        async with chatroom.connect(port=port, reconnect=False) as room:
+            await room.ping()
+    assert f"{caught.value}{caught.value.code}".isprintable()
 
 
 async def _ask(room: Room) -> None:
