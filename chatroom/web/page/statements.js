@@ -92,7 +92,8 @@ export class Statements {
     const found = this.#doubtful().find(
       (statement) =>
         statement.kind === event.kind &&
-        statement.text === event.text &&
+        // Nobody says nothing: without a text it is one whose text an operator has deleted.
+        (statement.text === event.text || !event.text) &&
         statement.nick === event.nick &&
         statement.after < event.seq,
     );

@@ -75,4 +75,18 @@ RESUME = (
         "        self.after = seq\n",
         _TESTS_2,
     ),
+    Mutant(
+        "what an operator has deleted is said again",
+        "chatroom/client/request.py",
+        'event.text in ("", make_safe(str(self.fields["text"])))',
+        'event.text == make_safe(str(self.fields["text"]))',
+        ("tests/client/test_unconfirmed.py",),
+    ),
+    Mutant(
+        "the page says again what an operator has deleted",
+        "chatroom/web/page/statements.js",
+        "(statement.text === event.text || !event.text)",
+        "statement.text === event.text",
+        ("tests/web/page/test_parts.py",),
+    ),
 )

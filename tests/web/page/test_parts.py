@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -11,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.cli.running import ServerProcess
+from tests.client.unconfirmed import CASES
 
 FOLDER = files("chatroom.web.page")
 
@@ -68,44 +70,37 @@ def test_tail_is_bounded_and_knows_what_it_holds(page: Page) -> None:
     }
 
 
-def test_statements_in_doubt_are_looked_up(page: Page) -> None:
-    body = """
-      const s = new m.Statements();
-      const said = (seq, text) => ({ epoch: 0, sub: 0, seq, kind: "message", nick: "me", text });
-      s.add("message", "same"); s.add("message", "same"); s.add("message", "lost");
-      s.take("me", 10);
-      s.acked("s1", 12);
-      s.disconnected();
-      const lowest = s.lowestDoubtful;
-      return {
-        lowest,
-        acked: s.lookUp(said(12, "same"))?.id,
-        other: s.lookUp({ ...said(13, "same"), nick: "you" })?.id,
-        found: s.lookUp(said(14, "same"))?.id,
-        again: s.lookUp(said(15, "same"))?.id,
-        doubtful: s.settle(true).length,
-        open: s.open.map(({ text, state }) => [text, state]),
-      };
-    """
-    assert run(page, "statements.js", body) == {
-        "lowest": 12,
-        "acked": None,
-        "other": None,
-        "found": "s2",
-        "again": None,
-        "doubtful": 0,
-        "open": [["lost", "waiting"]],
-    } | {"acked": None}
+REPLAY = """
+  const s = new m.Statements();
+  const id = (number) => (number === null ? undefined : `s${number}`);
+  const ids = (numbers = []) => numbers.map(id);
+  const wrong = [];
+  const is = (step, found, wanted) => {
+    const [one, other] = [found, wanted].map((value) => JSON.stringify(value) ?? "none");
+    if (one !== other) wrong.push(`${JSON.stringify(step)}: ${one}, not ${other}`);
+  };
+  for (const step of steps) {
+    if ("say" in step) s.add(step.say, step.text);
+    else if ("send" in step) s.take("me", step.send);
+    else if ("ack" in step) s.acked(id(step.ack), step.seq);
+    else if ("refuse" in step) s.withdraw(id(step.refuse));
+    else if ("broke" in step) s.disconnected();
+    else if ("replay_from" in step) is(step, s.lowestDoubtful, step.replay_from);
+    else if ("event" in step) is(step, s.lookUp(step.event)?.id, id(step.is));
+    else {
+      is(step, s.settle(step.settle === "whole").map((one) => one.id), ids(step.unknown));
+      is(step, s.open.map((one) => one.id), ids(step.again));
+      is(step, s.open.every((one) => one.state === "waiting"), true);
+    }
+  }
+  return wrong;
+"""
 
 
-def test_statements_are_not_said_again_where_something_is_missing(page: Page) -> None:
-    body = """
-      const s = new m.Statements();
-      s.add("message", "sent"); s.take("me", 1); s.add("message", "waits");
-      s.disconnected();
-      return [s.settle(false).map((one) => one.text), s.open.map((one) => one.text)];
-    """
-    assert run(page, "statements.js", body) == [["sent"], ["waits"]]
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["case"])
+def test_statements_in_doubt(page: Page, case: dict[str, Any]) -> None:
+    body = f"const steps = {json.dumps(case['steps'])};"
+    assert run(page, "statements.js", body + REPLAY) == []
 
 
 WELCOMES = """
