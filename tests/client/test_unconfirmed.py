@@ -49,6 +49,7 @@ class Replay:
             case {"settle": replay, "again": again}:
                 nick = pending.settle(heard=False if replay == "whole" else None)
                 assert nick == step.get("nick")
+                pending.name_taken(None)
                 records = b"".join(self.said[number - 1].record for number in again)
                 assert pending.take(0) == records
                 unknown = [isinstance(request.error, Unconfirmed) for request in self.said]

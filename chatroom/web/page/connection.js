@@ -76,7 +76,7 @@ export class Connection {
     socket.onopen = () => this.send(this.owner.hello());
     socket.onmessage = (message) => this.#receive(message.data);
     socket.onclose = (closing) => this.#lost(closing.code);
-    this.#timer = setTimeout(() => this.#drop(), CONNECT_MILLISECONDS);
+    this.#timer = setTimeout(() => this.drop(), CONNECT_MILLISECONDS);
   }
 
   /**
@@ -101,7 +101,7 @@ export class Connection {
   leave() {
     this.#bye = { reason: "quit", text: "you have left" };
     if (this.send({ kind: "quit" })) this.#socket.close(1000);
-    else this.#drop();
+    else this.drop();
   }
 
   /** @param {any} data */
@@ -142,7 +142,7 @@ export class Connection {
   /** No pong yet. A busy room may have it queued behind much else, so whatever came counts. */
   #listen() {
     const silence = performance.now() - Math.max(this.#heardAt, this.#pingedAt);
-    if (silence > this.#silence * 0.9) this.#drop();
+    if (silence > this.#silence * 0.9) this.drop();
     else this.#timer = setTimeout(() => this.#listen(), this.#silence - silence);
   }
 
@@ -151,15 +151,16 @@ export class Connection {
     if (!this.#pingedAt || id !== `p${this.#pings}`) return;
     this.#change({ roundTrip: performance.now() - this.#pingedAt });
     this.#pingedAt = 0;
-    if (this.#pings === 1) this.owner.answered();
     clearTimeout(this.#timer);
     // The first answers come while the page is still being made, and late.
     let interval = this.#pings < 3 ? EARLY_PING_MILLISECONDS : PING_MILLISECONDS;
     if (document.hidden) interval = HIDDEN_PING_MILLISECONDS;
     this.#timer = setTimeout(() => this.#ping(), interval);
+    if (this.#pings === 1) this.owner.answered(); // who may drop this connection
   }
 
-  #drop() {
+  /** Give the connection up; the owner says when the next one comes. */
+  drop() {
     this.#abandon();
     this.#lost(0);
   }

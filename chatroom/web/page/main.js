@@ -173,11 +173,11 @@ function drawNow() {
   const items = fresh;
   fresh = [];
   // One's own words first: a row takes the place of the one that was on its way.
-  pending.show(room.statements.open, room.nick);
+  pending.show(room.statements.said, room.nick);
   log.show(items);
   people.show();
   attention.show(room.name || "Chatroom");
-  silent &&= !items.some(isSpeech) && !room.statements.open.length;
+  silent &&= !items.some(isSpeech) && !room.statements.said.length;
   byId("empty").hidden = !silent || !room.live;
 }
 

@@ -1,10 +1,11 @@
 // The room, and being in it: who is here, what one says and asks, and what comes of it. No DOM.
 
 import { Chronicle } from "./chronicle.js";
+import { Comeback } from "./comeback.js";
 import { Connection } from "./connection.js";
 import { isSpeech } from "./order.js";
 import { People } from "./people.js";
-import { Questions } from "./questions.js";
+import { Questions, Refused } from "./questions.js";
 import { Statements } from "./statements.js";
 import { makeSafe } from "./text.js";
 
@@ -36,6 +37,10 @@ export class Room {
   #enteredAt = 0; // the welcome's seq: who came and went up to there is in its list of members
   #ready = false; // what was missed is here: what is said now cannot be mixed up with it
   #refused = ""; // why one's nick could not be had
+  #again = false; // one goes only to come back at once
+
+  /** Who waits for a rename. @type {Map<string, {resolve: () => void, reject: (error: Refused) => void}>} */
+  #renaming = new Map();
 
   /**
    * @param {string} url of the WebSocket
@@ -46,6 +51,7 @@ export class Room {
    */
   constructor(url, wishes, watcher) {
     this.wishes = wishes;
+    this.comeback = new Comeback(wishes);
     this.watcher = watcher;
     this.chronicle = new Chronicle(watcher);
     this.connection = new Connection(url, {
@@ -74,15 +80,20 @@ export class Room {
   }
 
   /**
-   * Take another name. Rejects with a `Refused` if it cannot be had.
+   * Take another name. Rejects with a `Refused` if it cannot be had. If the connection breaks before
+   * the answer, and the room has heard of it, one comes back under the new name.
    * @param {string} nick
+   * @returns {Promise<void>}
    */
-  async rename(nick) {
-    const was = this.nick;
-    const ack = await this.questions.ask({ kind: "rename", to: nick });
-    this.nick = this.wishes.nick = ack.nick ?? nick;
-    this.#did({ kind: "rename", seq: ack.seq, nick: was, to: this.nick });
-    this.watcher.entered();
+  rename(nick) {
+    return new Promise((resolve, reject) => {
+      if (!this.live) {
+        reject(new Refused("offline", "not connected to the room"));
+        return;
+      }
+      this.#renaming.set(this.statements.add("rename", nick).id, { resolve, reject });
+      this.#send();
+    });
   }
 
   /**
@@ -126,8 +137,8 @@ export class Room {
   #send() {
     if (this.#ready) {
       const { newest } = this.chronicle.resume;
-      for (const { kind, text, id } of this.statements.take(this.nick, newest)) {
-        this.connection.send({ kind, text, id });
+      for (const { kind, text, id } of this.statements.take(newest)) {
+        this.connection.send({ kind, [kind === "rename" ? "to" : "text"]: text, id });
       }
     }
     this.watcher.said();
@@ -148,6 +159,7 @@ export class Room {
     this.name = welcome.room;
     this.nick = welcome.nick;
     this.wishes.token = welcome.token;
+    this.comeback.entered();
     this.topic = welcome.topic ?? "";
     this.textLimitBytes = welcome.limits?.text ?? this.textLimitBytes;
     this.people.reset(welcome.members, welcome.member_count);
@@ -161,23 +173,30 @@ export class Room {
 
   /** What was missed is here: what was in doubt is clear now, and what waits can be said. */
   #settle() {
-    for (const { kind, text } of this.statements.settle(this.chronicle.resume.whole)) {
-      const fields = { by: kind, nick: this.nick, text, code: "unknown" };
-      this.chronicle.tell({ kind: "refused", ...fields });
+    const { unknown, nick } = this.statements.settle(this.chronicle.resume.whole);
+    const why = { code: "unknown", text: "the connection broke: not known whether it was heard" };
+    for (const statement of unknown) this.#unsaid(statement, why);
+    if (nick && nick !== this.nick) {
+      this.comeback.claim(nick);
+      this.#again = true;
+      this.connection.drop();
+      return;
     }
+    this.comeback.settled();
     this.#ready = true;
     this.#send();
   }
 
-  /** Whether to come again at once: as a guest, if it was the name that was refused. */
+  /** Whether to come again at once: as somebody else, if it was the name that was refused. */
   #lost() {
-    this.#ready = false;
     this.questions.disconnected();
-    this.statements.disconnected();
+    this.statements.disconnected(this.nick);
+    if (this.live) this.comeback.broke(this.statements.doubtfulName);
+    this.#ready = false;
     this.watcher.said();
-    if (!this.#refused || !this.wishes.nick) return false;
-    this.wishes.nick = "";
-    return true;
+    const again = this.#again || (this.#refused !== "" && this.comeback.refused());
+    this.#again = false;
+    return again;
   }
 
   // What comes
@@ -212,8 +231,10 @@ export class Room {
   /** @param {any} event */
   #event(event) {
     const item = this.chronicle.placed(event);
-    if (this.statements.lookUp(item)) {
+    const statement = this.statements.lookUp(item);
+    if (statement) {
       item.mine = true;
+      this.#renamed(statement);
       this.watcher.said();
     }
     const isNew = this.chronicle.arrived(item);
@@ -242,9 +263,42 @@ export class Room {
   #acked(ack) {
     const statement = this.statements.acked(ack.id, ack.seq);
     if (!statement) return;
-    const { kind, nick, text } = statement;
-    this.#did({ kind, seq: ack.seq, nick, text });
+    const { kind, text } = statement;
+    // Acks come in the order of the statements, so whatever this one is, it was said as `nick`.
+    const fields = { kind, seq: ack.seq, nick: this.nick };
+    if (kind === "rename") {
+      this.nick = this.wishes.nick = ack.nick ?? text;
+      this.#did({ ...fields, to: this.nick });
+      this.#renamed(statement);
+      this.watcher.entered();
+    } else {
+      this.#did({ ...fields, text });
+    }
     this.watcher.said();
+  }
+
+  /**
+   * The room has heard a statement: if it is a rename, somebody waits for that.
+   * @param {import("./statements.js").Statement} statement
+   */
+  #renamed({ id }) {
+    this.#renaming.get(id)?.resolve();
+    this.#renaming.delete(id);
+  }
+
+  /**
+   * A statement is not in the room, or nobody knows.
+   * @param {import("./statements.js").Statement} statement
+   * @param {{code: string, text: string}} why
+   */
+  #unsaid({ id, kind, text }, why) {
+    if (kind === "rename") {
+      this.#renaming.get(id)?.reject(new Refused(why.code, why.text));
+      this.#renaming.delete(id);
+    } else {
+      const fields = { by: kind, nick: this.nick, text, code: why.code, reason: why.text };
+      this.chronicle.tell({ kind: "refused", ...fields });
+    }
   }
 
   /**
@@ -261,9 +315,7 @@ export class Room {
   #refuse(error) {
     const statement = this.statements.withdraw(error.id);
     if (statement) {
-      const { kind, nick, text } = statement;
-      const why = { code: error.code, reason: error.text };
-      this.chronicle.tell({ kind: "refused", by: kind, nick, text, ...why });
+      this.#unsaid(statement, error);
       this.watcher.said();
     } else if (this.live) {
       this.#notice(error.text);

@@ -108,7 +108,7 @@ export function pendingRow(statement, nick) {
     "div",
     { className: `row ${statement.kind} pending` },
     timeOf(new Date()),
-    nickOf(statement.nick || nick),
+    nickOf(nick),
     " ",
     element("span", { className: "text", dir: "auto" }, ...shown(statement.text)),
     stateOf(state),

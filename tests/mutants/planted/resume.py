@@ -85,8 +85,15 @@ RESUME = (
     Mutant(
         "the page says again what an operator has deleted",
         "chatroom/web/page/statements.js",
-        "(statement.text === event.text || !event.text)",
-        "statement.text === event.text",
+        "return text === event.text || !event.text;",
+        "return text === event.text;",
+        ("tests/web/page/test_parts.py",),
+    ),
+    Mutant(
+        "the page looks for what it said as somebody else under its old name",
+        "chatroom/web/page/statements.js",
+        "      this.#doubtfulNick = event.to;\n",
+        "",
         ("tests/web/page/test_parts.py",),
     ),
 )

@@ -179,6 +179,72 @@ def test_what_lost_its_ack_is_found_in_the_replay(port: int, anna: Screen, tmp_p
         assert line == "-- anna left (replaced)"
 
 
+def test_a_rename_that_lost_its_ack_is_found_and_so_is_what_was_said_behind_it(
+    port: int, anna: Screen, tmp_path: Path
+) -> None:
+    wire = Wire(anna)
+    with room(port, tmp_path / "room.db") as server, server.enter("carl") as carl:
+        anna.open(port, "/#nick=anna")
+        wire.withheld = '"kind":"ack"'
+        anna.say("/nick hanna")
+        anna.say("said once")
+        while carl.line() != "hanna: said once":
+            pass
+        wire.cut()
+        come_back(anna)
+        anna.hears("said once")
+        expect(anna.page.locator("#own-nick")).to_have_text("hanna")
+        anna.say("goes on")
+        anna.hears("goes on")
+        while (line := carl.line()) != "hanna: goes on":
+            assert "is now" not in line
+            assert "said once" not in line
+        expect(anna.page.locator("#pending .row")).to_have_count(0)
+        assert said(server) == ["said once", "goes on"]
+
+
+def test_a_rename_that_was_not_heard_is_asked_for_again(
+    port: int, anna: Screen, tmp_path: Path
+) -> None:
+    wire = Wire(anna)
+    with room(port, tmp_path / "room.db") as server, server.enter("carl") as carl:
+        anna.open(port, "/#nick=anna")
+        lost: list[str] = []
+        wire.up = lambda frame: lost.append(frame) or ""  # type: ignore[func-returns-value]
+        anna.say("/nick hanna")
+        anna.say("said once")
+        while not any("said once" in frame for frame in lost):
+            anna.evaluate("() => 0")  # what the page sends comes by here meanwhile
+        wire.up = lambda frame: frame
+        wire.cut()
+        come_back(anna)
+        anna.hears("said once")
+        expect(anna.page.locator("#own-nick")).to_have_text("hanna")
+        while (line := carl.line()) != "-- anna is now hanna":
+            assert line
+        assert carl.line() == "hanna: said once"
+        assert said(server) == ["said once"]
+
+
+def test_who_finds_the_new_name_taken_is_told_and_keeps_the_old_one(
+    port: int, anna: Screen, tmp_path: Path
+) -> None:
+    wire = Wire(anna)
+    with room(port, tmp_path / "room.db") as server, server.enter("carl") as carl:
+        anna.open(port, "/#nick=anna")
+        wire.withheld = '"kind":"ack"'
+        anna.say("/nick hanna")
+        while carl.line() != "-- anna is now hanna":
+            pass
+        # As if somebody else had it: the token, by which it is taken back, does not arrive.
+        wire.up = lambda frame: frame.replace('"hanna","token"', '"hanna","was"')
+        wire.cut()
+        come_back(anna)
+        expect(anna.log).to_contain_text("hanna is taken")
+        expect(anna.page.locator("#own-nick")).to_have_text("anna")
+        assert said(server) == []
+
+
 @pytest.mark.parametrize(
     "deed",
     [

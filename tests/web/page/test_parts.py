@@ -81,16 +81,17 @@ REPLAY = """
   };
   for (const step of steps) {
     if ("say" in step) s.add(step.say, step.text);
-    else if ("send" in step) s.take("me", step.send);
+    else if ("send" in step) s.take(step.send);
     else if ("ack" in step) s.acked(id(step.ack), step.seq);
     else if ("refuse" in step) s.withdraw(id(step.refuse));
-    else if ("broke" in step) s.disconnected();
+    else if ("broke" in step) s.disconnected(step.broke);
     else if ("replay_from" in step) is(step, s.lowestDoubtful, step.replay_from);
     else if ("event" in step) is(step, s.lookUp(step.event)?.id, id(step.is));
     else {
-      is(step, s.settle(step.settle === "whole").map((one) => one.id), ids(step.unknown));
-      is(step, s.open.map((one) => one.id), ids(step.again));
-      is(step, s.open.every((one) => one.state === "waiting"), true);
+      const { unknown, nick } = s.settle(step.settle === "whole");
+      is(step, unknown.map((one) => one.id), ids(step.unknown));
+      is(step, nick, step.nick ?? "");
+      is(step, s.take(99).map((one) => one.id), ids(step.again));
     }
   }
   return wrong;

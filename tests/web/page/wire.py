@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import WebSocketRoute
 
@@ -16,13 +17,21 @@ class Wire:
     def __init__(self, screen: Screen) -> None:
         #: What of a line keeps it from the page.
         self.withheld: str | None = None
+        #: What becomes of a frame on its way to the room; nothing: it is lost.
+        self.up: Callable[[str], str] = lambda frame: frame
         self._route: WebSocketRoute | None = None
         screen.page.route_web_socket(re.compile("/ws$"), self._connect)
 
     def _connect(self, route: WebSocketRoute) -> None:
         server = route.connect_to_server()
         self._route = route
-        route.on_message(server.send)
+
+        def up(frame: str | bytes) -> None:
+            assert isinstance(frame, str)
+            if changed := self.up(frame):
+                server.send(changed)
+
+        route.on_message(up)
         route.on_close(lambda _code, _reason: None)
 
         def down(frame: str | bytes) -> None:
