@@ -87,7 +87,7 @@ class Leave(msgspec.Struct, frozen=True, gc=False, tag=str.lower):
     who: int
     time: str
     reason: CloseReason
-    text: str = ""  #: what it says of it; as in `Say`, or empty
+    text: str = ""  #: what it says of it, if it may talk; as in `Say`, or empty
     part: bool = False  #: it keeps its name, as after a `Reserve`
 
 

@@ -335,6 +335,8 @@ class Room:
         if rename.who in self._anteroom:
             return self._rename_outside(rename)
         member = self._members.by_who[rename.who]
+        # A name is heard by all, as a text is; and each that it takes would be mute after it.
+        self._state.check_not_muted(member, rename.time)
         holder = self._claimed(rename.claim, rename.nick)
         if holder is not None and holder is not member:
             nick, key = holder.nick, holder.key
@@ -368,7 +370,7 @@ class Room:
         removed = () if holder is member else self._replace(holder, time)
         muted_until = self._state.mutes.get(member.key)
         was, (nick, key) = member.nick, name
-        if muted_until is not None:  # a mute goes with whoever takes another name
+        if muted_until is not None:  # a mute goes with whoever logs in
             self._state.mutes[key] = muted_until
         if member.key in self._state.voices:  # as a voice does
             self._state.voices.remove(member.key)
@@ -401,7 +403,8 @@ class Room:
             self._anteroom.leave(leave.who)
             return Outcome()
         member = self._members.by_who[leave.who]
-        leaving = Leaving(leave.time, leave.reason, text=leave.text, part=leave.part)
+        text = self._state.last_words(member, leave.text, leave.time)
+        leaving = Leaving(leave.time, leave.reason, text=text, part=leave.part)
         event = self._state.remove(member, leaving)
         if leave.part:
             self._anteroom.enter(member)

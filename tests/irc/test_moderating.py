@@ -83,6 +83,19 @@ async def test_a_voice_goes_with_its_member(
     assert "bob: hi" in lines
 
 
+async def test_who_is_muted_talks_neither_by_going_nor_by_its_name(
+    open_room: OpenHouse, mixed_room: AccessSettings
+) -> None:
+    house = await open_room(access=mixed_room)
+    olga = await house.enter_json(account="olga", password=PASSWORD)
+    bob, guy = await join(house, "bob"), await house.enter("guy")
+    await olga.say({"kind": "mute", "nick": "bob", "id": "m"})
+    await bob.until("NOTICE")
+    assert commands(await bob.answer("NICK bob_talks")) == ["437"]
+    await bob.say("PART #lobby :abuse", "JOIN #lobby", "QUIT :abuse")
+    assert await guy.lines(3) == ["-- bob left (quit)", "-- bob joined", "-- bob left (quit)"]
+
+
 async def test_what_cannot_be(open_room: OpenHouse, mixed_room: AccessSettings) -> None:
     house = await open_room(access=mixed_room)
     olga, bob = await _operator(house), await join(house, "bob")

@@ -226,13 +226,45 @@ def test_who_is_muted_does_not_talk_until_it_may() -> None:
     assert _code(room.apply(Unmute(OLGA, NOW, "bob"))) == "bad_request"
 
 
-def test_neither_another_name_nor_coming_back_ends_a_mute() -> None:
+def test_neither_a_log_in_nor_coming_back_ends_a_mute() -> None:
     room = _room()
     room.apply(Mute(OLGA, NOW, "bob"))
-    room.apply(Rename(BOB, NOW, "rob"))
+    room.apply(LogIn(BOB, NOW, "rob", Role.MEMBER))
+    assert room.nick(BOB) == "rob"
     assert _code(room.apply(Say(BOB, NOW, "message", "hi"))) == "muted"
     room.apply(Join(3, NOW, "bob", "t3"))
     assert _code(room.apply(Say(3, NOW, "message", "hi"))) == "muted"
+
+
+def test_who_is_muted_says_nothing_by_a_name_and_mutes_nobody_who_has_it_after_that() -> None:
+    room = _room()
+    room.apply(Mute(OLGA, NOW, "bob", SOON))
+    assert _code(room.apply(Rename(BOB, NOW, "olga_is_a_fool"))) == "muted"
+    assert _code(room.apply(Rename(BOB, LATER, "carol"))) is None
+    assert _code(room.apply(Say(BOB, LATER, "message", "hi"))) is None
+
+
+@pytest.mark.parametrize("part", [True, False])
+def test_who_may_not_talk_says_nothing_by_going(part: bool) -> None:
+    """PART and JOIN again would be as good as talking."""
+    room = _room()
+
+    def last_words(who: int, time: str = NOW) -> str:
+        event = room.apply(Leave(who, time, CloseReason.QUIT, "abuse", part=part)).event
+        assert event is not None
+        assert event.part is part
+        return event.text
+
+    room.apply(Join(3, NOW, None, "t3", account="lily", role=Role.LISTENER))
+    room.apply(Join(4, NOW, "carol", "t4"))
+    room.apply(Join(5, NOW, "dave", "t5"))
+    room.apply(Mute(OLGA, NOW, "bob", SOON))
+    room.apply(Mute(OLGA, NOW, "dave", SOON))
+    assert [last_words(BOB), last_words(3)] == ["", ""]
+    assert [last_words(4), last_words(5, LATER)] == ["abuse", "abuse"]
+    room.apply(Join(6, NOW, "erin", "t6"))
+    room.apply(Moderate(OLGA, NOW, on=True))
+    assert [last_words(6), last_words(OLGA)] == ["", "abuse"]
 
 
 def test_a_voice_goes_with_whoever_takes_another_name() -> None:

@@ -22,7 +22,21 @@ ROOM = (
     Mutant(
         "a mute that is over can be lifted",
         "chatroom/room/state.py",
-        "            del self.mutes[member.key]\n",
+        "        del self.mutes[member.key]\n",
+        "",
+        _TESTS,
+    ),
+    Mutant(
+        "who is muted talks by going",
+        "chatroom/room/room.py",
+        "text = self._state.last_words(member, leave.text, leave.time)",
+        "text = leave.text",
+        _TESTS,
+    ),
+    Mutant(
+        "who is muted talks by taking names",
+        "chatroom/room/room.py",
+        "        self._state.check_not_muted(member, rename.time)\n",
         "",
         _TESTS,
     ),
