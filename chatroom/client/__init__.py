@@ -1,8 +1,9 @@
 """The client: `connect` for programs; the terminal is built on it, in `chatroom.client.terminal`.
 
-Reading order: `room` (what a program sees), `connecting`, `reconnecting` (coming back),
-`connection` (one connection), `pending` (what waits for an answer), `resume` (what coming back
-needs), `servers` (where else to come back to), `transport` (how lines come and go).
+Reading order: `room` (what a program sees), `connecting`, `reconnecting` (coming back), `outlook`
+(when that makes sense), `connection` (one connection), `pending` (what waits for an answer),
+`resume` (what coming back needs), `servers` (where else to come back to), `transport` (how lines
+come and go).
 """
 
 from __future__ import annotations

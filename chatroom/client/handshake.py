@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import trio
 
-from chatroom.client.errors import RoomClosed, RoomError, Unreachable, from_code
+from chatroom.client.errors import RoomClosed, Unreachable, from_code
 from chatroom.client.transport.address import Address
 from chatroom.client.transport.contract import Transport
 from chatroom.protocol.answers import Bye, Error, Welcome
@@ -86,19 +86,3 @@ def _answers(welcome: Welcome, hello: Hello) -> bool:
     if "after" in hello and welcome.resumed is msgspec.UNSET:
         return False
     return not ("nick" in hello and welcome.nick.startswith("guest"))
-
-
-#: Refusals of a hello that a later try can overcome; the others would only be repeated.
-PASSING = frozenset({"unreachable", "nick_taken", "room_full", "too_fast", "lost", "shutdown"})
-
-
-#: Refusals that are the server's own, and not the room's: another one may take one in.
-ITS_OWN = frozenset({
-    "unreachable", "lost", "shutdown", "room_full", "too_many_connections", "unavailable",
-    "key_changed", "not_encrypted",
-})  # fmt: skip
-
-
-def may_pass(error: RoomError) -> bool:
-    """Whether trying again later makes sense."""
-    return error.code in PASSING

@@ -12,6 +12,7 @@ from chatroom.client.backoff import delays
 from chatroom.client.errors import RoomClosed, RoomError
 from chatroom.client.inbox import LeftOut
 from chatroom.client.items import Item
+from chatroom.client.outlook import may_pass
 from chatroom.client.state import ClientState
 from chatroom.event import PRESENCE_KINDS, Event, Gap
 from chatroom.protocol.jsonlines.parse import HistoryPage
@@ -19,10 +20,8 @@ from chatroom.protocol.jsonlines.parse import HistoryPage
 #: Events handed out in a row without letting other tasks run: about a tenth of a millisecond.
 IN_A_ROW = 64
 
-#: Refusals that only say "not now": the page is asked for again.
-NOT_NOW = frozenset({"too_fast", "history_unavailable", "unavailable"})
-
-#: But no longer than this: then the reader goes on, and is told of the hole.
+#: A page that cannot be had now is asked for again, but no longer than this: then the reader goes
+#: on, and is told of the hole.
 PATIENCE_SECONDS = 60.0
 
 
@@ -108,7 +107,8 @@ class Reading:
             try:
                 page = await self._page_after(left_out.first - 1)
             except RoomError as error:
-                if error.code not in NOT_NOW or trio.current_time() + delay > give_up_at:
+                too_late = trio.current_time() + delay > give_up_at
+                if too_late or not may_pass(error) or self._closed() is not None:
                     break
             else:
                 # While it was on its way the room may have begun another log, and answered of that.

@@ -8,18 +8,15 @@ from msgspec import UnsetType, structs
 from chatroom.client.backoff import Outage
 from chatroom.client.connection import Connection, Ending
 from chatroom.client.errors import NickTaken, RoomClosed, RoomError
-from chatroom.client.handshake import HANDSHAKE_SECONDS, ITS_OWN, Entered, enter, may_pass
+from chatroom.client.handshake import HANDSHAKE_SECONDS, Entered, enter
 from chatroom.client.items import Disconnected
+from chatroom.client.outlook import is_final, is_its_own, may_pass
 from chatroom.client.state import ClientState
 from chatroom.client.transport.address import Address
 
 #: Where there is another server to try, the first tries have this long, and each round of them
 #: twice as long as the one before: one that hangs is not waited for, one that is slow is.
 ONE_OF_SEVERAL_SECONDS = 2.5
-
-#: After these nobody comes back by itself: the server said to stay away, or one's own new
-#: connection has taken over, and two that take the nick from each other would never end.
-FINAL_REASONS = frozenset({"quit", "kicked", "flood", "replaced", "protocol_error"})
 
 
 class Reconnector:
@@ -59,7 +56,7 @@ class Reconnector:
             try:
                 return await self._open_at(address, seconds)
             except RoomError as error:
-                if error.code not in ITS_OWN:
+                if not is_its_own(error):
                     raise
                 refused.append(error)
         raise _refused_by_all(refused)
@@ -132,7 +129,7 @@ class Reconnector:
     async def _next(self, ending: Ending) -> Connection | None:
         if self._leaving:
             return None
-        if not self._state.options.reconnect or ending.reason in FINAL_REASONS:
+        if not self._state.options.reconnect or is_final(ending.reason):
             self.closed = RoomClosed(ending.text, code=ending.reason)
             return None
         try:

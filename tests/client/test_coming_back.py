@@ -224,6 +224,60 @@ async def test_a_farewell_for_good(fake: FakeRoom, reason: str) -> None:
             room.say_nowait("hello?")
 
 
+def refuse_once(fake: FakeRoom, *lines: Line) -> None:
+    """The next hello is answered by these lines, and the connection closed."""
+
+    def refuse(connection: FakeConnection, request: Line) -> bool:
+        fake.before = lambda connection, request: False
+        for line in lines:
+            connection.send(line)
+        connection.close()
+        return True
+
+    fake.before = refuse
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "too_many_connections",
+        "unavailable",
+        "history_unavailable",
+        "room_full",
+        "nick_taken",
+        "too_fast",
+    ],
+)
+async def test_a_refusal_that_may_pass_does_not_keep_one_from_coming_back(
+    quick_clock: trio.testing.MockClock, fake: FakeRoom, code: str
+) -> None:
+    async with chatroom.connect(port=fake.port, nick="alice", resume=True) as room:
+        refuse_once(fake, {"kind": "error", "code": code, "text": "not now"})
+        await fake.connections[0].cut()
+        assert await room.say("here again") == 1
+    assert len(fake.hellos) == 3
+
+
+async def test_who_was_too_slow_to_come_in_again_tries_once_more(
+    quick_clock: trio.testing.MockClock, fake: FakeRoom
+) -> None:
+    async with chatroom.connect(port=fake.port, resume=True) as room:
+        refuse_once(fake, {"kind": "bye", "reason": "idle", "text": "no log-in in time"})
+        await fake.connections[0].cut()
+        assert await room.say("here again") == 1
+
+
+async def test_a_refusal_for_good_ends_it(
+    quick_clock: trio.testing.MockClock, fake: FakeRoom
+) -> None:
+    async with chatroom.connect(port=fake.port, resume=True) as room:
+        refuse_once(fake, {"kind": "error", "code": "banned", "text": "stay away"})
+        await fake.connections[0].cut()
+        with pytest.raises(RoomClosed, match="stay away") as caught:
+            await read(room, 1)
+    assert (caught.value.code, len(fake.hellos)) == ("banned", 2)
+
+
 async def test_a_shutdown_ends_the_iteration_of_who_does_not_come_back(fake: FakeRoom) -> None:
     async with chatroom.connect(port=fake.port, reconnect=False) as room:
         fake.happen("message", "bob", text="a")

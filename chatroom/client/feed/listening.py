@@ -13,8 +13,8 @@ import trio
 
 from chatroom.client.errors import RoomError
 from chatroom.client.feed.login import ask_for_feed
-from chatroom.client.handshake import may_pass
 from chatroom.client.options import ConnectOptions
+from chatroom.client.outlook import may_pass
 from chatroom.feed.group import split_group
 from chatroom.feed.listener import Listener, ListenOptions, Place, open_listener
 from chatroom.feed.reassembly import Introduction

@@ -34,6 +34,9 @@ const TRY_AGAIN_LATER = 1013;
 /** After these nobody comes back unasked: one was told to go, or one's own new page took over. */
 const FINAL = new Set(["quit", "kicked", "flood", "replaced", "protocol_error"]);
 
+/** But for a refusal that may pass, whatever it ended with. */
+const PASSING = new Set(["too_fast", "unavailable", "history_unavailable"]);
+
 export class Connection {
   /** @type {State} */
   state = { phase: "connecting", roundTrip: null, retryAt: 0, text: "" };
@@ -49,6 +52,7 @@ export class Connection {
   #silence = SILENCE_MILLISECONDS;
   #timer = 0;
   #bye = { reason: "", text: "" };
+  #refusal = ""; // the code of what came in the place of a welcome
 
   /**
    * @param {string} url
@@ -70,6 +74,7 @@ export class Connection {
     this.#abandon();
     this.#openedAt = performance.now();
     this.#bye = { reason: "", text: "" };
+    this.#refusal = "";
     this.#change({ phase: "connecting", roundTrip: null, text: "" });
     const socket = new WebSocket(this.url, PROTOCOL);
     this.#socket = socket;
@@ -114,6 +119,7 @@ export class Connection {
       const object = line.startsWith("{") ? parsed(line) : null;
       if (!object) continue;
       if (object.kind === "bye") this.#bye = object;
+      if (object.kind === "error" && this.state.phase !== "live") this.#refusal = object.code;
       if (object.kind === "welcome") this.#welcomed();
       // A pong comes behind what is taken so slowly.
       if (object.kind === "slowed") this.#silence = SILENCE_MILLISECONDS + 1000 / object.rate;
@@ -186,7 +192,8 @@ export class Connection {
     }
     if (held > STEADY_MILLISECONDS) this.#tries = 0;
     const { reason, text } = this.#bye;
-    if (code !== TRY_AGAIN_LATER && FINAL.has(reason)) {
+    const passes = code === TRY_AGAIN_LATER || PASSING.has(this.#refusal);
+    if (!passes && FINAL.has(reason)) {
       this.#change({ phase: "gone", roundTrip: null, text });
       return;
     }

@@ -152,6 +152,25 @@ def test_chronicle_tells_how_many_were_missed(page: Page) -> None:
     assert run(page, "chronicle.js", body) == [["missed", 2, 4], ["message", 7, None]]
 
 
+@pytest.mark.parametrize(
+    ("code", "phase"), [("too_fast", "offline"), ("unavailable", "offline"), ("banned", "gone")]
+)
+def test_a_refusal_that_may_pass_is_tried_again(page: Page, code: str, phase: str) -> None:
+    body = f"""
+      let socket;
+      window.WebSocket = class {{ constructor() {{ socket = this; }} close() {{}} }};
+      const owner = {{ received() {{}}, lost: () => false, changed() {{}} }};
+      const connection = new m.Connection("ws://nowhere", owner);
+      connection.open();
+      const refusal = {{ kind: "error", code: "{code}", text: "no" }};
+      const bye = {{ kind: "bye", reason: "protocol_error", text: "not let in" }};
+      socket.onmessage({{ data: [refusal, bye].map(JSON.stringify).join("\\n") }});
+      socket.onclose({{ code: 1008 }});
+      return connection.state.phase;
+    """
+    assert run(page, "connection.js", body) == phase
+
+
 def test_delays_grow_and_differ(page: Page) -> None:
     body = """
       const all = (random) => [0, 1, 2, 3, 9, 99].map((n) => m.delayMilliseconds(n, () => random));
