@@ -168,7 +168,7 @@ def client(
     /stats on a terminal, and stderr at the end, tell what was missing and what was repaired.
 
     Exit code: 0 after a clean end; 1 when the room cannot be entered, is lost for good, or
-    refused a line.
+    refused a line, or when it was stopped before all that it had read was acked.
     """
     from functools import partial
 

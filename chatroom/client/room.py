@@ -32,6 +32,14 @@ class Receipt:
         """
         return await self._room._seq_of(self._request)
 
+    def seq_nowait(self) -> int | None:
+        """As `wait`, but None if there is no answer. Never blocks."""
+        if self._request.error is not None:
+            raise self._request.error
+        seq = self._request.answer
+        assert seq is None or isinstance(seq, int)
+        return seq
+
 
 class Room:
     """One's place in a room. `chatroom.connect` makes it.

@@ -11,12 +11,18 @@ from dataclasses import dataclass
 import trio
 
 from chatroom.client.connecting import open_room
-from chatroom.client.errors import NotStored, RoomError, TooFast, Unconfirmed
+from chatroom.client.errors import NotStored, RoomClosed, RoomError, TooFast, Unconfirmed
 from chatroom.client.items import Connected, Disconnected
 from chatroom.client.options import ConnectOptions
 from chatroom.client.room import Receipt, Room
 from chatroom.client.terminal.printer import Printer
-from chatroom.client.terminal.streams import STDIN, STDOUT, lines_of, wait_reader_gone
+from chatroom.client.terminal.streams import (
+    STDIN,
+    STDOUT,
+    can_be_read,
+    lines_of,
+    wait_reader_gone,
+)
 from chatroom.errors import ChatroomError
 from chatroom.event import Event, Gap
 from chatroom.protocol.answers import Slowed
@@ -43,13 +49,16 @@ class PipeSettings:
 async def converse_on_pipe(options: ConnectOptions, settings: PipeSettings) -> int:
     """Say what stdin says, a line a message, and print what happens in the room.
 
-    Returns the exit code: 0, or 1 if the room refused a line, which stderr names. Raises
-    `RoomError` if the room can't be entered or is lost for good. SIGINT and SIGTERM leave it.
-    Cancelled, lines that have no ack yet may be said or not, and one may be written in part.
+    Returns the exit code: 0, or 1 if the room refused a line, or if it is not known to have one;
+    stderr says which. Raises `RoomError` if the room can't be entered or is lost for good. SIGINT
+    and SIGTERM leave it. Cancelled, lines that have no ack yet may be said or not, and one may be
+    written in part.
     """
     async with open_room(options) as room:
+        pipe = Pipe(room, settings)
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            return await Pipe(room, settings).run(signals)
+            await pipe.run(signals)
+    return pipe.outcome()  # now that the acks which leaving waits for are here
 
 
 async def say_once(options: ConnectOptions, text: str) -> None:
@@ -70,10 +79,14 @@ class Pipe:
         #: Messages on their way at once. One, from when the room takes them slowly: who waits for
         #: each ack follows its pace, and does not push until it is closed for it.
         self._window = WINDOW
+        #: Of each line that was handed to the room and not confirmed: its number, and its text.
+        self._on_their_way: deque[tuple[int, str, Receipt]] = deque()
+        self._holds_a_line = False  #: one was read, and not yet handed to the room
+        self._input_ended = False
         self._lost: ChatroomError | None = None
         self._only_listening = False
 
-    async def run(self, signals: AsyncIterator[int]) -> int:
+    async def run(self, signals: AsyncIterator[int]) -> None:
         """Until the input or the room has ended; see `PipeSettings.follow`. Cancelled as
         `converse_on_pipe` is.
         """
@@ -87,9 +100,23 @@ class Pipe:
             if self._lost is not None or follow is False or (follow is None and said):
                 scope.cancel()
             self._only_listening = True
+
+    def outcome(self) -> int:
+        """The exit code, once the room is left; stderr says what is not known to have been said.
+        Raises the `ChatroomError` that it has ended with, if that is one.
+        """
+        unknown = sum(not self._is_answered(*line) for line in self._on_their_way)
+        if unknown:
+            self._complain(f"{unknown} line{'s' * (unknown != 1)} may have been said or not")
         if self._lost is not None:
             raise self._lost
+        if self._holds_a_line or (not self._input_ended and can_be_read(STDIN)):
+            self._complain("the rest of the input was not said")
         return self._status
+
+    def _complain(self, text: str) -> None:
+        self._status = 1
+        print(f"chatroom: {text}", file=sys.stderr)
 
     async def _watch_signals(self, signals: AsyncIterator[int], scope: trio.CancelScope) -> None:
         async for _ in signals:
@@ -138,34 +165,45 @@ class Pipe:
 
     async def _say_all(self) -> bool:
         """Say every line of the input; once each is answered, True if there was one."""
-        on_their_way: deque[tuple[int, str, Receipt]] = deque()
         number = 0
         try:
             async for text in lines_of(STDIN):
                 number += 1
                 if not text.strip():
                     continue
-                while len(on_their_way) >= self._window:
-                    await self._confirm(*on_their_way.popleft())
-                on_their_way.append((number, text, self._room.say_nowait(text)))
-            while on_their_way:
-                await self._confirm(*on_their_way.popleft())
+                self._holds_a_line = True
+                while len(self._on_their_way) >= self._window:
+                    await self._confirm_first()
+                self._on_their_way.append((number, text, self._room.say_nowait(text)))
+                self._holds_a_line = False
+            self._input_ended = True
+            while self._on_their_way:
+                await self._confirm_first()
         except ChatroomError as error:
             self._lost = error
         return number > 0
 
-    async def _confirm(self, number: int, text: str, receipt: Receipt) -> None:
-        while True:
-            try:
-                await receipt.wait()
-            except TooFast:
-                await trio.sleep(TOO_FAST_SECONDS)
-                receipt = self._room.say_nowait(text)
-                continue
-            except RoomError as error:
-                self._status = 1
-                print(f"chatroom: line {number} {what_became(error)}", file=sys.stderr)
+    async def _confirm_first(self) -> None:
+        number, text, receipt = self._on_their_way[0]
+        try:
+            await receipt.wait()
+        except TooFast:
+            await trio.sleep(TOO_FAST_SECONDS)
+            self._on_their_way[0] = (number, text, self._room.say_nowait(text))
             return
+        except RoomError as error:
+            self._complain(f"line {number} {what_became(error)}")
+        self._on_their_way.popleft()
+
+    def _is_answered(self, number: int, text: str, receipt: Receipt) -> bool:
+        """Whether it is known what became of a line, which is told if it is not good."""
+        try:
+            return receipt.seq_nowait() is not None
+        except (Unconfirmed, RoomClosed):
+            return False
+        except RoomError as error:
+            self._complain(f"line {number} {what_became(error)}")
+            return True
 
 
 def what_became(error: RoomError) -> str:

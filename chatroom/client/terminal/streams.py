@@ -65,6 +65,13 @@ async def lines_of(fd: int) -> AsyncIterator[str]:
             return
 
 
+def can_be_read(fd: int) -> bool:
+    """Whether there is input, as far as that can be told without reading it. Never blocks."""
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    return any(event & select.POLLIN for _, event in poll.poll(0))
+
+
 async def wait_reader_gone(fd: int) -> None:
     """Wait until nobody can read any more what is written to a pipe; for ever on a file.
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.client.fake import FakeConnection, FakeRoom, Line
 from tests.client.web_relay import WebRelay
 from tests.visiting import House, Visitor, open_house
 
@@ -136,6 +137,44 @@ async def test_it_ends_when_nobody_reads(lobby: House) -> None:
         await process.stdout.aclose()
         with trio.fail_after(60):
             assert await process.wait() == 0
+
+
+async def test_lines_without_an_ack_are_no_clean_end(fake: FakeRoom) -> None:
+    """Nobody knows whether they were said; a script that trusts the exit code has to hear it."""
+    heard = trio.Event()
+
+    def swallow(connection: FakeConnection, request: Line) -> bool:
+        if request.get("text") == "two":
+            heard.set()
+        return bool(request["kind"] == "message" and request["text"] != "zero")
+
+    fake.before = swallow
+    async with trio.open_nursery() as nursery:
+        client = [*CLIENT, "--port", str(fake.port)]
+        process: trio.Process = await nursery.start(
+            partial(trio.run_process, client, stdin=PIPE, stderr=PIPE, check=False)
+        )
+        assert process.stdin is not None
+        await process.stdin.send_all(b"zero\none\ntwo\n")
+        await process.stdin.aclose()
+        with trio.fail_after(60):
+            await heard.wait()
+            process.terminate()
+            assert await process.wait() == 1
+            assert process.stderr is not None
+            complaint = await process.stderr.receive_some()
+    assert complaint == b"chatroom: 2 lines may have been said or not\n"
+
+
+async def test_input_that_nobody_took_is_no_clean_end(lobby: House, tmp_path: Path) -> None:
+    bob = await lobby.enter("bob")
+    await bob.say("the only event")
+    line = f"seq -f y%g 1 20000 | {shlex.join(command(lobby, '--last', '1'))}"
+    line = f"{{ {line}; echo $? > {tmp_path / 'code'}; }} | head -1"
+    with trio.fail_after(60):
+        done = await trio.run_process(["sh", "-c", line], capture_stdout=True, capture_stderr=True)
+    assert (tmp_path / "code").read_text() == "1\n"
+    assert done.stderr.endswith(b"chatroom: the rest of the input was not said\n")
 
 
 async def test_follow_goes_on_after_the_input(lobby: House) -> None:
