@@ -21,9 +21,10 @@ _NOT_SETTINGS = frozenset({"config", "print_config", "help"})
 
 _LINE_CHARS = 78
 
-_FLAG, _NUMBER, _LIST, _STRING = "true or false", "a number", "a list of strings", "a string"
+_FLAG, _WHOLE, _NUMBER = "true or false", "a whole number", "a number"
+_LIST, _STRING = "a list of strings", "a string"
 #: What stands behind a key that is not set.
-_EXAMPLES = {_FLAG: "false", _NUMBER: "0", _LIST: "[]", _STRING: '""'}
+_EXAMPLES = {_FLAG: "false", _WHOLE: "0", _NUMBER: "0", _LIST: "[]", _STRING: '""'}
 
 
 def read_config(context: typer.Context, path: str | None) -> str | None:
@@ -85,7 +86,7 @@ def _kinds(context: typer.Context) -> dict[str, str]:
 
 
 def _kind(hint: Any) -> str:
-    kinds = {bool: _FLAG, int: _NUMBER, float: _NUMBER, list: _LIST}
+    kinds = {bool: _FLAG, int: _WHOLE, float: _NUMBER, list: _LIST}
     for one in (hint, *get_args(hint)):
         kind = kinds.get(get_origin(one) or one)
         if kind is not None:
@@ -96,8 +97,9 @@ def _kind(hint: Any) -> str:
 def _fits(kind: str, value: object) -> bool:
     if kind == _LIST:
         return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    if kind == _NUMBER:  # a bool is an int, too
-        return isinstance(value, int | float) and not isinstance(value, bool)
+    if kind in (_WHOLE, _NUMBER):  # a bool is an int, too
+        number = int if kind == _WHOLE else int | float
+        return isinstance(value, number) and not isinstance(value, bool)
     return isinstance(value, bool if kind == _FLAG else str)
 
 
