@@ -18,6 +18,7 @@ from chatroom.cli.client import client
 from chatroom.cli.history import history
 from chatroom.cli.serve import serve
 from chatroom.cli.service import service
+from chatroom.cli.streams import lost_output, open_standard_streams
 from chatroom.cli.swarm import swarm
 from chatroom.errors import ChatroomError
 
@@ -67,8 +68,10 @@ _UsageError: type[typer.BadParameter] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Run the command line. Never returns; shows no traceback for what a user can put right."""
+    open_standard_streams()
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()
     except* ChatroomError as group:
         from chatroom.room.visible import visible  # of what a server or a file has said, too
 
@@ -79,6 +82,13 @@ def main() -> None:
         for error in _leaves(usage):
             _explain(error)
         sys.exit(2)
+    except* OSError as lost:
+        text = lost_output(_leaves(lost))
+        if text is None:
+            raise
+        if text:
+            print(f"chatroom: {text}", file=sys.stderr)
+        sys.exit(1)
     except* (KeyboardInterrupt, typer.Abort):
         sys.exit(130)
     sys.exit(status)

@@ -194,13 +194,11 @@ def _name(name: str) -> tuple[str, str]:
 def _new_password() -> str:
     """Never from the command line, which every process on the machine can read."""
     from chatroom.access.accounts import check_new_password
+    from chatroom.cli.password import first_line_of_input, typed
     from chatroom.errors import ChatroomError
     from chatroom.room.refused import Refused
 
-    if sys.stdin.isatty():
-        chosen: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    else:
-        chosen = sys.stdin.readline().rstrip("\r\n")
+    chosen = typed("Password", twice=True) if sys.stdin.isatty() else first_line_of_input()
     try:
         check_new_password(chosen)
     except Refused as refused:

@@ -176,9 +176,7 @@ def client(
 
     from chatroom.cli.trust import tls_wanted
     from chatroom.client.options import ConnectOptions
-    from chatroom.client.terminal.streams import open_standard_streams
 
-    open_standard_streams()
     on_terminal = _on_terminal() and not json
     if retry is None and not on_terminal:
         retry = 30.0

@@ -14,6 +14,8 @@ from chatroom.errors import ChatroomError
 #: Under this name, and `ACCOUNT@HOST:PORT`, the keyring has it.
 SERVICE = "chatroom"
 
+_NOT_UTF_8 = "the password is not UTF-8"
+
 
 def from_command(command: str) -> str:
     """The first line of what it writes; it may ask at the terminal. Raises `ChatroomError`."""
@@ -48,5 +50,22 @@ def ask(account: str) -> str:
     """Have it typed, unseen. Raises `ChatroomError` where nobody can type."""
     if not sys.stdin.isatty():
         raise ChatroomError(f"no password for {account}: give --password-command")
-    password: str = typer.prompt(f"Password of {account}", hide_input=True, err=True)
+    return typed(f"Password of {account}")
+
+
+def typed(prompt: str, *, twice: bool = False) -> str:
+    """What is typed, unseen. Raises `ChatroomError`."""
+    try:
+        password: str = typer.prompt(prompt, hide_input=True, err=True, confirmation_prompt=twice)
+        password.encode()  # some terminals' bytes arrive as surrogates
+    except UnicodeError as error:
+        raise ChatroomError(_NOT_UTF_8) from error
     return password
+
+
+def first_line_of_input() -> str:
+    """Raises `ChatroomError`."""
+    try:
+        return sys.stdin.buffer.readline().rstrip(b"\r\n").decode()
+    except UnicodeError as error:
+        raise ChatroomError(_NOT_UTF_8) from error

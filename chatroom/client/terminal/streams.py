@@ -23,18 +23,6 @@ READ_BYTES = 65536
 WRITE_BYTES = 4096
 
 
-def open_standard_streams() -> None:
-    """Put the null device where a shell has closed input or output (`<&-`).
-
-    Else the first socket would get its number, and be read from and written to.
-    """
-    for fd in (STDIN, STDOUT):
-        try:
-            os.fstat(fd)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
-
-
 async def lines_of(fd: int) -> AsyncIterator[str]:
     """The lines of an open file, pipe, device or terminal, without ends; the last may lack its own.
 
