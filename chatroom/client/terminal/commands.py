@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chatroom.protocol.jsonlines.write import utf8_safe
+from chatroom.room.text import make_safe
+
 #: Command: its arguments, and what it does. The order is the one of `/help` and of Tab.
 COMMANDS = {
     "nick": ("NAME", "take another name"),
@@ -57,6 +60,11 @@ def read(line: str) -> Typed | None:  # noqa: PLR0911  # a case a line
     if name == "history" and argument and not (argument.isdecimal() and 0 < int(argument) <= 1000):
         return Typed("", problem="/history takes a number from 1 to 1000")
     return Typed(name, argument)
+
+
+def size_bytes(text: str) -> int:
+    """What a text takes of the room's limit, as it arrives there."""
+    return len(make_safe(utf8_safe(text)).encode())
 
 
 def help_lines() -> list[str]:

@@ -15,7 +15,7 @@ from chatroom.client.items import Connected, Disconnected, Item
 from chatroom.client.options import ConnectOptions
 from chatroom.client.room import Receipt, Room
 from chatroom.client.terminal.colours import Colours
-from chatroom.client.terminal.commands import Typed, help_lines, read
+from chatroom.client.terminal.commands import Typed, help_lines, read, size_bytes
 from chatroom.client.terminal.inputs import TypedLines, default_path
 from chatroom.client.terminal.operators import operate
 from chatroom.client.terminal.people import People
@@ -174,9 +174,8 @@ class Conversation:
                 continue
             if not self._room.connected:
                 return "not connected: your text stays here, Enter tries again"
-            size = len((typed.argument if typed.command == "me" else line).encode())
-            if typed.command in ("say", "me") and size > limit:
-                return f"too long by {size - limit} bytes"
+            if typed.command in ("say", "me") and (over := size_bytes(typed.argument) - limit) > 0:
+                return f"too long by {over} bytes"
         return ""
 
     async def _talk(self, nursery: trio.Nursery, scope: trio.CancelScope) -> None:

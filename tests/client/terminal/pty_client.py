@@ -76,7 +76,8 @@ class PtyClient:
         return self.shown[self._screen.cursor.y - 1]
 
     def type(self, keys: str) -> None:
-        self._process.write(keys.encode())
+        """Also what is no UTF-8, as Python has it from elsewhere."""
+        self._process.write(keys.encode("utf-8", "surrogateescape"))
 
     def resize(self, rows: int, columns: int) -> None:
         self._process.setwinsize(rows, columns)

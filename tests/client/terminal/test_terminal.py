@@ -149,6 +149,28 @@ async def test_a_lost_connection_keeps_the_line_and_comes_back_by_itself(
         nursery.cancel_scope.cancel()
 
 
+async def test_what_is_typed_in_another_encoding_is_said_as_far_as_it_can_be(
+    lobby: House, tmp_path: Path
+) -> None:
+    bob = await lobby.enter("bob")
+    with await started(lobby, tmp_path) as alice:
+        assert await bob.line() == "-- alice joined"
+        alice.type("caf\udce9\r")
+        assert (await bob.line()).startswith("alice: caf")
+        alice.type("next\r")
+        assert await bob.line() == "alice: next"
+
+
+async def test_a_slash_that_is_not_said_is_not_counted(lobby: House, tmp_path: Path) -> None:
+    bob = await lobby.enter("bob")
+    with await started(lobby, tmp_path) as alice:
+        assert await bob.line() == "-- alice joined"
+        alice.type(f"//{'x' * 1024}\r")
+        await alice.until_shown("too long by 1 bytes")
+        alice.type("\b\r")
+        assert await bob.line() == f"alice: /{'x' * 1023}"
+
+
 async def test_a_changed_size_and_no_colour(lobby: House, tmp_path: Path) -> None:
     bob = await lobby.enter("bob")
     with await started(lobby, tmp_path, "--no-color") as alice:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chatroom.client.errors import NotStored, RoomError, TextTooLong, Unconfirmed
 from chatroom.client.items import Connected
 from chatroom.client.terminal.colours import Colours
-from chatroom.client.terminal.commands import COMMANDS, help_lines, read
+from chatroom.client.terminal.commands import COMMANDS, help_lines, read, size_bytes
 from chatroom.client.terminal.completion import Completion, candidates
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.pipe import what_became
@@ -217,6 +217,11 @@ def test_commands(line: str, command: str, argument: str) -> None:
     typed = read(line)
     assert typed is not None
     assert (typed.command, typed.argument, typed.problem) == (command, argument, "")
+
+
+def test_a_text_is_as_long_as_it_arrives() -> None:
+    assert size_bytes("é") == 2
+    assert size_bytes("\udce9\x01") == len("?\ufffd".encode())
 
 
 @pytest.mark.parametrize("line", ["/nonsense", "/", "/me", "/nick  ", "/history x", "/history 0"])
