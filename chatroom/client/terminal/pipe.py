@@ -11,10 +11,19 @@ from dataclasses import dataclass
 import trio
 
 from chatroom.client.connecting import open_room
-from chatroom.client.errors import NotStored, RoomClosed, RoomError, TooFast, Unconfirmed
+from chatroom.client.errors import (
+    NotStored,
+    RoomClosed,
+    RoomError,
+    TextEmpty,
+    TextTooLong,
+    TooFast,
+    Unconfirmed,
+)
 from chatroom.client.items import Connected, Disconnected
 from chatroom.client.options import ConnectOptions
 from chatroom.client.room import Receipt, Room
+from chatroom.client.terminal.commands import size_bytes
 from chatroom.client.terminal.printer import Printer
 from chatroom.client.terminal.streams import (
     STDIN,
@@ -62,11 +71,22 @@ async def converse_on_pipe(options: ConnectOptions, settings: PipeSettings) -> i
 
 
 async def say_once(options: ConnectOptions, text: str) -> None:
-    """Say the lines of a text, and leave when each is acked. Raises `RoomError`. Cancelled, the
-    line that has no ack yet may be said or not, and those behind it are not.
+    """Say the lines of a text, but for those with nothing in them, and leave when each is acked.
+
+    Raises `RoomError`: before anything is said if there is nothing to say, or a line is longer
+    than the room takes. Cancelled, the line that has no ack yet may be said or not, and those
+    behind it are not.
     """
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not lines:
+        raise TextEmpty("a message needs some text")
     async with open_room(options) as room:
-        for line in text.rstrip("\n").split("\n"):
+        for line in lines:
+            if (size := size_bytes(line)) > room.text_limit_bytes:
+                what = "the text" if len(lines) == 1 else f"the line {line[:20]}…"
+                allowed = f"{room.text_limit_bytes} are allowed"
+                raise TextTooLong(f"{what} has {size} bytes, {allowed}: nothing was said")
+        for line in lines:
             await room.say(line)
 
 

@@ -81,6 +81,20 @@ async def test_a_message_argument_is_said_and_acked(lobby: House) -> None:
     assert await heard(bob, 1) == ["deploy: version 7 is out"]
 
 
+async def test_a_message_of_several_lines_is_said_whole_or_not_at_all(lobby: House) -> None:
+    bob = await lobby.enter("bob")
+    done = await run(lobby, "--nick", "al", "one\n\n \ntwo\n")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert await heard(bob, 2) == ["al: one", "al: two"]
+    done = await run(lobby, "--nick", "al", f"three\n{'x' * 1025}")
+    assert done.returncode == 1
+    assert b"1025 bytes, 1024 are allowed: nothing was said" in done.stderr
+    done = await run(lobby, "--nick", "al", " \n\n")
+    assert (done.returncode, done.stderr) == (1, b"chatroom: a message needs some text\n")
+    await run(lobby, "--nick", "al", "four")
+    assert await heard(bob, 1) == ["al: four"]
+
+
 async def test_a_refused_message_ends_with_one(lobby: House) -> None:
     done = await run(lobby, "x" * 5000)
     assert done.returncode == 1
