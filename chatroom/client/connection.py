@@ -188,14 +188,15 @@ class Connection:
 
     def _acked(self, ack: Ack) -> None:
         state = self._state
+        request = state.pending.acked(ack.id, ack.seq)
+        if request is None:
+            return  # that number may be somebody else's event
         state.resume.acked(ack.seq)
         state.counts.acked += 1
-        request = state.pending.acked(ack.id, ack.seq)
-        if request is not None:
-            if request.kind == "rename":
-                asked = shown_nick(str(request.fields["to"]))
-                state.resume.renamed(ack.nick if isinstance(ack.nick, str) else asked)
-            request.resolve(ack.seq)
+        if request.kind == "rename":
+            asked = shown_nick(str(request.fields["to"]))
+            state.resume.renamed(ack.nick if isinstance(ack.nick, str) else asked)
+        request.resolve(ack.seq)
 
     def _refused(self, error: Error) -> None:
         request = self._state.pending.answered(error.id)

@@ -123,7 +123,8 @@ class PendingRequests:
         if self._queued.pop(request.id, None) is not None:
             self._left(request)
             return True
-        if request.kind not in STATEMENTS and self._sent.pop(request.id, None) is not None:
+        # An ack is waited for all the same: its event is our own, and will not arrive.
+        if request.kind not in ACKED and self._sent.pop(request.id, None) is not None:
             self._left(request)
         return False
 
@@ -179,6 +180,8 @@ class PendingRequests:
             if request.kind in STATEMENTS:
                 self._unconfirmed[request.id] = request
                 self.unconfirmed_nick = self.unconfirmed_nick or nick
+            elif request.abandoned:
+                self._left(request)
             else:
                 self._queued[request.id] = request
         self._queued |= waiting

@@ -17,6 +17,8 @@ from chatroom.client.errors import RoomError
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import Renderer
+from tests.client.fake import FakeRoom
+from tests.client.reading import read
 
 WELCOME = msgspec.json.encode(
     {
@@ -124,6 +126,15 @@ async def test_an_error_can_be_printed_whatever_the_server_has_said(
         async with chatroom.connect(port=port, reconnect=False) as room:
             await room.ping()
     assert f"{caught.value}{caught.value.code}".isprintable()
+
+
+async def test_an_ack_that_nobody_asked_for_hides_no_event(fake: FakeRoom) -> None:
+    async with chatroom.connect(port=fake.port) as room:
+        fake.connections[0].send({"kind": "ack", "id": "nobody", "seq": 2})
+        for text in "abc":
+            fake.happen("message", "bob", text=text)
+        assert await read(room, 3) == ["1 a", "2 b", "3 c"]
+        assert room.statistics().acked == 0
 
 
 async def _ask(room: Room) -> None:

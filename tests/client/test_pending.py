@@ -38,6 +38,17 @@ def test_what_nobody_waits_for_is_not_said_a_second_time() -> None:
     assert pending.take(0) == wanted.record
 
 
+def test_a_topic_that_nobody_waits_for_has_its_ack_and_is_not_asked_for_again() -> None:
+    pending = PendingRequests()
+    acked, broken = (pending.add("topic", {"text": text}, placed=False) for text in "ab")
+    assert pending.take(0)
+    assert not pending.withdraw(acked)
+    assert not pending.withdraw(broken)
+    assert pending.acked(acked.id, 1) is acked
+    pending.disconnected("alice")
+    assert (pending.take(0), len(pending)) == (b"", 0)
+
+
 def test_the_name_on_the_first_connection_that_broke_is_the_one() -> None:
     """The second one may be under a guest's name, and has said nothing."""
     pending = PendingRequests()
