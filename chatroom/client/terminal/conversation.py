@@ -22,12 +22,16 @@ from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
 from chatroom.client.terminal.unread import Unread
-from chatroom.event import Event, Gap
+from chatroom.event import Event
 from chatroom.protocol.jsonlines.parse import HistoryPage
 from chatroom.room.visible import visible
 
 #: Names that one line of `/who` shows.
 NAMES_A_LINE = 10
+
+#: So long what has come is not shown, to wait for what was before it; a server that is alive takes
+#: a fraction of that.
+HISTORY_SECONDS = 10.0
 
 
 async def converse(options: ConnectOptions, *, colours: Colours, last: int) -> None:
@@ -50,8 +54,6 @@ class Conversation:
         self._render = Renderer(colours, room.nick)
         self._unread = Unread(trio.current_time())
         self._state = "connected"
-        #: What comes while the history is on its way, to be shown after it; None: nothing waits.
-        self._held: list[Event | Gap] | None = None
         self._lost: RoomError | None = None
         self._to_say, self._typed = trio.open_memory_channel[str](inf)  # one types them
         self._clock = trio.lowlevel.current_clock()
@@ -72,7 +74,7 @@ class Conversation:
         async with trio.open_nursery() as nursery:
             scope = nursery.cancel_scope
             nursery.start_soon(self._watch_signals, signals, scope)
-            nursery.start_soon(self._listen, last, nursery)
+            nursery.start_soon(self._listen, last, scope)
             nursery.start_soon(self._talk, nursery, scope)
             nursery.start_soon(self._turn_days)
             await self._screen.run()
@@ -86,34 +88,27 @@ class Conversation:
 
     # What comes
 
-    async def _listen(self, last: int, nursery: trio.Nursery) -> None:
+    async def _listen(self, last: int, scope: trio.CancelScope) -> None:
         await self._screen.wait_drawn()
         try:
             async for item in self._room.items():
+                await self._screen.show(self._lines(item))
                 if isinstance(item, Connected) and not item.again and last:
-                    self._held = []
-                    nursery.start_soon(self._begin_with, last, item.welcome.seq + 1)
-                if self._held is not None and isinstance(item, Event | Gap):
-                    self._held.append(item)
-                else:
-                    await self._screen.show(self._lines(item))
+                    await self._begin_with(last, item.welcome.seq + 1)
                 self._screen.refresh()
         except RoomError as error:
             self._lost = error
-        nursery.cancel_scope.cancel()
+        scope.cancel()
 
     async def _begin_with(self, last: int, before: int) -> None:
-        """Show the last events from before we came, then what has come meanwhile."""
+        """Show the last events from before we came; the room's inbox keeps what comes meanwhile."""
         try:
-            await self._show_last(last, before)
+            with trio.fail_after(HISTORY_SECONDS):
+                await self._show_last(last, before)
+        except trio.TooSlowError:
+            await self._warn(f"the last events can't be had: no answer in {HISTORY_SECONDS:.0f} s")
         except RoomError as error:
             await self._warn(f"the last events can't be had: {error}")
-        while self._held:
-            held, self._held = self._held, []
-            for item in held:
-                await self._screen.show(self._lines(item))
-        self._held = None
-        self._screen.refresh()
 
     def _lines(self, item: Item) -> list[str]:
         self._people.see(item)

@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from chatroom.protocol.jsonlines.parse import MAX_LINE_BYTES, BadLine
+from chatroom.settings import MAX_FRAGMENTS
 
 if TYPE_CHECKING:
     from websockets.frames import Frame
@@ -23,6 +24,10 @@ SUBPROTOCOL = Subprotocol("chatroom.v1")
 #: The library tells of every connection; a program's log is not for that.
 _log = logging.getLogger("chatroom.websocket")
 _log.setLevel(logging.WARNING)
+
+#: Answers to pings that wait to be sent, at most: a server that asks for more and takes none is no
+#: chatroom's, whose pings come seconds apart.
+MOST_DUE_BYTES = 64 * 1024
 
 _NO_CODE = 1005  # how the library says that a close frame had no code (RFC 6455, section 7.1.5)
 
@@ -74,13 +79,17 @@ class ClientWebSocket:
         return "the server went away"
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The lines of the messages that `chunk` completes. Raises `BadLine` for a binary one."""
+        """The lines of the messages that `chunk` completes. Raises `BadLine` for a binary one, and
+        for what would fill the memory.
+        """
         self._protocol.receive_data(chunk)
         lines: list[bytes] = []
         for event in self._protocol.events_received():
             if not isinstance(event, Response):
                 self._take(event, lines)  # type: ignore[arg-type] # a client gets no requests
         self._drain()
+        if sum(map(len, self._outgoing)) > MOST_DUE_BYTES:
+            raise BadLine("more pings than can be answered")
         return lines
 
     def feed_eof(self) -> None:
@@ -110,6 +119,8 @@ class ClientWebSocket:
         if frame.opcode is not Opcode.TEXT and frame.opcode is not Opcode.CONT:
             return  # the library answers pings and closings
         self._fragments.append(bytes(frame.data))
+        if len(self._fragments) > MAX_FRAGMENTS:  # their bytes the library counts
+            raise BadLine(f"a message of more than {MAX_FRAGMENTS} fragments")
         if frame.fin:
             message, self._fragments = b"".join(self._fragments), []
             lines += [line for line in message.split(b"\n") if line]
