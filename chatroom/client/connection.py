@@ -177,6 +177,8 @@ class Connection:
 
     def _tell(self, item: Item) -> None:
         if self._state.options.receive:
+            if self._state.inbox.has_too_many_notices:
+                raise BadLine("more notices than anybody reads")
             self._state.inbox.append(item)
 
     def _answer(

@@ -15,6 +15,10 @@ T = TypeVar("T")
 #: What an item takes beside its text, roughly: the object, two short strings, the time.
 ITEM_BYTES = 400
 
+#: Items that are no events and wait to be read, at most. A server that is one says them seldom, but
+#: for the gaps of a history, which one read can bring two thousand of.
+MOST_NOTICES = 10_000
+
 
 @dataclass(slots=True)
 class LeftOut:
@@ -38,6 +42,7 @@ class Inbox(Generic[T]):
         self._items: deque[T | Event | LeftOut] = deque()
         self._limit_bytes = limit_bytes
         self._bytes = 0
+        self._notices = 0
         self._arrived = trio.Event()
         self._eased = trio.Event()
         self._closed = False
@@ -49,10 +54,16 @@ class Inbox(Generic[T]):
     def full(self) -> bool:
         return self._bytes >= self._limit_bytes
 
+    @property
+    def has_too_many_notices(self) -> bool:
+        """Whether more than `MOST_NOTICES` items are no events: no server of ours has sent them."""
+        return self._notices > MOST_NOTICES
+
     def append(self, item: T) -> None:
         """Add what is not an event; never refused, as there are few of them."""
         self._items.append(item)
         self._bytes += ITEM_BYTES
+        self._notices += 1
         self._arrived.set()
 
     def append_event(self, event: Event) -> None:
@@ -95,6 +106,7 @@ class Inbox(Generic[T]):
             await self._arrived.wait()
         item = self._items.popleft()
         self._bytes -= ITEM_BYTES + (len(item.text) if isinstance(item, Event) else 0)
+        self._notices -= not isinstance(item, Event | LeftOut)
         if self._bytes * 2 < self._limit_bytes:
             self._eased.set()
         return item

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 import chatroom
 from chatroom.client import Room
 from chatroom.client.errors import RoomError
+from chatroom.client.inbox import MOST_NOTICES
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.render import Renderer
-from tests.client.fake import FakeRoom
+from tests.client.fake import FakeConnection, FakeRoom, Line
 from tests.client.reading import read
 
 WELCOME = msgspec.json.encode(
@@ -117,7 +118,7 @@ async def test_an_error_can_be_printed_whatever_the_server_has_said(
             await stream.send_all(WELCOME + b"\n")
             await stream.receive_some()
         await stream.send_all(msgspec.json.encode(said) + b"\n")
-        await stream.receive_some()
+        await stream.aclose()
 
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     nursery.start_soon(trio.serve_listeners, serve, [listener])
@@ -135,6 +136,24 @@ async def test_an_ack_that_nobody_asked_for_hides_no_event(fake: FakeRoom) -> No
             fake.happen("message", "bob", text=text)
         assert await read(room, 3) == ["1 a", "2 b", "3 c"]
         assert room.statistics().acked == 0
+
+
+async def test_notices_do_not_pile_up_while_an_answer_is_waited_for(
+    quick_clock: trio.testing.MockClock, fake: FakeRoom
+) -> None:
+    """Events that nobody reads are left out, and fetched later; these could not be."""
+
+    def flood(connection: FakeConnection, request: Line) -> bool:
+        fake.before = lambda connection, request: False
+        line = msgspec.json.encode({"kind": "presence", "announced": True, "member_count": 1})
+        connection.send_raw((line + b"\n") * (MOST_NOTICES + 10))
+        return True
+
+    async with chatroom.connect(port=fake.port, resume=True) as room:
+        fake.before = flood
+        await room.ping()
+        assert room.statistics().reconnects == 1
+        assert room.waiting < MOST_NOTICES + 10
 
 
 async def _ask(room: Room) -> None:
