@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
+
 from chatroom.client.items import Connected
 from chatroom.client.options import ConnectOptions
 from chatroom.event import Gap
@@ -24,7 +26,7 @@ class ResumeState:
         # Our own events above that, of which we know by their acks. A resumed connection acks what
         # is said on it while it still replays older events, so an ack does not mean that all
         # before it has arrived; and the replay will have our own event too.
-        self._own: set[int] = set()
+        self._own: list[int] = []  # a heap
         self.welcome: Welcome | None = None
         #: How many logs there were: numbers of an earlier one mean nothing in this one.
         self.log = 0
@@ -126,23 +128,19 @@ class ResumeState:
         """The room has a statement of ours under this number."""
         if self._options.echo or seq <= self.after:
             return  # it will arrive, or has arrived, as any other event
-        self._own.add(seq)
+        heappush(self._own, seq)
         if len(self._own) > OWN:
             # Only without presence, where numbers have holes. By now all before has arrived.
-            self.after = max(self.after, min(self._own))
-        while self.after + 1 in self._own:
-            self.after += 1
-            self._own.discard(self.after)
-        if self._own and self.after >= min(self._own):
-            self._own = {own for own in self._own if own > self.after}
+            self.after = self._own[0]
+        while self._own and self._own[0] <= self.after + 1:
+            self.after = max(self.after, heappop(self._own))
 
     def arrived(self, seq: int) -> bool:
         """An event came; whether it is new here, and not our own."""
         if seq <= self.after:
             return False
         self.after = seq
-        if not self._own:
-            return True
-        ours = seq in self._own
-        self._own = {own for own in self._own if own > seq}
+        ours = False
+        while self._own and self._own[0] <= seq:
+            ours = heappop(self._own) == seq
         return not ours

@@ -71,7 +71,7 @@ RESUME = (
     Mutant(
         "an ack hides what came before it",
         "chatroom/client/resume.py",
-        "        self._own.add(seq)\n",
+        "        heappush(self._own, seq)\n",
         "        self.after = seq\n",
         _TESTS_2,
     ),
