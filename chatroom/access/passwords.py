@@ -32,8 +32,10 @@ def is_password(password: str, password_hash: str | None) -> bool:
 
     if len(password.encode()) > MAX_PASSWORD_BYTES:
         return False
+    # Made by the first who asks, whoever it is: else the first unknown name takes twice as long.
+    nobody = _hash_of_nobody()
     try:
-        matches = _hasher().verify(password_hash or _hash_of_nobody(), password)
+        matches = _hasher().verify(password_hash or nobody, password)
     except (VerificationError, InvalidHashError):
         return False
     return matches and password_hash is not None

@@ -89,6 +89,12 @@ def test_an_unknown_name_is_hashed_for_all_the_same(
     assert passwords._hash_of_nobody().split("$")[:4] == costs
 
 
+def test_the_first_unknown_name_takes_no_longer_than_the_next() -> None:
+    passwords._hash_of_nobody.cache_clear()
+    assert is_password(PASSWORD, hash_password(PASSWORD))
+    assert passwords._hash_of_nobody.cache_info().currsize == 1
+
+
 def test_a_certificate_says_who_one_is_and_its_account_alone_may_be_named(
     accounts: AccessFile,
 ) -> None:
