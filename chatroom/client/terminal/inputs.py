@@ -11,6 +11,10 @@ from prompt_toolkit.history import History
 #: Lines kept; more than anybody goes back through.
 KEPT = 1000
 
+#: Lines that begin so are not kept. The room's other clients log in by them, and whoever is used to
+#: that has typed a password.
+_SECRETS = ("/login", "/json")
+
 
 def default_path(environment: Mapping[str, str]) -> Path:
     """Where the XDG base directory specification wants such state."""
@@ -43,7 +47,8 @@ class TypedLines(History):
 
     def store_string(self, string: str) -> None:
         # A pasted block is one entry on the way in, and becomes one a line.
-        text = "".join(f"{line}\n" for line in string.splitlines() if line.strip())
+        lines = (line for line in string.splitlines() if line.strip())
+        text = "".join(f"{line}\n" for line in lines if not line.startswith(_SECRETS))
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             with open(self._path, "a", encoding="utf-8", errors="replace", opener=_private) as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from chatroom.client.items import Connected
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.commands import COMMANDS, help_lines, read, size_bytes
 from chatroom.client.terminal.completion import Completion, candidates
+from chatroom.client.terminal.inputs import TypedLines
 from chatroom.client.terminal.people import People
 from chatroom.client.terminal.pipe import what_became
 from chatroom.client.terminal.render import BELL, Renderer, plain
@@ -217,6 +219,13 @@ def test_commands(line: str, command: str, argument: str) -> None:
     typed = read(line)
     assert typed is not None
     assert (typed.command, typed.argument, typed.problem) == (command, argument, "")
+
+
+def test_a_password_is_not_kept_with_what_was_typed(tmp_path: Path) -> None:
+    typed = TypedLines(tmp_path / "typed")
+    for line in ("hello", "/login alice secret", "//login is how", "one\n/json {}\ntwo"):
+        typed.store_string(line)
+    assert (tmp_path / "typed").read_text() == "hello\n//login is how\none\ntwo\n"
 
 
 def test_a_text_is_as_long_as_it_arrives() -> None:
