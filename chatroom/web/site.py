@@ -26,7 +26,7 @@ _FOREIGN = WebResponse(403, b"This page's scripts may not come in; see --web-ori
 _NO_SOCKET = WebResponse(426, b"Here is a WebSocket.\n", headers=UPGRADE_HEADERS)
 
 #: By these a proxy says that it passes a request on: its own machine has not asked.
-_FORWARDED = ("forwarded", "x-forwarded-for", "via")
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
 
 class RoomSite:
