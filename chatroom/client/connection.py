@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import trio
 
-from chatroom.client.errors import NickTaken, RoomError, from_code
+from chatroom.client.errors import NickTaken, NotStored, RoomError, from_code
 from chatroom.client.handshake import Entered
 from chatroom.client.items import Connected, Item
 from chatroom.client.request import OPERATIONS, shown_nick
@@ -203,10 +203,13 @@ class Connection:
     def _refused(self, error: Error) -> None:
         request = self._state.pending.answered(error.id)
         self._state.counts.refused += 1
-        if request is not None:
-            request.fail(from_code(error.code, error.text))
-        else:
+        if request is None:
             self._tell(error)
+            return
+        if request.kind == "rename" and error.code == NotStored.code:
+            # Everybody has heard of it all the same.
+            self._state.resume.renamed(shown_nick(str(request.fields["to"])))
+        request.fail(from_code(error.code, error.text))
 
     # Writing
 

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 import chatroom
-from chatroom.client.errors import NickTaken
+from chatroom.client.errors import NickTaken, NotStored
 from chatroom.event import Event
 from tests.client.fake import FakeConnection, FakeRoom, Line
 from tests.visiting import House, open_house
@@ -26,6 +26,23 @@ WIDE = "ｂｏｂ"  # noqa: RUF001  # which a room shows as bob
 async def test_the_name_is_the_one_that_was_given(fake: FakeRoom) -> None:
     async with chatroom.connect(port=fake.port, nick="alice") as room:
         await room.rename(WIDE)
+        assert room.nick == "bob"
+
+
+async def test_a_name_that_is_not_stored_is_ours_all_the_same(fake: FakeRoom) -> None:
+    def forget(connection: FakeConnection, request: Line) -> bool:
+        if request["kind"] != "rename":
+            return False
+        fake.happen("rename", connection.nick, to="bob")
+        connection.nick = "bob"
+        answer = {"kind": "error", "code": "not_stored", "text": "the disk is full"}
+        connection.send({**answer, "id": request["id"]})
+        return True
+
+    fake.before = forget
+    async with chatroom.connect(port=fake.port, nick="alice") as room:
+        with pytest.raises(NotStored):
+            await room.rename(WIDE)
         assert room.nick == "bob"
 
 

@@ -2,7 +2,6 @@
 
 import { fold } from "./names.js";
 
-/** @typedef {import("./order.js").Item} Item */
 
 const COLLATOR = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
@@ -53,7 +52,7 @@ export class People {
 
   /**
    * What an event that has just happened says about who is here.
-   * @param {Item} event
+   * @param {{kind: string, nick?: string, to?: string}} event
    */
   happened(event) {
     const { kind, nick } = event;

@@ -39,7 +39,10 @@ export class Room {
   #refused = ""; // why one's nick could not be had
   #again = false; // one goes only to come back at once
 
-  /** Who waits for a rename. @type {Map<string, {resolve: () => void, reject: (error: Refused) => void}>} */
+  /**
+   * Who waits for a rename, by the id of its statement.
+   * @type {Map<string, {resolve: () => void, reject: (error: Refused) => void}>}
+   */
   #renaming = new Map();
 
   /**
@@ -267,14 +270,19 @@ export class Room {
     // Acks come in the order of the statements, so whatever this one is, it was said as `nick`.
     const fields = { kind, seq: ack.seq, nick: this.nick };
     if (kind === "rename") {
-      this.nick = this.wishes.nick = ack.nick ?? text;
-      this.#did({ ...fields, to: this.nick });
+      this.#did({ ...fields, to: ack.nick ?? text });
       this.#renamed(statement);
-      this.watcher.entered();
+      this.#isCalled(ack.nick ?? text);
     } else {
       this.#did({ ...fields, text });
     }
     this.watcher.said();
+  }
+
+  /** @param {string} nick one's own from now on */
+  #isCalled(nick) {
+    this.nick = this.wishes.nick = nick;
+    this.watcher.entered();
   }
 
   /**
@@ -315,6 +323,12 @@ export class Room {
   #refuse(error) {
     const statement = this.statements.withdraw(error.id);
     if (statement) {
+      const { kind, text: to } = statement;
+      if (kind === "rename" && error.code === "not_stored") {
+        this.people.happened({ kind, nick: this.nick, to });
+        this.watcher.people();
+        this.#isCalled(to); // everybody has heard of it all the same
+      }
       this.#unsaid(statement, error);
       this.watcher.said();
     } else if (this.live) {

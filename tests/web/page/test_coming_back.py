@@ -203,6 +203,20 @@ def test_a_rename_that_lost_its_ack_is_found_and_so_is_what_was_said_behind_it(
         assert said(server) == ["said once", "goes on"]
 
 
+def test_a_name_that_is_not_stored_is_ones_own_all_the_same(port: int, anna: Screen) -> None:
+    wire = Wire(anna)
+    with room(port, ":memory:") as server, server.enter("carl") as carl:
+        anna.open(port, "/#nick=anna")
+        wire.withheld = '"kind":"ack"'
+        anna.say("/nick hanna")
+        while carl.line() != "-- anna is now hanna":
+            pass
+        wire.tell({"kind": "error", "code": "not_stored", "text": "the disk is full", "id": "s1"})
+        expect(anna.log).to_contain_text("the disk is full")
+        expect(anna.page.locator("#names li")).to_have_text(["carl", "hanna"])
+        expect(anna.page.locator("#own-nick")).to_have_text("hanna")
+
+
 def test_a_rename_that_was_not_heard_is_asked_for_again(
     port: int, anna: Screen, tmp_path: Path
 ) -> None:
