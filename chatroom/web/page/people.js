@@ -2,7 +2,6 @@
 
 import { fold } from "./names.js";
 
-
 const COLLATOR = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 export class People {

@@ -36,7 +36,8 @@ export class Room {
 
   #enteredAt = 0; // the welcome's seq: who came and went up to there is in its list of members
   #ready = false; // what was missed is here: what is said now cannot be mixed up with it
-  #refused = ""; // why one's nick could not be had
+  #refused = ""; // why one's nick could not be had, until one is inside and is told
+  #isRefused = false; // on this connection
   #again = false; // one goes only to come back at once
 
   /**
@@ -197,8 +198,8 @@ export class Room {
     if (this.live) this.comeback.broke(this.statements.doubtfulName);
     this.#ready = false;
     this.watcher.said();
-    const again = this.#again || (this.#refused !== "" && this.comeback.refused());
-    this.#again = false;
+    const again = this.#again || (this.#isRefused && this.comeback.refused());
+    this.#again = this.#isRefused = false;
     return again;
   }
 
@@ -338,6 +339,7 @@ export class Room {
       this.watcher.closed(error);
     } else if (NICK_REFUSED.has(error.code)) {
       this.#refused = error.text;
+      this.#isRefused = true;
     }
   }
 

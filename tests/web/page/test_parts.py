@@ -171,6 +171,36 @@ def test_a_refusal_that_may_pass_is_tried_again(page: Page, code: str, phase: st
     assert run(page, "connection.js", body) == phase
 
 
+def test_who_may_have_another_name_is_no_guest_before_both_are_refused(page: Page) -> None:
+    body = """
+      const sockets = [];
+      window.WebSocket = class {
+        static OPEN = 1;
+        readyState = 1;
+        constructor() { sockets.push(this); }
+        send(data) { this.hello = JSON.parse(data); }
+        close() {}
+        ends(...lines) {
+          this.onopen();
+          this.onmessage({ data: lines.map(JSON.stringify).join("\\n") });
+          this.onclose({ code: 1006 });
+        }
+      };
+      const watcher = { said() {}, state() {} };
+      const room = new m.Room("ws://nowhere", { nick: "old", token: "t" }, watcher);
+      const taken = { kind: "error", code: "nick_taken", text: "taken" };
+      room.comeback.broke("new");
+      room.connection.open();
+      sockets[0].ends(taken); // at once as the other
+      sockets[1].ends(); // the network, and no refusal
+      room.connection.open();
+      sockets[2].ends(taken);
+      sockets[3].ends(taken);
+      return [sockets.map((socket) => socket.hello.nick ?? ""), room.connection.state.phase];
+    """
+    assert run(page, "room.js", body) == [["old", "new", "new", ""], "offline"]
+
+
 def test_delays_grow_and_differ(page: Page) -> None:
     body = """
       const all = (random) => [0, 1, 2, 3, 9, 99].map((n) => m.delayMilliseconds(n, () => random));
