@@ -208,6 +208,8 @@ def conclude(result: RunResult, *, interrupted: bool) -> None:
     if result.slowed:
         findings.append((RunOutcome.SLOWED, _slowed_text(result.slowed)))
     findings += [(RunOutcome.FAULTS, fault) for fault in _audit_findings(result)]
+    if not (interrupted or _measured(result)):
+        findings.append((RunOutcome.FAULTS, "nothing was measured: no message came in that time"))
     rank: Sequence[RunOutcome] = list(EXIT_CODES)
     order = (
         RunOutcome.FAULTS,
@@ -233,6 +235,15 @@ def _slowed_text(slowed: Mapping[str, int]) -> str:
     )
 
 
+def _measured(result: RunResult) -> bool:
+    """Was there anything to say something about? Without talkers of its own a swarm listens to
+    whatever is on the feed, from its beginning on.
+    """
+    if result.feed is not None and not result.settings.talkers:
+        return result.feed.total("received") > 0
+    return result.sent > 0
+
+
 def _audit_findings(result: RunResult) -> list[str]:
     faults = result.audit.faults
     found = [
@@ -240,6 +251,9 @@ def _audit_findings(result: RunResult) -> list[str]:
         for name in faults.__struct_fields__
         if (count := getattr(faults, name))
     ]
+    # What is lost to all alike, or is not of this run's talkers, only the listeners know.
+    if result.feed is not None and (lost := result.feed.total("lost")):
+        found.append(f"the listeners report {lost:,} events lost")
     if result.audit.disconnected:
         found.append(f"{result.audit.disconnected:,} bots lost their connection")
     if not result.same_order:

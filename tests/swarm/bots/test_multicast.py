@@ -6,7 +6,9 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -58,21 +60,34 @@ def test_the_report_names_gaps_repairs_and_losses(port: str) -> None:
 
 
 def test_without_talkers_it_listens_to_whatever_is_there(port: str) -> None:
-    with subprocess.Popen(
-        [*CHATROOM, "client", "--port", port, "--nick", "someone"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-    ) as talker:
+    options = ["--bots", "3", "--talkers", "0", "--duration", "0.3", "--json"]
+    with (
+        subprocess.Popen(
+            [*CHATROOM, "client", "--port", port, "--nick", "someone"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        ) as talker,
+        ThreadPoolExecutor() as beside,
+    ):
         assert talker.stdin is not None
-        talker.stdin.write("hello\n" * 20)  # keeps the connection, and so its join, in the room
-        talker.stdin.flush()
-        options = ["--bots", "3", "--talkers", "0", "--duration", "0.3", "--json"]
-        result = result_of(swarm("--port", port, *options))
+        listening = beside.submit(swarm, "--port", port, *options)
+        while not listening.done():
+            talker.stdin.write("hello\n")
+            talker.stdin.flush()
+            time.sleep(0.02)
+        result = result_of(listening.result())
         talker.stdin.close()
 
     assert (result["sent"], result["delivered"]) == (0, 0)
     assert [one["lost"] for one in result["feed"]["listeners"]] == [0, 0, 0]
+    assert all(one["received"] for one in result["feed"]["listeners"])
+
+
+def test_where_nobody_talks_nothing_passes(port: str) -> None:
+    done = swarm("--port", port, "--bots", "3", "--talkers", "0", "--duration", "0.1")
+    assert done.returncode == 3, done.stderr
+    assert "nothing was measured" in done.stdout
 
 
 def test_nobody_there_and_nonsense_are_refused_with_a_line() -> None:
