@@ -52,6 +52,7 @@ class Bot(ABC):
         self.number = number
         self.format = format
         self.said = 0
+        self.is_silent = False  #: it says no more
         self.visits = 0
         self.ears = ears_for(format, name, number, ledger, echoes=self.echoes)
         self._server = server
@@ -88,7 +89,9 @@ class Bot(ABC):
         """What is done inside, until the connection ends or enough is done."""
 
     async def _say(self, wire: Wire, count: int = 1) -> None:
-        """Say the next messages, all at once, and want them acked."""
+        """Say the next messages, all at once, and want them acked; nothing if it is silent."""
+        if self.is_silent:
+            return
         lines = []
         for _ in range(count):
             mark = Mark(self.number, self.said, monotonic_ns() // 1000)

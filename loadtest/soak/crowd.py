@@ -37,6 +37,7 @@ class Crowd:
     """
 
     def __init__(self, server: Server, ledger: Ledger, seed: int) -> None:
+        self._ledger = ledger
         parts = [(part, format) for part, formats in PARTS for format in formats]
         self.bots: list[Bot] = []
         for number, (part, format) in enumerate(parts):
@@ -56,10 +57,23 @@ class Crowd:
         for listener in self.listeners:
             nursery.start_soon(listener.run)
 
+    def hush(self) -> None:
+        """Nobody says a word any more; they come and go as before."""
+        for bot in self.bots:
+            bot.is_silent = True
+
     async def wait_all_in(self) -> list[str]:
-        """Wait until everybody is in who stays, at most half a minute; who is not by then."""
-        staying = [bot for bot in self.bots if not isinstance(bot, Leaver | SlowReader | Resumer)]
+        """Wait until everybody who reads has been in with all that the room has said until now, at
+        most half a minute; who has not by then.
+        """
+        last = self._ledger.last_seq
+        reading = [bot for bot in self.bots if not isinstance(bot, Leaver | SlowReader)]
+        missing = {bot.name: bot.ears for bot in reading} | {
+            listener.name: listener for listener in self.listeners
+        }
         with trio.move_on_after(_ALL_IN_SECONDS):
-            while not all(bot.ears.is_in for bot in staying):  # noqa: ASYNC110 - asked, not told
+            while missing := {  # noqa: ASYNC110 - asked, not told
+                name: one for name, one in missing.items() if not one.has_heard(last)
+            }:
                 await trio.sleep(_ASK_SECONDS)
-        return [bot.name for bot in staying if not bot.ears.is_in]
+        return list(missing)

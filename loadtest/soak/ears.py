@@ -38,6 +38,10 @@ class Ears(ABC):
         return {}
 
     @abstractmethod
+    def has_heard(self, seq: int) -> bool:
+        """Is it in, with all that the room has said up to that number?"""
+
+    @abstractmethod
     def judge(self) -> None:
         """Judge what can be judged only when the room has settled."""
 
@@ -67,6 +71,9 @@ class NumberedEars(Ears):
             return {}
         return {"session": self._place.session, "after": self._place.last}
 
+    def has_heard(self, seq: int) -> bool:
+        return self.is_in and self._place.has_heard(seq)
+
     def judge(self) -> None:
         self._place.judge()
 
@@ -82,6 +89,7 @@ class NumberedEars(Ears):
             self._come_in(said)
         elif kind == "gap":
             self._place.skip(said["from"], said["to"])
+            self._ledger.miss(said["from"], said["to"], self._who)
         elif kind == "ack":
             self._ledger.ack(said["seq"], self._number, int(said["id"]))
         elif kind == "error" and said["code"] == "not_stored":
@@ -111,13 +119,19 @@ class TextEars(Ears):
         self._who = who
         self._number = number
         self._ledger = ledger
+        self._place = TextPlace(ledger, who, number)
+
+    def has_heard(self, seq: int) -> bool:
+        return self.is_in and self._place.has_heard(seq)
 
     async def listen(self, wire: Wire) -> None:
-        place = TextPlace(self._ledger, self._who, self._number)
+        place = self._place = TextPlace(self._ledger, self._who, self._number)
         try:
             while lines := await wire.lines():
                 for line in lines:
-                    self.is_in = self.is_in or is_in(self._format, line)
+                    if not self.is_in and is_in(self._format, line):
+                        self.is_in = True
+                        place.enter()
                     if line.startswith(b"PING "):
                         await wire.say(b"PONG " + line[5:] + b"\n")
                     elif text := heard(self._format, line):

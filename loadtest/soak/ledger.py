@@ -82,6 +82,7 @@ class Ledger:
         self.last_acked = 0
         self.last_seq = 0
         self.endangered_to = 0  #: somebody has touched the journal: up to here it may be a gap
+        self._doubtful_to = 0  # up to here what was not acked may be a gap
         self._events: dict[int, int] = {}  # checksum of each event, by number
 
     @property
@@ -137,6 +138,39 @@ class Ledger:
         if self.acked.setdefault(seq, (talker, number)) != (talker, number):
             self.faults.add("doubled", f"#{seq} was acked for two messages")
         self.last_acked = max(self.last_acked, seq)
+
+    def miss(self, first: int, last: int, who: str) -> None:
+        """A gap says that these are not in the history. It may be what was under way, or could not
+        be stored, when a fault struck; what was acked is there.
+        """
+        for seq in range(first, last + 1):
+            doubtful = seq not in self.acked and (self.windows.is_open or seq <= self._doubtful_to)
+            if seq in self._events and seq > self.endangered_to and not doubtful:
+                self.faults.add("lost", f"{who}: a gap for #{seq}, which somebody has")
+
+    def lose(self, first: int, last: int, who: str) -> None:
+        """The feed says that these are lost: so it may when the server was not well."""
+        for seq in range(first, last + 1):
+            mark = self.messages.get(seq)
+            if mark is not None and self.windows.outside(mark.due_us):
+                self.faults.add("lost", f"{who}: #{seq} was lost on the feed")
+
+    def newest(self, seq: int, own: int | None) -> tuple[int, Mark] | None:
+        """The newest message up to that number that is none of the talker `own`."""
+        for number in range(seq, 0, -1):
+            mark = self.messages.get(number)
+            if mark is not None and mark.talker != own:
+                return number, mark
+        return None
+
+    def is_own(self, seq: int, own: int | None) -> bool:
+        """Is that a message of the talker `own`?"""
+        mark = self.messages.get(seq)
+        return mark is not None and mark.talker == own
+
+    def doubt(self) -> None:
+        """A fault is over: what was said until now and not acked may be missing."""
+        self._doubtful_to = self.last_seq
 
     def endanger(self) -> None:
         """Somebody has destroyed what the journal has so far. All that was said has been heard by

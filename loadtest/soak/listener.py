@@ -54,9 +54,14 @@ class FeedListener:
         self.lost = 0  #: numbers of which the feed said that they are lost
         self.repaired = 0
         self._wanted = Wanted([WantedLine(Group(place.group, place.feed_port, place.interface))])
+        self._ledger = ledger
         self._place = NumberedPlace(ledger, name)
         self._place.live_from = NEVER_LIVE
         self._random = random
+
+    def has_heard(self, seq: int) -> bool:
+        """Is it in, with all that the room has said up to that number?"""
+        return self.is_in and self._place.has_heard(seq)
 
     async def run(self) -> None:
         """Listen until cancelled; while there is no interface, try again."""
@@ -82,6 +87,7 @@ class FeedListener:
         elif isinstance(outcome, Lost):
             self.lost += outcome.last - outcome.first + 1
             self._place.skip(outcome.first, outcome.last)
+            self._ledger.lose(outcome.first, outcome.last, self.name)
         elif isinstance(outcome, Delivered):
             event = _decode(outcome.message)
             text = event.text.encode() if event.kind == "message" else None

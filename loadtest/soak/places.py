@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic_ns
+
 from chatroom.swarm.wire.payload import Mark
 from loadtest.soak.ledger import Ledger
 
@@ -51,11 +53,22 @@ class NumberedPlace:
 
     def skip(self, first: int, last: int) -> None:
         """A gap: these are missing, and it is said."""
-        if first > self.last + 1 and self._own is None:
-            self._ledger.faults.add(
-                "lost", f"{self._who}: a gap from #{first}, not #{self.last + 1}"
-            )
+        expected = self.last + 1
+        if first > expected:
+            if self._own is None:
+                self._ledger.faults.add(
+                    "lost", f"{self._who}: a gap from #{first}, not #{expected}"
+                )
+            else:
+                self._skipped.append((expected, first))
         self.last = max(self.last, last)
+
+    def has_heard(self, seq: int) -> bool:
+        """Has it all up to that number, but for its own?"""
+        return all(
+            self._own is not None and self._ledger.is_own(number, self._own)
+            for number in range(self.last + 1, seq + 1)
+        )
 
     def judge(self) -> None:
         """What was passed over has to be the talker's own. Called when the room has settled."""
@@ -78,6 +91,20 @@ class TextPlace:
         self._who = who
         self._own = own
         self._marks: list[Mark] = []
+        self._since_us: int | None = None
+
+    def enter(self) -> None:
+        """It is in: what is said from now on comes to it."""
+        self._since_us = monotonic_ns() // 1000
+
+    def has_heard(self, seq: int) -> bool:
+        """Has it the newest message up to that number that is not its own, or one that is newer?
+        What was said before it came in it need not have.
+        """
+        newest = self._ledger.newest(seq, self._own)
+        if newest is None or self._since_us is None or newest[1].due_us < self._since_us:
+            return self._since_us is not None
+        return bool(self._marks) and self._ledger.numbers.get(self._marks[-1][:2], 0) >= newest[0]
 
     def take(self, text: bytes) -> None:
         """The next message."""

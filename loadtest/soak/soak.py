@@ -24,6 +24,8 @@ from loadtest.soak.server import Place, Server, Size
 #: Between the end of a fault and the next one, in seconds: the room is to be seen well again.
 PAUSE_SECONDS = (2.0, 5.0)
 RECOVERY_SECONDS = 60.0  #: so long a fault may have after-effects
+#: From the last word until it must have been heard by somebody.
+LAST_WORDS_SECONDS = 3.0
 _STRIKE_SECONDS = 90.0
 _ASK_SECONDS = 0.05
 
@@ -113,6 +115,7 @@ class Soak:
                     await self._suffer(fault)
                 await trio.sleep(PAUSE_SECONDS[1])
                 self._measure()
+                await self._hear_the_last()
                 ground.ledger.windows.open()
                 await self._check_history()
                 nursery.cancel_scope.cancel()
@@ -128,6 +131,13 @@ class Soak:
         if missing := await self._crowd.wait_all_in():
             raise ChatroomError(f"not everybody came in: {', '.join(missing)}")
         self._ground.ledger.windows.close()
+
+    async def _hear_the_last(self) -> None:
+        """Nobody talks any more: who does not have all by and by has lost it, or hears nothing."""
+        self._crowd.hush()
+        await trio.sleep(LAST_WORDS_SECONDS)
+        for name in await self._crowd.wait_all_in():
+            self._ground.ledger.faults.add("lost", f"{name} does not hear the last words")
 
     async def _suffer(self, fault: Fault) -> None:
         """One fault, and the way back; what goes wrong is a failure of the result."""
@@ -153,6 +163,7 @@ class Soak:
         else:
             result.survived[fault.name] += 1
             self._say(f"survived: {fault.name}, {trio.current_time() - begun:.1f} s")
+        ledger.doubt()
         ledger.windows.close()
 
     async def _recover(self, fault: Fault) -> None:
