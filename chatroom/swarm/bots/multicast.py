@@ -102,8 +102,8 @@ class MulticastBot:
         listener = self._listener
         if listener is None:
             return
-        at_us = now_us()
         outcomes = listener.receive_nowait()
+        at_us = now_us()  # as a stream's bots do it: when what came has been received
         if outcomes:
             lines = [one.message + b"\n" for one in outcomes if isinstance(one, Delivered)]
             self.ear.hear(at_us, memoryview(b"".join(lines)))

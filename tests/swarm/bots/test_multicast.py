@@ -9,9 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from math import inf
 from typing import Any
 
 import pytest
+
+from chatroom.feed.group import Group
+from chatroom.feed.stream import Delivered
+from chatroom.swarm.bots.multicast import Alarm, MulticastBot
+from chatroom.swarm.bots.poller import Poller, now_us
 
 CHATROOM = [sys.executable, "-m", "chatroom"]
 
@@ -88,6 +94,30 @@ def test_where_nobody_talks_nothing_passes(port: str) -> None:
     done = swarm("--port", port, "--bots", "3", "--talkers", "0", "--duration", "0.1")
     assert done.returncode == 3, done.stderr
     assert "nothing was measured" in done.stdout
+
+
+def test_a_message_is_stamped_when_it_has_been_received() -> None:
+    received_at, heard_at = [], []
+
+    class Slow:
+        deadline = inf
+
+        def receive_nowait(self) -> list[Delivered]:
+            time.sleep(0.002)
+            received_at.append(now_us())
+            return [Delivered(1, b"{}")]
+
+    class Recorder:
+        def hear(self, at_us: int, chunk: memoryview, /) -> None:
+            heard_at.append(at_us)
+
+    with Poller() as poller:
+        alarm = Alarm(poller)
+        bot = MulticastBot("listener", poller, alarm, Group("239.255.90.9", 1, "127.0.0.1"))
+        bot.ear, bot._listener = Recorder(), Slow()  # type: ignore[assignment]
+        bot.work(0)
+        alarm.close()
+    assert heard_at >= received_at
 
 
 def test_nobody_there_and_nonsense_are_refused_with_a_line() -> None:
