@@ -17,6 +17,7 @@ class Bare(PlainDialect):
     """The C servers of `loadtest/reference`: plain lines, and one is in the room at once."""
 
     name = "bare"
+    names_talkers = False
     goodbye = b""  # they would say it
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
@@ -46,6 +47,7 @@ class _Peer:
     """What the peers have in common that are not spoken to in lines."""
 
     talkers_listen = True
+    names_talkers = False
     fixed_frame = True
     websocket = False
     goodbye = b""  # their connections are just closed

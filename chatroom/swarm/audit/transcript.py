@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from zlib import crc32
 
 from chatroom.swarm.figures.timeline import Counts, Timeline
-from chatroom.swarm.wire.dialect import Dialect
+from chatroom.swarm.wire.dialect import Dialect, Said
 from chatroom.swarm.wire.payload import Mark, Payload
 
 #: The key of a record that is no message of this run: a notice, say, or someone else's talk.
@@ -85,11 +85,16 @@ class Transcript:
         self._timeline = timeline
         self._outside = timeline.at(-1).counts
         self._senders: dict[int, bytes] = {}
+        self._seq = 0  # of the last message in its turn, where messages have numbers
         self._frames: dict[int, tuple[bytes, bytes]] = {}  # what stands around a talker's texts
         self._expected: dict[bytes, Mark] = {}  # by record where the frame is known, else by text
         self._given_up: set[int] = set()  # keys counted in `own_messages` without being heard
         self._partial = b""  # the record that is not complete yet
         self._digest_from_us: int | None = None
+
+    def introduce(self, talker: int, nick: bytes) -> None:
+        """By this name the server has to call that talker; else it may be any, but only one."""
+        self._senders[talker] = nick
 
     def digest_from(self, due_us: int) -> None:
         """Take messages due from now on into `order_digest`."""
@@ -156,13 +161,27 @@ class Transcript:
             return None, False
         mark = self._expected.pop(said.text, None)
         if mark is None:
-            return self.read(record), False
+            mark = self.read(record)
+            if mark is not None:
+                self._note_number(mark, said)
+            return mark, False
         if self._senders.setdefault(mark.talker, said.sender) != said.sender:
             return None, False
+        self._note_number(mark, said)
         if self._dialect.fixed_frame:
             before, _, after = record.partition(said.text)
             self._frames[mark.talker] = before, after
         return mark, True
+
+    def _note_number(self, mark: Mark, said: Said) -> None:
+        """A message that comes in its turn has to be numbered above the one before it. By how much
+        nobody here can tell: those who come and go have numbers too.
+        """
+        if said.seq is None or mark.number < self.next_number.get(mark.talker, 0):
+            return
+        if said.seq <= self._seq:
+            self.faults.records[self.count] = "reordered"
+        self._seq = said.seq
 
     @property
     def outstanding(self) -> int:

@@ -78,6 +78,10 @@ class Fleet:
             else:
                 bot = self._connection(reader.name, f"{rank}.{number}")
             self._add(bot, reader, listens=True)
+        if self._dialect.names_talkers:
+            for talker in range(work.talkers):
+                nick = self._nick(f"t{talker}")
+                self._audit.transcript.introduce(talker, nick.encode())
         for talker in talkers:
             reader = Follower(f"talker {talker}", None if self._dialect.echoes else talker)
             listens = self._dialect.talkers_listen and not work.multicast
@@ -86,8 +90,12 @@ class Fleet:
             self._add(talking, reader, listens=listens)
 
     def _connection(self, name: str, nick: str, *, listens: bool = True) -> TcpBot:
-        greeting = self._dialect.greeting(f"bot{self._run}-{nick}", listens=listens)
+        greeting = self._dialect.greeting(self._nick(nick), listens=listens)
         return self._bot(name, greeting)
+
+    def _nick(self, name: str) -> str:
+        """The same in all processes of a run, and in no other run."""
+        return f"bot{self._run}-{name}"
 
     def _bot(self, name: str, greeting: bytes) -> TcpBot:
         kind = WebSocketBot if self._dialect.websocket else TcpBot

@@ -162,10 +162,12 @@ class Runner:
             if self.interrupted:
                 raise ChatroomError("stopped before everyone was in the room")
             if now > deadline_us:
+                altered = bool(self.audit.transcript.faults.records)
                 raise ChatroomError(
                     f"{self.audit.waiting()} of {len(self.fleet.bots)} bots are connected but heard"
-                    f" nothing within {ROLL_CALL_SECONDS:.0f} s: is this a chatroom server, and"
-                    " does --format fit it?"
+                    f" {'only what was altered' if altered else 'nothing'} within"
+                    f" {ROLL_CALL_SECONDS:.0f} s: is this a chatroom server, and does --format"
+                    " fit it?"
                 )
             if caller is not None and now >= next_us:
                 self.talk.call_the_roll(now)

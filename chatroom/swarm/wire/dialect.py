@@ -19,6 +19,7 @@ class Said(NamedTuple):
 
     sender: bytes  #: who the server says has sent it; empty where the protocol does not tell
     text: bytes
+    seq: int | None = None  #: its number in the room, where the protocol has one
 
 
 class Dialect(Protocol):
@@ -29,6 +30,8 @@ class Dialect(Protocol):
     echoes: bool
     #: Can a connection that listens talk too? If not, talkers are not listeners.
     talkers_listen: bool
+    #: Is a talker called by the nick of its greeting in what it has said?
+    names_talkers: bool
     #: Is what stands around a text the same in all messages of a talker?
     fixed_frame: bool
     #: Do the records go in the frames of a WebSocket?
@@ -59,6 +62,7 @@ class Lines:
 
     echoes = False
     talkers_listen = True
+    names_talkers = False
     fixed_frame = True
     websocket = False
     goodbye = b""
@@ -74,6 +78,7 @@ class PlainDialect(Lines):
     """The room's plain lines, as `nc` sees them."""
 
     name = "plain"
+    names_talkers = True
     goodbye = b"/quit\n"
 
     def greeting(self, nick: str, *, listens: bool) -> bytes:
@@ -106,6 +111,7 @@ class _Message(msgspec.Struct):
     kind: str = ""
     nick: str = ""
     text: str = ""
+    seq: int = 0
 
 
 _decode = msgspec.json.Decoder(_Message).decode
@@ -116,6 +122,7 @@ class JsonDialect(Lines):
     """The room's JSON Lines, without joins and leaves."""
 
     name = "json"
+    names_talkers = True
     fixed_frame = False  # each has its number and its time
     goodbye = b'{"kind":"quit"}\n'
 
@@ -135,7 +142,7 @@ class JsonDialect(Lines):
             return None
         if message.kind != "message":
             return None
-        return Said(message.nick.encode(), message.text.encode())
+        return Said(message.nick.encode(), message.text.encode(), message.seq)
 
     def slowed(self, record: bytes | bytearray) -> str:
         try:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given, settings
@@ -72,11 +74,17 @@ class Room:
         return streams
 
 
-def hold(room: Room, streams: Streams) -> Verdict:
-    """Give the audit everyone's stream, cut and interleaved at random; "witness" is one of them."""
+def hold(
+    room: Room, streams: Streams, names: Mapping[int, bytes] = MappingProxyType({})
+) -> Verdict:
+    """Give the audit everyone's stream, cut and interleaved at random; "witness" is one of them.
+    `names`: of the talkers, where it is told.
+    """
     timeline = Timeline()
     timeline.begin(0)
     audit = Audit(room.dialect, room.payload, timeline)
+    for number, nick in names.items():
+        audit.transcript.introduce(number, nick)
     rest: list[tuple[Follower, bytes]] = []
     for name, (talker, stream) in streams.items():
         reader = audit.witness
@@ -180,6 +188,40 @@ def test_a_fault_that_everyone_got_counts_for_everyone(fault: str) -> None:
     verdict = hold(room, dict.fromkeys(("witness", "listener", "other"), (None, stream)))
     assert getattr(verdict.faults, fault) == 3, verdict
     assert verdict.faults.total() == 3, verdict
+
+
+def in_numbers(change: Callable[[int], int]) -> Callable[[bytes], bytes]:
+    """A line with another number."""
+    return lambda line: re.sub(rb'"seq":(\d+)', lambda n: b'"seq":%d' % change(int(n[1])), line)
+
+
+@pytest.mark.parametrize(
+    ("alter", "messages"),
+    [
+        (in_numbers(lambda _: 7), 40),  # all but the first
+        (in_numbers(lambda seq: 1000 - seq), 40),
+        (in_numbers(lambda seq: 9 if seq == 20 else seq), 1),
+        (in_numbers(lambda seq: 2 * seq), 0),  # others came and went meanwhile
+    ],
+)
+def test_numbers_that_do_not_rise_are_found_though_all_have_the_same(
+    alter: Callable[[bytes], bytes], messages: int
+) -> None:
+    room = Room("json", seed=3)
+    messages = min(messages, sum(room.sent.values()) - 1)
+    stream = b"".join(alter(line) for line in room.heard_by(None))
+    verdict = hold(room, dict.fromkeys(("witness", "listener", "other"), (None, stream)))
+    assert verdict.faults.reordered == verdict.faults.total() == 3 * messages, verdict
+
+
+@pytest.mark.parametrize("kind", ["plain", "json"])
+def test_a_talker_is_called_by_its_own_name(kind: str) -> None:
+    room = Room(kind, seed=3)
+    stream = b"".join(line.replace(b"bot2", b"zoe2") for line in room.heard_by(None))
+    streams: Streams = dict.fromkeys(("witness", "listener"), (None, stream))
+    assert hold(room, streams).clean()
+    verdict = hold(room, streams, names={talker: b"bot%d" % talker for talker in range(TALKERS)})
+    assert verdict.faults.altered == verdict.faults.total() == 2 * room.sent[2]
 
 
 def test_an_own_message_that_comes_back_is_an_echo() -> None:

@@ -23,7 +23,7 @@ def faithful(_number: int, line: bytes) -> list[bytes]:
 
 @dataclass
 class FakeRoom:
-    """Says every line to everyone but its sender.
+    """Says every line to everyone but its sender, by the name that it gave.
 
     Args:
         plant: what happens to the lines of the victim.
@@ -40,6 +40,7 @@ class FakeRoom:
     quits: int = 0
     lets_go: bool = True  #: does it close the connections of those who quit?
     members: list[trio.SocketStream] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)  #: by the order of their coming
     floor: trio.Lock = field(default_factory=trio.Lock)  # one talks at a time
 
     async def run(self, *, task_status: TaskStatus[int]) -> None:
@@ -61,8 +62,10 @@ class FakeRoom:
                     if self.lets_go:
                         await stream.aclose()
                         return
+                if line.startswith(b"/nick "):
+                    self.names[place] = line[6:].decode()
                 if not line.startswith(b"/"):
-                    await self.say(place, b"bot%d: %b\n" % (place, line))
+                    await self.say(place, f"{self.names.get(place)}: ".encode() + line + b"\n")
 
     async def say(self, talker: int, line: bytes) -> None:
         async with self.floor:

@@ -51,11 +51,14 @@ class FakeWebRoom(FakeRoom):
                 self.protocols[stream].send_close(1000, "quit")
             else:
                 place = self.members.index(stream)
-                event = {"kind": "message", "nick": f"bot{place}", "text": request["text"]}
-                await self.say(place, json.dumps(event).encode() + b"\n")
+                async with self.floor:
+                    event = {"seq": self.number + 1, "kind": "message", "nick": self.names[place]}
+                    said = json.dumps(event | {"text": request["text"]})
+                    await self.tell(place, said.encode() + b"\n")
 
     def enter(self, stream: trio.SocketStream, nick: str) -> None:
         self.hellos.append(nick)
+        self.names[len(self.members)] = nick
         self.members.append(stream)
         if self.refusal:
             self.protocols[stream].send_close(4408, self.refusal)

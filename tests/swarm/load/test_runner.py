@@ -241,6 +241,23 @@ async def test_a_planted_fault_at_one_listener_is_found_and_named(plant: Plant, 
     assert any(found in reason for reason in result.reasons)
 
 
+@pytest.mark.parametrize(
+    ("room", "altered", "found"),
+    [
+        (FakeRoom, (b"-t1:", b"-tt:"), "altered"),
+        (FakeWebRoom, (b'-t1"', b'-tt"'), "altered"),
+        (FakeWebRoom, (b'"seq": 40,', b'"seq": 11,'), "reordered"),
+    ],
+)
+async def test_what_is_altered_alike_for_all_is_found(
+    room: type[FakeRoom], altered: tuple[bytes, bytes], found: str
+) -> None:
+    plant: Plant = lambda _, line: [line.replace(*altered)]  # noqa: E731
+    result = await load(room(plant), dialect="ws" if room is FakeWebRoom else "plain")
+    assert getattr(result.audit.faults, found) == result.audit.faults.total() > 0
+    assert result.outcome is RunOutcome.FAULTS
+
+
 async def test_a_message_that_nobody_gets_is_lost_for_all_its_readers() -> None:
     result = await load(FakeRoom(drop))
     assert result.audit.faults.lost == 5

@@ -38,11 +38,19 @@ class FakeMixedRoom(FakeWebRoom):
 
     async def send(self, stream: trio.SocketStream, lines: list[bytes]) -> None:
         texts = [found[0] for line in lines if (found := TEXT.search(line))]
+        nicks = [f"bot{text[:4].decode()}-t{int(text[5:9], 16)}" for text in texts]
         if stream in self.protocols or stream in self.speakers_of_json:
-            events = [{"kind": "message", "nick": "bot", "text": text.decode()} for text in texts]
-            lines = [json.dumps(event).encode() + b"\n" for event in events]
+            lines = [
+                json.dumps(
+                    {"seq": self.number, "kind": "message", "nick": nick, "text": text.decode()}
+                ).encode()
+                + b"\n"
+                for nick, text in zip(nicks, texts, strict=True)
+            ]
         else:
-            lines = [b"bot: %b\n" % text for text in texts]
+            lines = [
+                b"%b: %b\n" % (nick.encode(), text) for nick, text in zip(nicks, texts, strict=True)
+            ]
         if stream in self.protocols:
             await super().send(stream, lines)
         else:
