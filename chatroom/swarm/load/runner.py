@@ -36,6 +36,8 @@ ROLL_CALL_SECONDS = 20.0
 #: How long to wait for the last messages when none arrives any more, and in all.
 QUIET_US = 1_500_000
 DRAIN_US = 30_000_000
+#: How long to go on hearing when everybody has everything: what comes double comes a moment later.
+ECHO_US = 250_000
 
 #: How long the server may take to let everyone go; then the connections are just closed.
 LEAVE_US = 5_000_000
@@ -260,7 +262,7 @@ class Runner:
     # After the load.
 
     async def _drain(self) -> None:
-        """Wait until every reader has everything, or nothing more comes."""
+        """Wait until every reader has everything and nothing more comes, or has come for long."""
         self.phase = Phase.DRAINING
         totals: dict[int, int] | None = None
         began_us = moved_us = now_us()
@@ -276,10 +278,10 @@ class Runner:
             now = now_us()
             if self.audit.deliveries != seen:
                 seen, moved_us = self.audit.deliveries, now
-            if totals is not None and (self._heard_all() or now - moved_us > QUIET_US):
-                return
-            if totals is not None and now - began_us > DRAIN_US:
-                return
+            if totals is not None:
+                quiet_us = ECHO_US if self._heard_all() else QUIET_US
+                if now - moved_us > quiet_us or now - began_us > DRAIN_US:
+                    return
             self._poller.wake_at(now + 5_000)
             await self._poller.wait()
 

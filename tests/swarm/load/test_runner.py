@@ -264,6 +264,30 @@ async def test_a_message_that_nobody_gets_is_lost_for_all_its_readers() -> None:
     assert result.outcome is RunOutcome.FAULTS
 
 
+async def test_what_comes_again_a_moment_after_the_last_is_doubled(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.swarm.load.runner.ECHO_US", 60_000)
+
+    scope = trio.CancelScope()  # of the last message's echo: the others' are called off
+
+    def again(number: int, line: bytes) -> list[bytes]:
+        scope.cancel()
+        nursery.start_soon(say_again, line)
+        return [line]
+
+    async def say_again(line: bytes) -> None:
+        nonlocal scope
+        with trio.CancelScope() as scope:
+            await trio.sleep(0.03)
+            await room.members[2].send_all(line)
+
+    room = FakeRoom(again, victim=2)
+    result = await load(room, rate=100)
+    assert result.audit.faults.doubled == result.audit.faults.total() >= 1, result.audit
+    assert result.outcome is RunOutcome.FAULTS
+
+
 async def test_a_stall_shows_in_the_p99_and_crosses_the_threshold() -> None:
     result = await load(FakeRoom(stall_at=60, stall_seconds=0.2), "p99<100ms", rate=1000)
     assert result.audit.clean(), result.audit
