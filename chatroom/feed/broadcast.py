@@ -204,9 +204,10 @@ class Feed:
 
     def begin_session(self, name: str, first_seq: int) -> None:
         """From that number on it is another session; of the last one only the journal has what is
-        asked for again. Never blocks or raises.
+        asked for again. What seals it opens nothing of the last one. Never blocks or raises.
         """
         session = name.encode("ascii")
+        self.revoke_keys()
         self._store.extend(first_seq, [])
         self._sender.session = self._answering.session = session
         if self._sealer is not None:

@@ -26,13 +26,13 @@ from chatroom.feed.group import (
 )
 from chatroom.feed.line import Address, Line, WantedLine
 from chatroom.feed.reassembly import (
-    Introduction,
     Outcome,
     Reassembly,
     Request,
     SessionBegan,
     SessionEnded,
 )
+from chatroom.feed.sessions import Introduction
 from chatroom.feed.stream import Delivered, Lost
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_PORT
 
@@ -128,7 +128,7 @@ class Listener:
         self._keyring.take(keys, now, server)
         if self._puzzled.is_set():  # else somebody may be waiting for this one
             self._puzzled = trio.Event()
-        self._reassembly.introduce(introduction, now)
+        self._reassembly.introduce(introduction, now, server)
 
     async def wait_puzzled(self) -> None:
         """Wait until something came that only `introduce` would explain: a key that is not known,

@@ -16,7 +16,7 @@ class Source:
 
     def __init__(self) -> None:
         self.address: object = None
-        self._heard_at = -inf
+        self.heard_at = -inf  #: when it spoke last
         self._vouched = False
 
     def is_another(self, address: object, now: float) -> bool:
@@ -25,11 +25,11 @@ class Source:
 
     def is_heard(self, now: float) -> bool:
         """Whether it speaks, as a server does that lives."""
-        return now - self._heard_at < SESSION_SILENCE_SECONDS
+        return now - self.heard_at < SESSION_SILENCE_SECONDS
 
     def hear(self, address: object, now: float) -> None:
         """A packet of the session was taken from there."""
-        self.address, self._heard_at = address, now
+        self.address, self.heard_at = address, now
 
     def hear_sealed(self, address: object, now: float, *, new: bool) -> None:
         """A packet of a sealed session was taken from there; `new`: with a message not heard yet.

@@ -278,3 +278,12 @@ async def test_another_session_begins_without_anything_being_missed(
     assert [item.seq for item in items if isinstance(item, Event)] == [1, 2, 1_000_001, 1_000_002]
     began = [item for item in items if isinstance(item, SessionBegan)]
     assert (began[-1].session, began[-1].sequence) == ("ANOTHERONE", 1_000_001)
+
+
+async def test_what_seals_a_session_sealed_none_before_it(nursery: trio.Nursery) -> None:
+    feed = Feed(FeedSettings(port=free_port()), 0, MemoryJournal(10), 0, sealed=True)
+    before = feed.where(private=True)
+    feed.begin_session("ANOTHERONE", 1_000_001)
+    after = feed.where(private=True)
+    assert {before.key, before.next_key}.isdisjoint({after.key, after.next_key})
+    feed.close()

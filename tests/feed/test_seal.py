@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatroom.errors import ChatroomError
-from chatroom.feed.reassembly import Introduction, Outcome, Reassembly, SessionBegan, SessionEnded
+from chatroom.feed.reassembly import Outcome, Reassembly, SessionBegan, SessionEnded
 from chatroom.feed.seal import OVERHEAD_BYTES, Keyring, Sealer
+from chatroom.feed.sessions import Introduction
 from chatroom.feed.stream import Delivered, Lost
 from chatroom.protocol import moldudp64 as mold
 from chatroom.protocol.answers import FeedKey
@@ -145,8 +146,8 @@ class Table:
         self.introduce(first=1, seq=0)
         self.now = 0.0
 
-    def introduce(self, *, first: int, seq: int, session: bytes = SESSION) -> None:
-        self.listener.introduce(Introduction(session.decode(), first, seq), 0.0)
+    def introduce(self, *, first: int, seq: int, session: bytes = SESSION, server: int = 0) -> None:
+        self.listener.introduce(Introduction(session.decode(), first, seq), 0.0, server)
 
     def deal(self, *datagrams: bytes) -> list[Outcome]:
         for data in datagrams:
@@ -299,6 +300,64 @@ def test_the_next_server_is_followed_from_its_first_number_and_the_old_one_is_ov
     assert table.deal(datagram(table.sealer, 2, b"old"), old) == []
     table.listener.receive_answer(datagram(sealer, 101, b"a", b"b", session=OTHER), 0.1)
     assert table.deal() == [Delivered(101, b"a"), Delivered(102, b"b"), Delivered(103, b"c")]
+
+
+def test_what_was_sealed_in_another_session_only_puzzles() -> None:
+    """By the same key, as a server has it that began its log anew while it ran."""
+    table = Table()
+    table.sealer.session = OTHER
+    recorded = datagram(table.sealer, 7, b"old", session=OTHER)
+    table.sealer.session = SESSION
+    table.deal(datagram(table.sealer, 1, b"a"))
+    assert not table.listener.puzzled
+    assert table.deal(recorded) == []
+    assert table.listener.puzzled
+    table.introduce(first=1, seq=1)
+    assert not table.listener.puzzled
+    assert table.deal(datagram(table.sealer, 2, b"b")) == [Delivered(2, b"b")]
+
+
+def test_of_two_servers_that_differ_the_one_that_is_behind_is_not_followed() -> None:
+    table = Table()
+    table.introduce(first=1, seq=0, server=1)
+    table.introduce(first=11, seq=10, session=OTHER)
+    table.deal()
+    table.introduce(first=1, seq=5, server=1)
+    assert table.deal() == []
+    table.introduce(first=11, seq=10, session=OTHER, server=1)  # it has caught up
+    table.sealer.session = OTHER
+    assert table.deal(datagram(table.sealer, 11, b"a", session=OTHER)) == [Delivered(11, b"a")]
+
+
+def test_of_two_servers_the_one_that_is_behind_may_be_asked_first_or_last() -> None:
+    for order in ((0, 1), (1, 0)):
+        listener = Reassembly(keyring=Keyring())
+        words = (Introduction("NEW1234567", 11, 10), Introduction("OLD1234567", 1, 10))
+        for server in order:
+            listener.introduce(words[server], 0.0, server)
+        began = listener.take_outcomes()[-1]
+        assert isinstance(began, SessionBegan)
+        assert began.session == "NEW1234567"
+
+
+def test_a_server_may_take_back_its_word() -> None:
+    """As one does that keeps its log in memory, and was started again."""
+    table = Table()
+    table.introduce(first=101, seq=110, session=OTHER)
+    table.introduce(first=1, seq=0)
+    assert table.deal()[-1] == SessionBegan("ABCDEFGHIJ", 1)
+
+
+def test_one_of_two_servers_on_a_group_ends_alone() -> None:
+    table = Table()
+    table.hear("a", datagram(table.sealer, 1, b"a"))
+    table.hear("b", datagram(table.sealer, 1, b"a"))
+    table.deal()
+    (last,) = mold.packets(SESSION, 1, [table.sealer.last_block(1, b"a")], 1452)
+    table.hear("a", last)
+    assert table.deal() == []
+    table.hear("b", datagram(table.sealer, 2, b"b"))
+    assert table.deal() == [Delivered(2, b"b")]
 
 
 @given(st.lists(st.binary(max_size=60) | st.sampled_from(["beat", "end", "data"]), max_size=12))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from math import inf
 from random import Random
 
 import pytest
@@ -179,6 +180,56 @@ def test_a_server_that_ends_alone_ends_no_session() -> None:
     assert listener.take_outcomes() == [Delivered(2, b"two")]
     listener.receive(mold.end_of_session(SESSION, 3), 1.2, AT_B, B)
     assert listener.take_outcomes() == [SessionEnded("K3F9A2QZ01", 3)]
+
+
+def _on_one_group() -> Reassembly:
+    """Something that has heard the first message of two servers on one line; it is 0."""
+    listener = Reassembly(1, Random(1))
+    listener.receive(_packet(1, b"one"), 0, AT_A)
+    listener.receive(_packet(1, b"one"), 0, AT_B)
+    assert listener.take_outcomes() == [SessionBegan("K3F9A2QZ01", 1), Delivered(1, b"one")]
+    return listener
+
+
+def test_one_of_two_servers_on_a_group_ends_no_session() -> None:
+    listener = _on_one_group()
+    listener.receive(mold.end_of_session(SESSION, 2), 0.1, AT_A)
+    for tenths in range(2, 60):
+        now = tenths / 10
+        listener.receive(mold.heartbeat(SESSION, 2), now, AT_B)
+        assert not listener.receive(mold.heartbeat(b"STRANGER00", 1), now, STRANGER)
+        listener.poll(now)
+    assert listener.take_outcomes() == []
+    assert listener.receive(_packet(2, b"two"), 6, AT_B)
+    assert listener.take_outcomes() == [Delivered(2, b"two")]
+    listener.receive(mold.end_of_session(SESSION, 3), 6.1, AT_B)
+    assert listener.take_outcomes() == [SessionEnded("K3F9A2QZ01", 3)]
+
+
+def test_an_end_counts_when_the_other_server_on_the_group_has_said_it_too() -> None:
+    listener = _on_one_group()
+    listener.receive(mold.end_of_session(SESSION, 2), 0.1, AT_A)
+    listener.receive(mold.end_of_session(SESSION, 2), 0.2, AT_B)
+    assert listener.take_outcomes() == [SessionEnded("K3F9A2QZ01", 2)]
+
+
+def test_an_end_counts_when_the_other_server_falls_silent_though_nothing_comes() -> None:
+    listener = _on_one_group()
+    listener.receive(mold.end_of_session(SESSION, 2), 1, AT_A)
+    listener.receive(mold.heartbeat(SESSION, 2), 1.5, AT_B)
+    assert listener.deadline == 4
+    listener.poll(3.9)
+    assert listener.take_outcomes() == []
+    listener.poll(4)
+    assert listener.take_outcomes() == [SessionEnded("K3F9A2QZ01", 2)]
+    assert listener.deadline == inf
+
+
+def test_those_who_speak_in_a_sessions_name_are_counted_up_to_a_limit() -> None:
+    listener = _on_one_group()
+    for host in range(1000):
+        listener.receive(mold.heartbeat(SESSION, 2), 0.1, (f"10.9.0.{host}", 5))
+    assert len(listener._ends._others) == 16
 
 
 def test_an_end_counts_when_the_other_line_is_silent() -> None:

@@ -17,8 +17,8 @@ from chatroom.client.options import ConnectOptions
 from chatroom.client.outlook import may_pass
 from chatroom.feed.group import split_group
 from chatroom.feed.listener import Listener, ListenOptions, Place, open_listener
-from chatroom.feed.reassembly import Introduction
 from chatroom.feed.seal import Keyring
+from chatroom.feed.sessions import Introduction
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_PORT
 
 if TYPE_CHECKING:
