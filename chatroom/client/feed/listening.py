@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from chatroom.client.errors import RoomError
 from chatroom.client.feed.login import ask_for_feed
 from chatroom.client.options import ConnectOptions
 from chatroom.client.outlook import may_pass
+from chatroom.feed.beside import beside
 from chatroom.feed.group import split_group
 from chatroom.feed.listener import Listener, ListenOptions, Place, open_listener
 from chatroom.feed.seal import Keyring
@@ -71,7 +73,8 @@ async def listen(  # noqa: PLR0913  # each is a wish of its own, with a default
 
     Raises `ChatroomError` if the group can't be joined, `ValueError` for a bad argument, `OSError`
     if the host of `request` is not known; with a `server` also what `connect` raises, and while
-    one listens `Banned`, `LoginFailed` or another `RoomError` if one is not to read on. Entering
+    one listens `Banned`, `LoginFailed` or another `RoomError` if one is not to read on, and
+    `ChatroomError` if its keys are none that are known here. Entering
     waits for the server and to look up hosts; cancelled there, nothing is open. Leaving never
     waits, and leaves the group also when it is cancelled.
     """
@@ -108,34 +111,22 @@ async def listen_with(
     said = [feed.multicast for feed in feeds.values()]
     places = _places([Place(one.group, one.port, one.request_port) for one in said], groups, port)
     keyring = Keyring() if any(one.key is not msgspec.UNSET for one in said) else None
-    raised: BaseException | None = None
-    refused: list[RoomError] = []
     async with open_listener(options, places, keyring) as listener:
         if keyring is None:
             yield listener
             return
-        async with trio.open_nursery() as nursery:
-
-            async def renew(server: int, seconds: float) -> None:
-                try:
-                    await _renew(listener, server, rooms[server], seconds)
-                except RoomError as error:
-                    refused.append(error)
-                    nursery.cancel_scope.cancel()
-
-            for server in range(len(rooms)):
-                feed = feeds.get(server)
-                seconds = SHORTEST_SECONDS if feed is None else _take(listener, server, feed)
-                nursery.start_soon(renew, server, seconds)
-            try:
-                yield listener
-            except BaseException as error:  # noqa: ASYNC103
-                raised = error  # raised again below, where no nursery wraps it in a group
-            nursery.cancel_scope.cancel()
-    if refused:
-        raise refused[0]
-    if raised is not None:
-        raise raised
+        renewals = [
+            partial(
+                _renew,
+                listener,
+                server,
+                room,
+                _take(listener, server, feeds[server]) if server in feeds else SHORTEST_SECONDS,
+            )
+            for server, room in enumerate(rooms)
+        ]
+        async with beside(*renewals):
+            yield listener
 
 
 async def _ask_each(rooms: Sequence[ConnectOptions]) -> dict[int, Feed]:
