@@ -6,6 +6,7 @@ import errno
 import fcntl
 import ipaddress
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct
@@ -190,6 +191,45 @@ def open_listening(group: Group) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def index_of(group: Group) -> int | None:
+    """The index of the group's interface, which is another one when it was removed and made again.
+
+    None: there is no such interface now, or its address is not the first that it has.
+    """
+    try:
+        index, address = _interface(group)
+        if index:
+            return index
+        names = socket.if_nameindex()
+    except OSError:
+        return None
+    return next((index for index, name in names if _first_address(name) == address), None)
+
+
+def join_again(sock: socket.socket, group: Group, left_index: int | None) -> None:
+    """Have a socket of `open_listening` hear the group on the interface that there is now, in the
+    place of one that is gone. Raises `OSError` if that one can't be joined.
+    """
+    if left_index is not None:
+        with suppress(OSError):  # it went with the interface
+            _leave(sock, group, left_index)
+    try:
+        _join(sock, group)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:  # that is: it hears it
+            raise
+
+
+def _leave(sock: socket.socket, group: Group, index: int) -> None:
+    packed = socket.inet_pton(group.family, group.address)
+    if group.family == socket.AF_INET:
+        where = _MREQN.pack(packed, bytes(4), index)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, where)
+    else:
+        where = _IPV6_MREQ.pack(packed, index)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, where)
 
 
 def _join(sock: socket.socket, group: Group) -> None:

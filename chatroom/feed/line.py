@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from chatroom.feed.group import Group, open_listening
+from chatroom.feed.group import Group, index_of, join_again, open_listening
+from chatroom.feed.source import SESSION_SILENCE_SECONDS
 
 Address = Any  # what the socket module says about where a datagram came from
 
@@ -31,6 +32,7 @@ class Line:
     def __init__(self, wanted: WantedLine) -> None:
         self.group = wanted.group
         self.socket = open_listening(wanted.group)
+        self._index = index_of(wanted.group)
         self._given = wanted.request
         self._request_port = wanted.request_port or wanted.group.port + 1
         self._source: Address = None
@@ -39,6 +41,22 @@ class Line:
     def hear(self, source: Address, now: float) -> None:
         """A datagram of the feed was taken, and `source` is the one to ask."""
         self._source, self.heard_at = source, now
+
+    def join_again(self, now: float) -> bool:
+        """Where nothing comes any more and the interface is another than it was, as after it was
+        removed and made again, join the group there. Returns whether it was so.
+        """
+        if now - self.heard_at < SESSION_SILENCE_SECONDS:
+            return False
+        index = index_of(self.group)
+        if index is None or index == self._index:
+            return False
+        try:
+            join_again(self.socket, self.group, self._index)
+        except OSError:
+            return False  # it is not there yet
+        self._index = index
+        return True
 
     @property
     def request_address(self) -> Address:

@@ -16,6 +16,7 @@ import trio
 from msgspec import MsgspecError
 
 from chatroom.event import decode_event
+from chatroom.feed.beside import beside
 from chatroom.feed.group import (
     Group,
     check_group,
@@ -33,6 +34,7 @@ from chatroom.feed.reassembly import (
     SessionEnded,
 )
 from chatroom.feed.sessions import Introduction
+from chatroom.feed.source import SESSION_SILENCE_SECONDS
 from chatroom.feed.stream import Delivered, Lost
 from chatroom.settings import DEFAULT_GROUP, DEFAULT_PORT
 
@@ -82,8 +84,8 @@ class Listener:
     on none is asked for. Made by `listen`; iterating it gives events, `Lost`, `SessionBegan`
     and `SessionEnded`.
 
-    There is no task behind it: datagrams are taken, and repairs asked for, while someone waits in
-    it. Who does something else for long leaves the work to the socket's buffer, and what does not
+    No task does its work: datagrams are taken, and repairs asked for, while someone waits in it.
+    Who does something else for long leaves the work to the socket's buffer, and what does not
     fit that is asked for again.
     """
 
@@ -196,6 +198,17 @@ class Listener:
             for line in self._lines:
                 self._both.unregister(line.socket)
 
+    async def watch(self) -> None:
+        """Until cancelled: join where an interface has come back as another, which the kernel does
+        not do by itself. Beside `receive`, which would pay for it with each datagram.
+        """
+        while True:
+            await trio.sleep(SESSION_SILENCE_SECONDS)
+            now = time.monotonic()
+            self._reassembly.statistics.rejoined += sum(
+                [line.join_again(now) for line in self._lines]
+            )
+
     def finish(self) -> list[Outcome]:
         """The last outcomes: what waits for something missing, and what is missing, as lost."""
         self._reassembly.finish()
@@ -281,7 +294,8 @@ async def open_listener(
     ]
     listener = Listener(Wanted(lines, options.get("start"), keyring))
     try:
-        yield listener
+        async with beside(listener.watch):
+            yield listener
     finally:
         listener.close()
 

@@ -59,7 +59,7 @@ class Durations:
 
 @dataclass(slots=True)
 class ListenerStatistics:
-    """Of one listener, since it began. All but the first four are numbers of messages."""
+    """Of one listener, since it began: numbers of messages, where nothing else is said."""
 
     datagrams: int = 0  #: everything that came, from the group or as an answer
     ignored: int = 0  #: not MoldUDP64, of another session, or from a stranger
@@ -71,6 +71,7 @@ class ListenerStatistics:
     reordered: int = 0  #: were missing and came by themselves
     repaired: int = 0  #: were missing and came as an answer
     lost: int = 0  #: reported as lost
+    rejoined: int = 0  #: times that an interface had come back as another, and was joined there
     kernel_drops: int = 0  #: datagrams that did not fit the socket's buffer
     repair_times: Durations = field(default_factory=Durations)
 

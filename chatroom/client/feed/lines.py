@@ -14,6 +14,9 @@ from chatroom.room.visible import json_safe
 #: Said once, where what comes is no event.
 UNREADABLE = "what comes cannot be read: a sealed feed takes --account or --secret-file"
 
+#: Said each time, with what came next.
+REJOINED = "the interface was gone and has come back: the feed is heard again"
+
 _encode = msgspec.json.Encoder().encode
 
 

@@ -11,7 +11,7 @@ import msgspec
 import trio
 from prompt_toolkit.history import InMemoryHistory
 
-from chatroom.client.feed.lines import UNREADABLE, notice, statistics_lines
+from chatroom.client.feed.lines import REJOINED, UNREADABLE, notice, statistics_lines
 from chatroom.client.terminal.colours import Colours
 from chatroom.client.terminal.render import Renderer
 from chatroom.client.terminal.screen import Screen
@@ -46,6 +46,7 @@ class ListeningScreen:
     def __init__(self, feed: Listener, colours: Colours) -> None:
         self._feed = feed
         self._warned = False
+        self._rejoined = 0
         self._render = Renderer(colours, "")
         self._session = ""
         self._seq = 0
@@ -78,7 +79,11 @@ class ListeningScreen:
         await self._screen.wait_drawn()
         while True:
             lines: list[str] = []
-            for outcome in await self._feed.receive():
+            outcomes = await self._feed.receive()
+            if self._rejoined != (rejoined := self._feed.statistics.rejoined):
+                self._rejoined = rejoined
+                lines.append(self._render.notice(REJOINED))
+            for outcome in outcomes:
                 lines += self._lines(outcome)
             await self._screen.show(lines)
             self._screen.refresh()
