@@ -6,27 +6,32 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 import msgspec
 import trio
 
-from chatroom.client.feed.lines import UNREADABLE, json_line, plain_line, statistics_lines
+from chatroom.client.feed.lines import REJOINED, UNREADABLE, json_line, plain_line, statistics_lines
 from chatroom.client.terminal.streams import wait_reader_gone, write
+from chatroom.errors import ChatroomError
+from chatroom.feed.beside import beside
 from chatroom.feed.listener import Listener
 from chatroom.feed.reassembly import Outcome, SessionBegan
 
 
 async def listen_on_pipe(opening: AbstractAsyncContextManager[Listener], *, json: bool) -> None:
     """Print the feed on stdout until SIGINT, SIGTERM or the end of its reader; then the counts on
-    stderr. Raises what `opening` does. Cancelled, it leaves the group, and
-    a line may have been written in part.
+    stderr. Raises what `opening` does, and `ChatroomError` if the output can't be written.
+    Cancelled, it leaves the group, and a line may have been written in part.
     """
     async with opening as feed:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(_watch_signals, signals, nursery.cancel_scope)
-                nursery.start_soon(_watch_reader, nursery.cancel_scope)
-                nursery.start_soon(_print_all, feed, nursery.cancel_scope, json)
+        with (
+            trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+            trio.CancelScope() as scope,
+        ):
+            watching = partial(_watch_signals, signals, scope), partial(_watch_reader, scope)
+            async with beside(*watching):
+                await _print_all(feed, json=json)
         for line in statistics_lines(feed.statistics):
             print(f"-- {line}", file=sys.stderr)
 
@@ -41,21 +46,26 @@ async def _watch_reader(scope: trio.CancelScope) -> None:
     scope.cancel()
 
 
-async def _print_all(feed: Listener, scope: trio.CancelScope, json: bool) -> None:
-    first, warned = True, False
-    try:
-        while True:
-            outcomes = await feed.receive()
-            if first:  # that it listens is no news; a log that begins anew is
-                outcomes = [one for one in outcomes if not isinstance(one, SessionBegan)]
-                first = False
-            ignored = feed.statistics.ignored
+async def _print_all(feed: Listener, *, json: bool) -> None:
+    first, warned, rejoined = True, False, 0
+    while True:
+        outcomes = await feed.receive()
+        if first:  # that it listens is no news; a log that begins anew is
+            outcomes = [one for one in outcomes if not isinstance(one, SessionBegan)]
+            first = False
+        counts = feed.statistics
+        if counts.rejoined != rejoined:
+            print(f"-- {REJOINED}", file=sys.stderr)
+        rejoined, ignored = counts.rejoined, counts.ignored
+        try:
             await write(sys.stdout.fileno(), render(feed, outcomes, json=json))
-            if not warned and feed.statistics.ignored != ignored:
-                print(f"-- {UNREADABLE}", file=sys.stderr)
-                warned = True
-    except BrokenPipeError:
-        scope.cancel()  # nobody reads any more, as behind `head`
+        except BrokenPipeError:
+            return  # nobody reads any more, as behind `head`
+        except OSError as error:
+            raise ChatroomError(f"cannot write the output: {error.strerror}") from error
+        if not warned and counts.ignored != ignored:
+            print(f"-- {UNREADABLE}", file=sys.stderr)
+            warned = True
 
 
 def render(feed: Listener, outcomes: Iterable[Outcome], *, json: bool) -> bytes:

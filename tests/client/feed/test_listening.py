@@ -12,16 +12,25 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
 from chatroom.client.feed.lines import json_line, plain_line, statistics_lines
+from chatroom.client.feed.listening import listen_with
+from chatroom.client.options import ConnectOptions
+from chatroom.errors import ChatroomError
 from chatroom.feed.broadcast import Feed
 from chatroom.feed.group import Group, open_sending
+from chatroom.feed.listener import ListenOptions
 from chatroom.feed.reassembly import SessionBegan, SessionEnded
+from chatroom.feed.seal import Sealer
 from chatroom.feed.statistics import ListenerStatistics
 from chatroom.feed.stream import Delivered, Lost
 from chatroom.protocol import moldudp64 as mold
+from chatroom.protocol.answers import Feed as Feed_
+from chatroom.protocol.answers import FeedKey, Multicast
+from chatroom.settings import DEFAULT_GROUP
 from tests.client.terminal.pty_client import PtyClient
 from tests.feed.live import PATIENCE_SECONDS, event, open_feed, say
 from tests.ports import free_port
@@ -193,3 +202,40 @@ def test_what_cannot_work_is_refused_with_a_line(
     assert done.returncode == status
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("json", [True, False])
+async def test_output_that_cannot_be_written_is_one_line(feed: Feed, json: bool) -> None:
+    with open("/dev/full", "wb") as full:  # noqa: ASYNC230 - a device
+        process = await trio.lowlevel.open_process(
+            [*CLIENT, "--group", str(feed.group), "--from", "1", *(["--json"] if json else [])],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+        )
+    assert process.stderr is not None
+    said = b""
+    say(feed, 1, 1)
+    with trio.fail_after(PATIENCE_SECONDS):
+        async for chunk in process.stderr:
+            said += chunk
+        assert await process.wait() == 1
+    assert said == b"chatroom: cannot write the output: No space left on device\n"
+
+
+async def test_a_key_that_is_none_ends_the_listening_with_a_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = Sealer(SESSION).key
+    answers = iter([good, FeedKey("00000002", "CHACHA20", good.secret)])
+    where = Multicast(DEFAULT_GROUP, free_port(), 1, key=good, seconds=0.01)
+
+    async def ask(_: ConnectOptions) -> Feed_:
+        multicast = msgspec.structs.replace(where, key=next(answers))
+        return Feed_(session=SESSION.decode(), first=1, seq=0, multicast=multicast)
+
+    monkeypatch.setattr("chatroom.client.feed.listening.ask_for_feed", ask)
+    room = ConnectOptions(hosts=["127.0.0.1:1"])
+    with trio.fail_after(PATIENCE_SECONDS), pytest.raises(ChatroomError, match="CHACHA20, which"):
+        async with listen_with([room], ListenOptions()):
+            await trio.sleep_forever()
