@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
@@ -10,6 +11,7 @@ import msgspec
 import trio
 from rich.console import Console
 
+from chatroom.errors import ChatroomError
 from chatroom.swarm.figures.result import EXIT_CODES, RunResult
 from chatroom.swarm.figures.threshold import Threshold
 from chatroom.swarm.processes.process import run_alone
@@ -37,7 +39,8 @@ def run_command(wanted: Invocation, output: TextIO, progress: TextIO) -> int:
         progress: gets the live view.
 
     Raises:
-        ChatroomError: the run was not possible.
+        ChatroomError: the run was not possible; or what came of it could not be printed, or not be
+            written, each of which is tried whatever becomes of the other.
     """
     if wanted.report is not None:
         prepare(wanted.report)
@@ -49,15 +52,31 @@ def run_command(wanted: Invocation, output: TextIO, progress: TextIO) -> int:
     else:
         dialect = dialect_of(settings.dialect)
         result = trio.run(run_alone, settings, dialect, wanted.thresholds, progress)
+    failed: list[str] = []
+    try:
+        _print(result, wanted, output)
+    except OSError as error:
+        failed.append(f"cannot write the output: {error.strerror}")
+        # Nor should Python complain of what is left to be written when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
     if wanted.report is not None:
-        _write(result, wanted.report)
+        try:
+            _write(result, wanted.report)
+        except OSError as error:
+            failed.append(f"cannot write to {wanted.report}: {error.strerror}")
+    if failed:
+        raise ChatroomError("; ".join(failed))
+    return EXIT_CODES[result.outcome]
+
+
+def _print(result: RunResult, wanted: Invocation, output: TextIO) -> None:
     if wanted.json:
         output.write(msgspec.json.encode(result).decode() + "\n")
     else:
         print_result(result, Console(file=output, highlight=False))
         if wanted.report is not None:
             print(f"report in {wanted.report}", file=output)
-    return EXIT_CODES[result.outcome]
+    output.flush()
 
 
 def _write(result: RunResult, directory: Path) -> None:

@@ -16,6 +16,8 @@ from chatroom.swarm.figures.result import Latency, RunResult
 RUN_JSON = "run.json"
 PERCENTILES = "latency.hgrm"
 SERIES = "series.csv"
+SPECTRUM = "latency.svg"
+TIMELINE = "timeline.svg"
 
 
 def prepare(directory: Path) -> None:
@@ -26,8 +28,8 @@ def prepare(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        probe = directory / RUN_JSON
-        probe.touch()
+        for name in (RUN_JSON, PERCENTILES, SERIES, SPECTRUM, TIMELINE):
+            _probe(directory / name)
     except OSError as error:
         raise ChatroomError(f"cannot write to {directory}: {error.strerror}") from None
     if find_spec("matplotlib") is None:
@@ -35,6 +37,15 @@ def prepare(directory: Path) -> None:
             "--report draws pictures with matplotlib, which is not installed:"
             " pip install 'chatroom[report]'"
         )
+
+
+def _probe(path: Path) -> None:
+    """Raises `OSError` if a file there can't be written. Leaves everything as it is."""
+    is_there = path.exists()
+    with path.open("ab"):
+        pass
+    if not is_there:
+        path.unlink()
 
 
 def write_files(result: RunResult, directory: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
@@ -55,19 +56,19 @@ class _Log:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stream.flush()
+        """Each line has been flushed."""
 
     def show(self, status: Status) -> None:
-        print(
+        line = (
             f"{status.phase}: {status.connected:,}/{status.bots:,} connected,"
             f" {status.seconds:.0f}/{self._settings.duration_seconds:g} s,"
             f" {status.sent_per_second:,.0f} sent/s,"
             f" {status.delivered_per_second:,.0f} delivered/s,"
             f" p50 {duration(status.p50_us)}, p99 {duration(status.p99_us)},"
-            f" lag p99 {duration(status.lag_p99_us)}, {status.errors} errors",
-            file=self._stream,
-            flush=True,
+            f" lag p99 {duration(status.lag_p99_us)}, {status.errors} errors"
         )
+        with suppress(OSError):  # that nobody can look on is no reason to end the run
+            print(line, file=self._stream, flush=True)
 
 
 class _Terminal:

@@ -12,9 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from chatroom.swarm.figures.result import Latency, RunResult
 from chatroom.swarm.report.console import duration
-
-SPECTRUM = "latency.svg"
-TIMELINE = "timeline.svg"
+from chatroom.swarm.report.files import SPECTRUM, TIMELINE
 
 INK, SOFT, GRID = "#1f2933", "#7b8794", "#e4e7eb"
 BLUE, ORANGE, GREY = "#1b6ca8", "#d9730d", "#9aa5b1"
@@ -88,7 +86,8 @@ def _spectrum(result: RunResult, path: Path) -> None:
     axes.set_xticks(ticks[: len(names)], names[: len(ticks)])
     axes.set_xlabel("percentile of deliveries", color=INK)
     axes.set_ylabel("from when a message was due", color=INK)
-    axes.legend(frameon=False, loc="upper left", labelcolor=INK)
+    if axes.has_data():  # else matplotlib warns that there is nothing to name
+        axes.legend(frameon=False, loc="upper left", labelcolor=INK)
     figure.savefig(path)
 
 
