@@ -208,7 +208,7 @@ class Feed:
         """
         session = name.encode("ascii")
         self.revoke_keys()
-        self._store.extend(first_seq, [])
+        self._store.clear(first_seq)
         self._sender.session = self._answering.session = session
         if self._sealer is not None:
             self._sealer.session = session
@@ -289,7 +289,9 @@ class Feed:
                 self._answering.fates[Fate.FAILED] += 1
                 continue
             blocks = _blocks(page.events, request.sequence)
-            if blocks:
+            if request.session != self._answering.session:  # another one has begun meanwhile
+                self._answering.fates[Fate.WRONG_SESSION] += 1
+            elif blocks:
                 self._send(self._answering.pack(request.sequence, blocks), source)
             else:
                 self._answering.fates[Fate.NOT_KEPT] += 1

@@ -26,11 +26,15 @@ class BlockStore:
     def extend(self, sequence: int, blocks: Sequence[bytes]) -> None:
         """Add blocks from `sequence` on. After a jump in the numbers nothing older is kept."""
         if sequence != self.next_sequence:
-            while self.first_sequence < self.next_sequence:
-                self._drop_first()
-            self.first_sequence = self.next_sequence = sequence
+            self.clear(sequence)
         for block in blocks:
             self._add(block)
+
+    def clear(self, sequence: int) -> None:
+        """Keep nothing; the next block will have that number."""
+        while self.first_sequence < self.next_sequence:
+            self._drop_first()
+        self.first_sequence = self.next_sequence = sequence
 
     def _add(self, block: bytes) -> None:
         ring = self._ring

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from random import Random
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -287,3 +288,41 @@ async def test_what_seals_a_session_sealed_none_before_it(nursery: trio.Nursery)
     after = feed.where(private=True)
     assert {before.key, before.next_key}.isdisjoint({after.key, after.next_key})
     feed.close()
+
+
+async def test_nothing_of_a_session_is_told_in_the_name_of_the_next(nursery: trio.Nursery) -> None:
+    history = Slow([Event(1, "2026-11-22T13:17:42.123456Z", "message", "bob", "old")])
+    feed = Feed(FeedSettings(port=free_port(), keep=1), 0, history, 0)
+    await nursery.start(feed.run)
+    say(feed, 1, 2)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.sendto(
+            mold.request(history.session.encode(), 1, 1), ("127.0.0.1", feed.request_port)
+        )
+        with trio.fail_after(PATIENCE_SECONDS):
+            await history.asked.wait()
+        feed.begin_session("ANOTHERONE", 3)
+        asking.sendto(mold.request(b"ANOTHERONE", 2, 1), ("127.0.0.1", feed.request_port))
+        history.answers.set()
+        with trio.fail_after(PATIENCE_SECONDS):
+            while sum(feed.statistics().refusals.values()) < 2:  # noqa: ASYNC110 - asked, not told
+                await trio.sleep(0.01)
+        assert feed.statistics().refusals == {Fate.WRONG_SESSION: 1, Fate.NOT_KEPT: 1}
+        assert feed.statistics().answers == 0
+    nursery.cancel_scope.cancel()
+
+
+class Slow:
+    """A history that waits before it answers the first time, and has nothing afterwards."""
+
+    session = "K3F9A2QZ01"
+
+    def __init__(self, events: list[Event]) -> None:
+        self._events = events
+        self.asked, self.answers = trio.Event(), trio.Event()
+
+    async def after(self, seq: int, limit: int) -> Any:
+        self.asked.set()
+        await self.answers.wait()
+        events, self._events = self._events, []
+        return SimpleNamespace(events=events)

@@ -34,6 +34,15 @@ def test_the_newest_are_kept_within_both_bounds(
     assert store.next_sequence == 5 + len(sent)
 
 
+def test_what_is_cleared_is_not_kept_though_the_numbers_go_on() -> None:
+    store = BlockStore(10, 100, next_sequence=1)
+    store.extend(1, [b"a", b"b"])
+    store.clear(3)
+    assert (store.first_sequence, store.next_sequence, store.get(1, 9)) == (3, 3, [])
+    store.extend(3, [b"c"])
+    assert store.get(3, 9) == [b"c"]
+
+
 def test_nothing_from_before_a_jump_in_the_numbers_is_kept() -> None:
     store = BlockStore(10, 100, next_sequence=1)
     store.extend(1, [b"a", b"b"])
