@@ -96,7 +96,9 @@ class Stream:
         the same comes on several.
         """
         following = sequence + len(messages)
-        if messages or not self._sealed:
+        # Messages that are all here already may have been on their way for long: they do not tell
+        # what is the next one now.
+        if following > self.expected if messages else not self._sealed:
             self._hear(following, now, line)
         if sequence == self.expected == self.end:  # the usual way: nothing is missing
             number = sequence

@@ -188,6 +188,18 @@ def test_a_forged_heartbeat_with_a_huge_number_is_harmless(repeats: int) -> None
     assert (stream.end, stream.holes, stream.buffered) == (101, 0, (0, 0))
 
 
+def test_a_late_duplicate_contradicts_nothing_that_has_come() -> None:
+    listener = Reassembly(1, Random(1))
+    for number in (1, 2, 3, 5, 6, 7):
+        listener.receive(packet(number, 1), 0.0)
+    listener.take_outcomes()
+    assert listener.poll(0.05)
+    listener.receive(packet(2, 1), 0.16)
+    assert listener.poll(0.3)
+    listener.receive_answer(packet(4, 1), 0.31)
+    assert [one.sequence for one in listener.take_outcomes()] == [4, 5, 6, 7]  # type: ignore[union-attr]
+
+
 def test_a_forged_heartbeat_in_silence_makes_no_loss() -> None:
     listener = Reassembly(None, Random(1))
     listener.receive(packet(1, 1), 0.0)
