@@ -79,7 +79,7 @@ class Transcript:
         self.asked_end = self.asked_stop = 0  #: the last answer of `records_before`
         self.next_number: dict[int, int] = {}  #: for each talker
         self.faults = WitnessFaults({}, {}, set())
-        self.order_digest = 0  #: of the measured messages, in order: equal where the order is
+        self.order_digest = 0  #: of the load's messages, in order: equal where the order is
         self._dialect = dialect
         self._payload = payload
         self._timeline = timeline
@@ -97,8 +97,14 @@ class Transcript:
         self._senders[talker] = nick
 
     def digest_from(self, due_us: int) -> None:
-        """Take messages due from now on into `order_digest`."""
+        """Take messages due from then on into `order_digest`, those too that came already."""
         self._digest_from_us = due_us
+        for key, group in zip(self.keys, self.groups, strict=True):
+            if key != OTHER and group.due_us >= due_us:
+                self._digest(key)
+
+    def _digest(self, key: int) -> None:
+        self.order_digest = crc32(key.to_bytes(8, "big"), self.order_digest)
 
     def append(self, chunk: bytes | memoryview) -> None:
         """Take what the witness received next."""
@@ -239,7 +245,7 @@ class Transcript:
         self.next_number[talker] = number + 1
         self.messages += 1
         if self._digest_from_us is not None and due_us >= self._digest_from_us:
-            self.order_digest = crc32(key.to_bytes(8, "big"), self.order_digest)
+            self._digest(key)
         return key
 
     def read(self, record: bytes | bytearray) -> Mark | None:

@@ -43,7 +43,7 @@ class Verdict(msgspec.Struct):
     faults: Faults
     disconnected: int
     worst: list[ReaderFaults]
-    order_digest: int  #: of the measured messages' order; processes that saw one order agree
+    order_digest: int  #: of the order of the load's messages; processes that saw one order agree
 
     def clean(self) -> bool:
         """Nothing was wrong."""

@@ -194,7 +194,7 @@ class Runner:
         stop_us = measure_us + int(work.duration_seconds * 1e6)
         self.timeline.begin(measure_us)
         self.timeline.end(stop_us)
-        self.audit.transcript.digest_from(measure_us)
+        self.audit.transcript.digest_from(self._begin_us)
         self.phase = Phase.WARM_UP
         await self._load_until(measure_us)
         self._tick(measure_us - 1)

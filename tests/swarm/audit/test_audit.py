@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from chatroom.swarm.audit.audit import Audit
 from chatroom.swarm.audit.follower import Follower
 from chatroom.swarm.audit.judgement import judge
+from chatroom.swarm.audit.transcript import Transcript
 from chatroom.swarm.figures.timeline import Timeline
 from chatroom.swarm.figures.verdict import Verdict
 from chatroom.swarm.wire.dialect import DIALECTS, Dialect
@@ -222,6 +223,18 @@ def test_a_talker_is_called_by_its_own_name(kind: str) -> None:
     assert hold(room, streams).clean()
     verdict = hold(room, streams, names={talker: b"bot%d" % talker for talker in range(TALKERS)})
     assert verdict.faults.altered == verdict.faults.total() == 2 * room.sent[2]
+
+
+def test_the_order_is_that_of_all_since_the_load_began_however_late_that_is_known() -> None:
+    room, digests = Room(seed=3), []
+    for known_after in (0, 20):
+        script = Transcript(room.dialect, room.payload, Timeline())
+        for count, line in enumerate(room.heard_by(None)):
+            if count == known_after:
+                script.digest_from(1_001)
+            script.append(line)
+        digests.append(script.order_digest)
+    assert digests[0] == digests[1] != 0
 
 
 def test_an_own_message_that_comes_back_is_an_echo() -> None:

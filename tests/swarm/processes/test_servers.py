@@ -47,7 +47,7 @@ class FakeRoomOnTwo(FakeRoom):
             await super().send(stream, lines)
 
 
-async def _run(room: FakeRoomOnTwo) -> RunResult:
+async def _run(room: FakeRoomOnTwo, warmup_seconds: float = 0.05) -> RunResult:
     async with trio.open_nursery() as nursery:
         port = await nursery.start(room.run)
         await nursery.start(room.run_second)
@@ -57,7 +57,7 @@ async def _run(room: FakeRoomOnTwo) -> RunResult:
             bots=8,
             talkers=2,
             rate=200,
-            warmup_seconds=0.05,
+            warmup_seconds=warmup_seconds,
             duration_seconds=0.3,
         )
         with trio.fail_after(60):
@@ -82,9 +82,10 @@ async def test_each_server_has_its_readers_and_its_figures() -> None:
     assert second.faults == 0
 
 
-async def test_a_server_that_tells_another_order_is_found_out() -> None:
+@pytest.mark.parametrize("warmup_seconds", [0.05, 0.6])
+async def test_a_server_that_tells_another_order_is_found_out(warmup_seconds: float) -> None:
     # Two in a row are of two talkers, of whom one hears only the other: no reader can see it alone.
-    result = await _run(FakeRoomOnTwo(swapped=range(40, 42)))
+    result = await _run(FakeRoomOnTwo(swapped=range(40, 42)), warmup_seconds)
     assert result.outcome is RunOutcome.FAULTS
     assert not result.same_order
 
