@@ -28,6 +28,10 @@ class Stretch:
     about one number is silence about all below it."""
     given_up: bool = False
 
+    def ask_anew(self, due: float) -> None:
+        """As if it had not been asked for: there is new hope."""
+        self.due, self.tries, self.effort_from, self.searched = due, 0, inf, None
+
 
 class Missing:
     """Disjoint stretches in rising order. Memory: one entry for each hole."""

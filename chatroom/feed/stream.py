@@ -235,14 +235,14 @@ class Stream:
         if given_up:
             return
         if above is not None:  # the answer may end here: ask for the rest at once
-            above.due, above.tries, above.effort_from, above.searched = now, 0, inf, None
+            above.ask_anew(now)
         if below is not None:
             below.due, below.tries = now, 0
 
     def _postpone(self, number: int, now: float) -> None:
         """The server can still send `number`, for which there is no room yet."""
         below, above = self._missing.cut(number)
-        above.due, above.tries, above.effort_from, above.searched = now, 0, inf, None
+        above.ask_anew(now)
         if below is not None:
             below.due, below.tries = now, 0
 
@@ -252,9 +252,8 @@ class Stream:
         below, above = self._missing.remove(number)
         if below is not None and above is not None:
             # A hole of its own inside what only a higher number had told of.
-            below.noticed, below.effort_from, below.given_up = now, inf, False
-            below.tries, below.searched = 0, None
-            below.due = self._asking.first_due(now)
+            below.noticed, below.given_up = now, False
+            below.ask_anew(self._asking.first_due(now))
 
     def _deliver(self) -> None:
         while self.expected < self.end:

@@ -9,7 +9,7 @@ ANSWERS = (
     Mutant(
         "a new session has the last one's messages",
         "chatroom/feed/broadcast.py",
-        "        self._store.extend(first_seq, [])\n",
+        "        self._store.clear(first_seq)\n",
         "",
         _FEED,
     ),
