@@ -254,8 +254,9 @@ def _audit_findings(result: RunResult) -> list[str]:
     # What is lost to all alike, or is not of this run's talkers, only the listeners know.
     if result.feed is not None and (lost := result.feed.total("lost")):
         found.append(f"the listeners report {lost:,} events lost")
-    if result.audit.disconnected:
-        found.append(f"{result.audit.disconnected:,} bots lost their connection")
+    # Those who only talk are in no audit.
+    if gone := max(result.audit.disconnected, sum(result.errors.values())):
+        found.append(f"{gone:,} bots lost their connection")
     if not result.same_order:
         found.append("the processes of the swarm did not see the messages in one order")
     if result.delivered == 0 and result.expected > 0 and not found:

@@ -1,6 +1,6 @@
 """The text of a swarm's message: fixed length, and it says everything the audit must know.
 
-    4f2a:0007:0000012c:0018f3a9c1d2e:89abcdef:4f2a4f2a4f2a…
+    kf2a:0007:0000012c:0018f3a9c1d2e:89abcdef:kf2akf2akf2a…
     run  talker number due, in µs    CRC-32   padding
 
 The due time travels in the text, so whichever process receives the message can tell its latency
@@ -31,8 +31,10 @@ class Mark(NamedTuple):
 
 
 def new_run() -> str:
-    """A tag of four hexadecimal digits that tells this run's messages from all others."""
-    return secrets.token_hex(2)
+    """A tag of four characters that tells this run's messages from all others. It begins with a
+    letter that is no hexadecimal digit, so the numbers in no text have it.
+    """
+    return secrets.choice("ghjkmnpqrstuvwxyz") + secrets.token_hex(2)[1:]
 
 
 class Payload:

@@ -19,6 +19,7 @@ def concluded(*, interrupted: bool = False, talkers: int = 1, **figures: Any) ->
         "expected": 20,
         "delivered": 20,
         "audit": Verdict(2, 10, Faults(), 0, [], 0),
+        "errors": {},
         "feed": None,
     }
     result = RunResult(
@@ -33,7 +34,6 @@ def concluded(*, interrupted: bool = False, talkers: int = 1, **figures: Any) ->
         cpu_share=0.0,
         latency=nothing,
         send_lag=nothing,
-        errors={},
         series=[],
         **(whole | figures),
     )

@@ -26,6 +26,12 @@ def test_a_listeners_own_report_of_a_loss_is_a_fault() -> None:
     assert result.reasons == ["the listeners report 3 events lost"]
 
 
+def test_who_only_talks_is_not_to_lose_its_connection_either() -> None:
+    result = concluded(errors={"closed by the server": 2})
+    assert result.outcome is RunOutcome.FAULTS
+    assert result.reasons == ["2 bots lost their connection"]
+
+
 @pytest.mark.parametrize(
     "figures",
     [

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Mark, Payload
+from chatroom.swarm.wire.payload import SMALLEST_TEXT_BYTES, Mark, Payload, new_run
 
 marks = st.builds(
     Mark,
@@ -43,3 +43,10 @@ def test_another_run_s_texts_are_none_of_ours() -> None:
 def test_a_text_too_short_for_its_fields_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 42"):
         Payload("0a1b", SMALLEST_TEXT_BYTES - 1)
+
+
+@given(mark=marks)
+def test_no_text_of_another_run_is_taken_for_one_of_ours(mark: Mark) -> None:
+    ours, other = Payload(new_run(), 60), Payload("0000", 60)
+    assert ours.run[0] not in "0123456789abcdef"
+    assert not ours.left_traces_in(other.write(mark))
