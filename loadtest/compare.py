@@ -132,9 +132,15 @@ def _one(
             parts.append(f"{measure.title} {amount(measure, value)}")
     figures.generator_cpu_share.append(seen.result.cpu_share)
     figures.server_cpu_share.append(seen.cpu_seconds)
-    figures.faults += seen.result.audit.faults.total() + seen.result.audit.disconnected
+    figures.faults += _faults(seen.result)
     took = time.monotonic() - began
     tell(f"{work.name:22} {peer.name:10} {', '.join(parts) or 'n/a'}  ({took:.0f} s)")
+
+
+def _faults(result: RunResult) -> int:
+    """What speaks against a run's figures."""
+    audit, slowed = result.audit, sum(result.slowed.values())
+    return audit.faults.total() + audit.disconnected + slowed + (not result.same_order)
 
 
 def run_once(work: Work, peer: Peer, server: Running, core: int | None) -> Observed:

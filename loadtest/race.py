@@ -8,6 +8,7 @@ import statistics
 import time
 from typing import Protocol
 
+from chatroom.errors import ChatroomError
 from chatroom.feed.group import Group
 from chatroom.feed.line import WantedLine
 from chatroom.feed.listener import Listener, Wanted
@@ -22,7 +23,7 @@ class Addressed(Protocol):
 
 
 class _Racer:
-    """Reads messages whose text is when they were sent, in ns of the monotonic clock."""
+    """Reads messages whose text is when they were due, in ns of the monotonic clock."""
 
     def __init__(self) -> None:
         self.latencies_us: list[float] = []
@@ -41,9 +42,11 @@ class _TcpReader(_Racer):
         self.socket.sendall(b'/json {"presence":false}\n')
         self.socket.recv(65536)  # the welcome: it is in the room
         self.socket.setblocking(False)
+        self._partial = b""
 
     def read(self) -> None:
-        for line in self.socket.recv(65536).splitlines():
+        *lines, self._partial = (self._partial + self.socket.recv(65536)).split(b"\n")
+        for line in lines:
             self.hear(line)
 
 
@@ -60,7 +63,9 @@ class _FeedReader(_Racer):
 
 
 def race(server: Addressed, rate: int, seconds: float) -> tuple[float, float]:
-    """The median latencies, in µs, of the listener and of the TCP reader, of the same messages."""
+    """The median latencies, in µs, of the listener and of the TCP reader, from when each message
+    was due. Raises `ChatroomError` if not both have heard all.
+    """
     feed, tcp = _FeedReader(server.port), _TcpReader(server.port)
     with (
         select.epoll() as ready,
@@ -76,7 +81,7 @@ def race(server: Addressed, rate: int, seconds: float) -> tuple[float, float]:
         while (now := time.monotonic()) < begin + seconds + 0.2:
             due = begin + sent / rate
             if now >= due and sent < rate * seconds:
-                talker.sendall(b"at %d\n" % time.monotonic_ns())
+                talker.sendall(b"at %d\n" % int(due * 1e9))
                 sent += 1
                 continue
             events = ready.poll(max(0.0, due - now) if sent < rate * seconds else 0.05)
@@ -88,4 +93,7 @@ def race(server: Addressed, rate: int, seconds: float) -> tuple[float, float]:
                 elif racer is feed and descriptors.intersection(feed.listener.filenos()):
                     feed.read()
     feed.listener.close()
+    for name, racer in (("listener", feed), ("TCP reader", tcp)):
+        if len(racer.latencies_us) != sent:
+            raise ChatroomError(f"the {name} heard {len(racer.latencies_us)} of {sent} messages")
     return statistics.median(feed.latencies_us), statistics.median(tcp.latencies_us)

@@ -61,13 +61,15 @@ def swarm(prefix: Sequence[str], *options: str) -> dict[str, Any]:
     """A run of `chatroom swarm`; its result.
 
     Raises:
-        ChatroomError: the run was not possible.
+        ChatroomError: the run was not possible, or had faults, and so is no measurement.
     """
     command = [*prefix, *_CHATROOM, "swarm", "--json", *options]
     done = subprocess.run(command, capture_output=True, check=False)
     if not done.stdout:
         raise ChatroomError(f"the swarm failed: {done.stderr.decode().strip()}")
     result: dict[str, Any] = json.loads(done.stdout)
+    if result["outcome"] == "faults":
+        raise ChatroomError(f"the swarm found faults: {'; '.join(result['reasons'])}")
     return result
 
 
