@@ -49,6 +49,12 @@ class MemoryStore:
         if lost:
             del self.rows[-lost:]
 
+    def lose_everything(self) -> None:
+        """As after a `FLUSHALL`."""
+        self.rows.clear()
+        self.snapshots.clear()
+        self.epoch = 0
+
     # What links do
 
     def put(self, data: bytes, version: int = VERSION) -> None:

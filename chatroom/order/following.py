@@ -47,6 +47,7 @@ class Following:
         self._hearer = hearer
         self._instance = secrets.token_hex(8)
         self._heard = part.heard
+        self._epoch = 0  # the highest that any log has shown: a member's number is never reused
         self._lost = ""  # the session in which the log has lost what was applied here
         self._trusted = Position(0, 0)  # from a snapshot: its entry need not be in the log
         self._must_enter = True
@@ -107,6 +108,7 @@ class Following:
         if self._begun:
             log.warning("the log does not go on where this server was: reading it again")
             self._heard = max(self._heard, old.room.seq)
+            self._epoch = max(self._epoch, old.epoch)
             is_ahead = replica.position > old.position and link.keeping.run == old.run
             self._lost = "" if is_ahead and replica.session == old.session else old.session
         self._begun = self._must_enter = True
@@ -141,7 +143,7 @@ class Following:
 
     async def _ask_to_enter(self, link: Link) -> None:
         part, keeping = self._part, link.keeping
-        epoch = max(await link.next_epoch(), self.replica.epoch + 1)
+        epoch = max(await link.next_epoch(), self.replica.epoch + 1, self._epoch + 1)
         candidate = Origin(part.server, epoch)
         self._heard = max(self._heard, self.replica.room.seq)
         enter = Enter(

@@ -284,6 +284,12 @@ class Replica:
                 return _UNKNOWN
         return self.room.apply(msgspec.structs.replace(command, time=time))
 
+    def move_into(self, room: Room) -> None:
+        """Have `room` be this one's, which others hold: nothing is left of what it has been."""
+        room.put_back(self.room.snapshot())
+        self.room = room
+        self._rule(self.rules)
+
     # As a value
 
     def snapshot(self) -> bytes:

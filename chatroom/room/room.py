@@ -29,7 +29,7 @@ from chatroom.room.nick import NickInvalid, is_reserved, key_of_account, parse_n
 from chatroom.room.operators import Operators
 from chatroom.room.refused import Refused
 from chatroom.room.role import Role
-from chatroom.room.snapshot import RoomSnapshot, put_back, take
+from chatroom.room.snapshot import RoomSnapshot, read, take
 from chatroom.room.state import Leaving, State
 
 #: Nothing outlives such a room.
@@ -52,11 +52,14 @@ class Room:
     ) -> None:
         self.name = name
         self._max_members = max_members
-        self._state = State(charter, last_seq, presence_limit)
-        self._members = self._state.members
+        self._be(State(charter, last_seq, presence_limit))
+
+    def _be(self, state: State) -> None:
+        """What is kept for speed is of one state, and goes with it."""
+        self._state = state
+        self._members, self._anteroom = state.members, state.anteroom
         self._by_who, self._has_spoken = self._members.by_who, self._members.has_spoken
-        self._anteroom = self._state.anteroom
-        self._operators = Operators(self._state)
+        self._operators = Operators(state)
         self._speakers: Sequence[str] = ()  # as they were told last
         self._speakers_at = (0, 0, 0)
         self._apply: dict[type, Callable[[Any], Outcome]] = {
@@ -248,10 +251,10 @@ class Room:
         return take(self._state)
 
     def put_back(self, snapshot: RoomSnapshot) -> None:
-        """Be what another room was: from here on the same commands do the same here and there. Only
-        for a room to which nothing has happened.
+        """Be what another room was, and nothing of what this one has been: from here on the same
+        commands do the same here and there.
         """
-        put_back(self._state, snapshot)
+        self._be(read(snapshot))
 
     def rule(self, *, max_members: int, presence_limit: int, governed: bool) -> None:
         """From now on these limits hold; whoever is here stays."""

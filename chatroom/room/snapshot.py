@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
 from chatroom.room.bans import Ban, Bans
+from chatroom.room.charter import Charter
 from chatroom.room.members import Member
 from chatroom.room.owned import Owned
 from chatroom.room.role import Role
-
-if TYPE_CHECKING:
-    from chatroom.room.state import State
+from chatroom.room.state import State
 
 
 class MemberSnapshot(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,11 +72,12 @@ def take(state: State) -> RoomSnapshot:
     )
 
 
-def put_back(state: State, snapshot: RoomSnapshot) -> None:
-    """Make a new state what another one was."""
-    state.seq, state.guests = snapshot.seq, snapshot.guests
+def read(snapshot: RoomSnapshot) -> State:
+    """The state that it was taken of."""
+    state = State(Charter(), snapshot.seq, snapshot.presence_limit)
+    state.guests = snapshot.guests
     state.announced, state.closing = snapshot.announced, snapshot.closing
-    state.presence_limit, state.governed = snapshot.presence_limit, snapshot.governed
+    state.governed = snapshot.governed
     for member in reversed(snapshot.members):  # who comes in is put in front
         state.members.add(_read(member))
     for member in snapshot.outside:
@@ -90,6 +88,7 @@ def put_back(state: State, snapshot: RoomSnapshot) -> None:
     state.moderated, state.voices = snapshot.moderated, set(snapshot.voices)
     state.mutes = dict(snapshot.mutes)
     state.owned = Owned(snapshot.owned)
+    return state
 
 
 def _written(member: Member) -> MemberSnapshot:

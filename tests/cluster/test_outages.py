@@ -201,3 +201,45 @@ async def test_a_log_that_lost_its_tail_is_a_new_session_and_a_gap(
     _, later = await b.welcome("carol", after=seq - 1, session=welcome["session"])
     assert later["session"] != welcome["session"]
     assert later["resumed"] == "partial" or later["missed"]
+
+
+async def test_a_log_that_lost_everything_is_a_new_room_that_all_come_into(
+    mock_clock: MockClock, open_server: OpenServer, store: MemoryStore
+) -> None:
+    a, b = await open_server("a"), await open_server("b")
+    alice, bob = await a.enter_json("alice"), await b.enter_json("bob")
+    await until_kind(alice, "join")
+    store.go_down()
+    await let_pass(mock_clock, 0.5)
+    store.lose_everything()
+    store.come_back()
+    await let_pass(mock_clock, 3)
+    for visitor in (alice, bob):
+        await until_kind(visitor, "gap")
+    assert a.service.room.snapshot() == b.service.room.snapshot()
+    assert a.service.room.nicks(0, 9) == ["alice", "bob"]
+    await alice.say({"kind": "message", "text": "goes on", "id": "1"})
+    seq = (await until_kind(alice, "ack"))["seq"]
+    heard = await until_kind(bob, "message")
+    assert (heard["text"], heard["seq"]) == ("goes on", seq)
+
+
+@pytest.mark.parametrize("mode", ["epoll", "thread"])
+async def test_who_was_in_the_lost_tail_only_is_nobody(
+    mock_clock: MockClock, open_server: OpenServer, store: MemoryStore, mode: str
+) -> None:
+    a, b = await open_server("a", mode=mode), await open_server("b", mode=mode)
+    alice = await a.enter_json("alice")
+    kept = len(store.rows)
+    await b.enter_json("bob")
+    await until_kind(alice, "join")
+    store.go_down()
+    b.kill()
+    store.come_back(lost=len(store.rows) - kept)
+    await let_pass(mock_clock, 8)
+    c = await open_server("c", mode=mode)
+    assert a.service.room.nicks(0, 9) == c.service.room.nicks(0, 9) == ["alice"]
+    await c.enter_json("bob")
+    assert (await until_kind(alice, "gap"))["from"] > 0
+    assert a.service.room.snapshot() == c.service.room.snapshot()
+    assert a.service.room.nicks(0, 9) == ["alice", "bob"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -72,6 +73,10 @@ class RedisServer:
         if process is not None:
             process.kill()
             process.wait()
+
+    def forget(self) -> None:
+        """While it is not there: what it has kept is lost."""
+        shutil.rmtree(self._directory / "appendonlydir")
 
     def stop(self) -> None:
         """It goes on to be there, and does nothing."""

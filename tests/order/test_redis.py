@@ -251,6 +251,23 @@ async def test_a_redis_that_lost_its_tail_is_a_new_session_above_all_numbers(
     assert a.contradictions == b.contradictions == []
 
 
+async def test_a_redis_that_lost_everything_is_a_new_room_and_no_members_number_comes_again(
+    nursery: trio.Nursery, redis: RedisServer
+) -> None:
+    await redis.start()
+    a, b = await _open(nursery, redis, "a", "b")
+    before = {await _joined(a, "alice"), await _joined(b, "bob")}
+    redis.kill()
+    redis.forget()
+    await redis.start()
+    await settle(lambda: a.told.count("back") == b.told.count("back") == 2)
+    after = {await _joined(a, "alice"), await _joined(b, "bob")}
+    await settle(lambda: _same(a, b))
+    assert not before & after
+    assert a.replica.room.nicks(0, 9) == ["alice", "bob"]
+    assert a.contradictions == b.contradictions == []
+
+
 async def test_a_redis_that_does_nothing_for_a_while_costs_nobody_anything(
     nursery: trio.Nursery, redis: RedisServer
 ) -> None:

@@ -180,13 +180,13 @@ async def test_an_emptied_log_is_a_new_room_with_numbers_above(
     a.join("alice")
     await _hear_all(a, b)
     store.go_down()
-    store.rows.clear()
-    store.snapshots.clear()
-    store.epoch = 0
+    store.lose_everything()
     store.come_back()
     await settle(lambda: [ear.told.count("back") for ear in (a, b)] == [2, 2])
     await _hear_all(a, b)
     assert len(a.replica.room) == 0
+    # No member's number is given out again.
+    assert all(server.origin.epoch > 2 for server in a.replica.servers.values())
     assert a.replica.room.seq > NUMBERS_SKIPPED
     assert a.replica.snapshot() == b.replica.snapshot()
 

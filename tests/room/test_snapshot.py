@@ -21,9 +21,9 @@ def _room() -> Room:
     return Room("lobby", max_members=12, presence_limit=8)
 
 
-def _moved(room: Room) -> Room:
+def _moved(room: Room, into: Room | None = None) -> Room:
     written = msgspec.msgpack.encode(room.snapshot())
-    moved = _room()
+    moved = into or _room()
     moved.put_back(msgspec.msgpack.decode(written, type=RoomSnapshot))
     return moved
 
@@ -38,6 +38,20 @@ def test_the_same_commands_do_the_same_before_and_after(seed: int) -> None:
         if rng.random() < 0.05:
             here = _moved(here)
     assert msgspec.msgpack.encode(here.snapshot()) == msgspec.msgpack.encode(there.snapshot())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_is_left_of_what_a_room_has_been(seed: int) -> None:
+    rng = random.Random(seed)
+    there, here = _room(), _room()
+    for command in a_days_commands(rng, 200):
+        _bare(here, command)
+    here.latest_speakers(3)
+    here = _moved(there, into=here)
+    assert (here.everybody(), len(here), here.latest_speakers(3)) == ([], 0, [])
+    for command in a_days_commands(rng, 200):
+        assert _bare(here, command) == _bare(there, command)
+    assert here.snapshot() == there.snapshot()
 
 
 def _bare(room: Room, command: object) -> object:

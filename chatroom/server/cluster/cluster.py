@@ -69,7 +69,7 @@ class Cluster:
         self._order: ClusteredOrder
         self._parts: Parts | None = None
         self._in_turn = False
-        self._outside: list[Connection] = []  # who was in when this server was held for gone
+        self._outside: dict[Connection, None] = {}  # who is to come in again, in this order
         self.statistics: Statistics  #: as they were a moment ago
         self._away_since: float | None = None
         self._heard_at = -inf
@@ -178,13 +178,18 @@ class Cluster:
     # What the log says
 
     def begin(self, replica: Replica) -> None:
-        """See `Hearer.begin`. The room stays the same object, which all parts have."""
+        """See `Hearer.begin`. The room stays the same object, which all parts have. Who was in and
+        is not known there is outside, until this server enters.
+        """
         if hasattr(self, "room"):
-            self.room.put_back(replica.room.snapshot())
-            replica.room = self.room
+            replica.move_into(self.room)
         self.room = replica.room
         self._replica = replica
         if self._parts is not None:
+            known = set(self.room.everybody())
+            for connection in self._in_order(self._parts):
+                if connection.inside and connection.who not in known:
+                    self._put_outside(connection, self._parts)
             self._parts.presence.start_over()
         replica.tell = self._tell
         self._numbering.begin(replica)
@@ -203,7 +208,7 @@ class Cluster:
         order.epoch = origin.epoch
         for connection in self._parts.connections:
             connection.who = order.who(connection.id)
-        outside, self._outside = self._outside, []
+        outside, self._outside = self._outside, {}
         for connection in outside:
             comeback = order.standing.comeback(connection)
             if comeback is not None and connection.close_reason is None:
@@ -216,14 +221,9 @@ class Cluster:
         if self._parts is None:
             return
         self._begin_turn(self._parts)
-        order = self._order
-        order.give_up()
-        for connection in sorted(self._parts.connections, key=lambda one: one.id):
-            if connection.inside:
-                self._parts.presence.leave(connection.who)
-            if order.standing.comeback(connection) is not None:
-                order.pending.begin(connection)  # what it says waits until it is in again
-                self._outside.append(connection)
+        self._order.give_up()
+        for connection in self._in_order(self._parts):
+            self._put_outside(connection, self._parts)
         self._end_turn()
 
     def away(self) -> None:
@@ -242,6 +242,19 @@ class Cluster:
         """See `Hearer.came_back`."""
         self._heard_at = trio.current_time()
         self.round_trips.observe(int(seconds * 1_000_000))
+
+    def _put_outside(self, connection: Connection, parts: Parts) -> None:
+        """It is not in the room; if it was, what it says waits until it is in again."""
+        order = self._order
+        if connection.inside:
+            parts.presence.leave(connection.who)
+        if connection not in self._outside and order.standing.comeback(connection) is not None:
+            order.pending.begin(connection)
+            self._outside[connection] = None
+
+    @staticmethod
+    def _in_order(parts: Parts) -> list[Connection]:
+        return sorted(parts.connections, key=lambda connection: connection.id)
 
     def _come_back(self, connection: Connection, comeback: Join | Reserve) -> None:
         command = msgspec.structs.replace(comeback, who=connection.who)
