@@ -7,11 +7,9 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from chatroom.order import store as stores
 from chatroom.order.contract import ORIGIN, VERSION, Position
-from chatroom.order.store import AwayError, Keeping, Row
-
-#: What one read gives at most.
-_PAGE = 100
+from chatroom.order.store import AwayError, Extent, Keeping, Row
 
 
 class MemoryStore:
@@ -19,6 +17,8 @@ class MemoryStore:
 
     def __init__(self, *, proven: bool = False) -> None:
         self.rows: list[Row] = []
+        self.history: list[Row] = []  #: with those that the log was cut before
+        self.added = 0
         self.proven = proven
         self.run = 1
         self.is_down = False
@@ -47,13 +47,15 @@ class MemoryStore:
         self.is_down = False
         self.run += 1
         if lost:
-            del self.rows[-lost:]
+            self.added -= min(lost, len(self.rows))
+            del self.rows[-lost:], self.history[-lost:]
 
     def lose_everything(self) -> None:
         """As after a `FLUSHALL`."""
         self.rows.clear()
+        self.history.clear()
         self.snapshots.clear()
-        self.epoch = 0
+        self.added = self.epoch = 0
 
     # What links do
 
@@ -61,7 +63,10 @@ class MemoryStore:
         ms = 1_000_000 + int(trio.current_time() * 1000)
         same = ms <= self._last.ms
         self._last = Position(self._last.ms, self._last.number + 1) if same else Position(ms, 0)
-        self.rows.append(Row(self._last, version, data))
+        row = Row(self._last, version, data)
+        self.rows.append(row)
+        self.history.append(row)
+        self.added += 1
         self.wake()
 
     async def wait_news(self) -> None:
@@ -73,7 +78,7 @@ class MemoryStore:
         first = len(self.rows)
         while first and self.rows[first - 1].position > position:
             first -= 1
-        return self.rows[first : first + _PAGE]
+        return self.rows[first : first + stores.PAGE]
 
     def wake(self) -> None:
         """Whoever waits looks again."""
@@ -87,7 +92,7 @@ class Line:
     def __init__(self, store: MemoryStore) -> None:
         self.store = store
         self.is_paused = False  #: nothing gets through, either way
-        self._held: list[bytes] = []
+        self._held: list[tuple[bytes, bool]] = []
         self._links: list[MemoryLink] = []
         store.lines.append(self)
 
@@ -118,20 +123,22 @@ class Line:
         """What was on the way comes in."""
         self.is_paused = False
         held, self._held = self._held, []
-        for data in held:
-            self.store.put(data)
+        for data, begins in held:
+            self.put(data, begins=begins)
         self.store.wake()
 
     def drop(self) -> None:
         """What is on the way never comes in."""
         self._held.clear()
 
-    def put(self, data: bytes) -> None:
+    def put(self, data: bytes, *, begins: bool) -> None:
         """Into the log, or on the way."""
         if self.is_paused:
-            self._held.append(data)
-        else:
+            self._held.append((data, begins))
+        elif begins or self.store.added:
             self.store.put(data)
+        else:
+            self.cut()  # there is no log
 
 
 class MemoryLink:
@@ -143,9 +150,9 @@ class MemoryLink:
         self.is_broken = False
         self.keeping = Keeping(f"run {store.run}", "process", store.proven, "memory")
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, *, begins: bool = False) -> None:
         if not self.is_broken:
-            self._line.put(data)
+            self._line.put(data, begins=begins)
 
     async def read(self, after: Position, *, wait: bool) -> Sequence[Row]:
         await self._answer()
@@ -157,6 +164,12 @@ class MemoryLink:
             rows = self._store.after(after)
         return rows
 
+    async def extent(self) -> Extent:
+        await self._answer()
+        store = self._store
+        last = store.rows[-1].position if store.rows else ORIGIN
+        return Extent(store.added, len(store.rows), last)
+
     async def holds(self, position: Position) -> bool:
         await self._answer()
         return any(row.position == position for row in self._store.rows)
@@ -166,18 +179,19 @@ class MemoryLink:
         self._store.epoch += 1
         return self._store.epoch
 
-    async def snapshot(self) -> bytes | None:
+    async def snapshots(self) -> Sequence[bytes]:
         await self._answer()
-        return self._store.snapshots[0][1] if self._store.snapshots else None
+        return [data for _, data in self._store.snapshots]
 
     async def keep(self, position: Position, snapshot: bytes) -> None:
         await self._answer()
         store = self._store
         if store.snapshots and store.snapshots[-1][0] >= position:
             return
-        store.snapshots = [*store.snapshots[-1:], (position, snapshot)]
-        oldest = store.snapshots[0][0]
-        store.rows = [row for row in store.rows if row.position >= oldest]
+        before = store.snapshots[-1:]
+        store.snapshots = [*before, (position, snapshot)]
+        for oldest, _ in before:
+            store.rows = [row for row in store.rows if row.position >= oldest]
 
     async def wait_broken(self) -> None:
         while not self.is_broken:

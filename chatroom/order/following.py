@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Sequence
 
 import msgspec
 import trio
 
+from chatroom.order.attendance import Attendance, Stage
 from chatroom.order.contract import (
+    ORIGIN,
     VERSION,
     Applied,
     Batch,
     Enter,
     Entry,
-    Origin,
     Position,
     Quit,
     Resume,
@@ -23,107 +23,161 @@ from chatroom.order.contract import (
     encode_entry,
 )
 from chatroom.order.part import Hearer, Part
-from chatroom.order.pending import Pending
 from chatroom.order.replica import OtherVersion, Replica
-from chatroom.order.store import Link, Row, UnusableError
+from chatroom.order.store import PAGE, AwayError, Extent, Link, Row, UnusableError
 
 log = logging.getLogger("chatroom.order")
 
 #: Who writes the entry whose number is a multiple of this keeps a snapshot: of 100,000 members it
-#: is 10 MB, and reading on from it takes seconds.
+#: is 10 MB, and reading on from it takes seconds. Several pages, so that who reads less than one
+#: has not been overtaken by the cutting.
 SNAPSHOT_ENTRIES = 10_000
 
-#: A name that another process has is asked for again so often, and for so long: whoever had it and
-#: was killed is gone after five seconds or six.
-_ASK_AGAIN_SECONDS = 1.0
-_NAME_TAKEN_SECONDS = 15.0
+#: How often the log's entries are counted, lest one is missing unseen. A round trip.
+_LOOK_SECONDS = 1.0
 
 
 class Following:
-    """This server's replica, and this server in it."""
+    """This server's replica, and this server in it.
+
+    The replica has applied every entry of the log, none left out: else the room is read again.
+    """
 
     def __init__(self, part: Part, hearer: Hearer) -> None:
-        self._part = part
+        self._room = part.room
         self._hearer = hearer
-        self._instance = secrets.token_hex(8)
-        self._heard = part.heard
-        self._epoch = 0  # the highest that any log has shown: a member's number is never reused
-        self._lost = ""  # the session in which the log has lost what was applied here
-        self._trusted = Position(0, 0)  # from a snapshot: its entry need not be in the log
-        self._must_enter = True
-        self._candidate: Origin | None = None  # as whom it has asked to enter
-        self._refused_since: float | None = None
-        self._ask_at = 0.0
+        self._is_sound = False  # the replica has all of the log up to where it is, as far as known
+        self._extent: Extent | None = None  # to be held against the replica when it is there
+        self._look_at = 0.0
+        self.attendance = Attendance(part)
         self.replica = Replica(part.room)
-        self._begun = False
-        self.origin: Origin | None = None  #: as whom it is in the room; None: it is not
-        self.pending = Pending()
         self.link: Link | None = None  #: where it can append now
-        self.snapshot: tuple[Position, bytes] | None = None  #: one that is to be kept
-        self.snapshot_taken = trio.Event()
         self.present = trio.Event()  #: while it can append
-        self.left = trio.Event()  #: it is out of the room for good
-        self.is_leaving = False  #: when it is out, it does not come back
+        self.snapshot: tuple[Position, bytes] | None = None  #: one that is to be kept
+        self.snapshot_taken = trio.Event()  #: and found to be of this log
 
     async def begin(self, link: Link) -> None:
-        """Read up to now over a new link, and go on as who one was, or ask to enter. Raises as
-        `Link` does, and `UnusableError`.
+        """Read up to now over a new link, and go on as who one was, if one is. Raises as `Link`
+        does, and `UnusableError`.
         """
-        self._candidate = None
-        if not self._begun or not await self._goes_on(link):
+        self.attendance.link_broke()
+        if not self._is_sound or not await self._fits(self.replica, link):
             await self._load(link)
         while await self.read(link, wait=False):
             pass
-        if not self._must_enter:
+        await self._look(link)
+        if self.attendance.stage in (Stage.INSIDE, Stage.LEAVING):
             self._continue(link)
 
     async def follow(self, link: Link) -> None:
         """Read what comes, until cancelled. Raises as `begin` does."""
+        attendance = self.attendance
         while True:
-            if self._must_enter and not self.is_leaving and self._may_ask():
-                await self._ask_to_enter(link)
+            if attendance.is_to_go_out:
+                self._go_out()
+            elif attendance.is_to_ask:
+                epoch = await link.next_epoch()
+                enter = attendance.ask(epoch, self.replica, link.keeping)
+                link.append(encode_entry(enter), begins=True)
+            if trio.current_time() >= self._look_at:
+                await self._look(link)
             await self.read(link, wait=True)
 
     async def read(self, link: Link, *, wait: bool) -> bool:
-        """Apply the next entries; whether there were some."""
+        """Apply the next entries; whether there were some. Raises `AwayError` instead if they do
+        not follow what was applied.
+        """
         rows = await link.read(self.replica.position, wait=wait)
-        self._apply(rows, link)
+        entries = [_read(row) for row in rows]
+        # The log may have been cut in front of who is far behind, and each begins with an `Enter`.
+        is_doubtful = len(rows) == PAGE or any(isinstance(entry, Enter) for entry in entries)
+        if is_doubtful and not await self._is_held(self.replica, link):
+            raise self._lost_track()
+        self._apply(rows, entries, link)
+        self._compare(rows)
         return bool(rows)
+
+    # Whether nothing is missing
+
+    async def _look(self, link: Link) -> None:
+        """See if the replica is at a place of this log, all of which it has had. Raises `AwayError`
+        if not: then the room is to be read again.
+        """
+        self._look_at = trio.current_time() + _LOOK_SECONDS
+        self._extent = extent = await link.extent()
+        if not _is_within(self.replica, extent):
+            raise self._lost_track()
+        self._compare(())
+
+    def _compare(self, rows: Sequence[Row]) -> None:
+        """Where the log's end was, the replica has had as many entries as the log. `rows` are the
+        last of them.
+        """
+        extent = self._extent
+        if extent is None or self.replica.position < extent.last:
+            return
+        self._extent = None
+        had = self.replica.entries - sum(row.position > extent.last for row in rows)
+        if had != extent.added:
+            raise self._lost_track()
+        if self.snapshot is not None and self.snapshot[0] <= extent.last:
+            self.snapshot_taken.set()
+
+    def _lost_track(self) -> AwayError:
+        self._is_sound = False
+        return AwayError("entries are missing in the room's log, or it is another log")
+
+    async def _fits(self, replica: Replica, link: Link) -> bool:
+        """Whether the log goes on where a replica is."""
+        extent = await link.extent()
+        if not _is_within(replica, extent):
+            return False
+        return replica.position == extent.last or await self._is_held(replica, link)
+
+    @staticmethod
+    async def _is_held(replica: Replica, link: Link) -> bool:
+        """Whether the log has the entry at which a replica is, and so all after it."""
+        if replica.position == ORIGIN:
+            extent = await link.extent()
+            return extent.kept == extent.added
+        return await link.holds(replica.position)
 
     # Where it begins
 
-    async def _goes_on(self, link: Link) -> bool:
-        """Whether the log still has what was applied last."""
-        position = self.replica.position
-        return position == self._trusted or await link.holds(position)
-
     async def _load(self, link: Link) -> None:
-        data = await link.snapshot()
-        old, replica = self.replica, Replica(self._part.room)
-        if data is not None:
-            try:
-                replica = Replica.restore(self._part.room, data)
-            except (OtherVersion, msgspec.MsgspecError) as error:
-                raise UnusableError(_cannot_read(str(error))) from None
-        if self._begun:
+        """Begin at a snapshot, or at the beginning. Raises `AwayError` if the log goes on at none:
+        it may when the next snapshot is kept.
+        """
+        old = self.replica
+        for data in (*await link.snapshots(), None):
+            replica = Replica(self._room) if data is None else self._restored(data)
+            if await self._fits(replica, link):
+                break
+        else:
+            raise AwayError("entries are missing in the room's log, or its snapshot is")
+        if old.session:
             log.warning("the log does not go on where this server was: reading it again")
-            self._heard = max(self._heard, old.room.seq)
-            self._epoch = max(self._epoch, old.epoch)
-            is_ahead = replica.position > old.position and link.keeping.run == old.run
-            self._lost = "" if is_ahead and replica.session == old.session else old.session
-        self._begun = self._must_enter = True
-        self.replica, self._trusted = replica, replica.position
+        is_ahead = replica.position > old.position and link.keeping.run == old.run
+        lost = "" if is_ahead and replica.session == old.session else old.session
+        self.attendance.read_again(old, lost)
+        self.replica, self._extent, self._is_sound = replica, None, True
+        self.snapshot = None  # of a room that is not this log's
         self._hearer.begin(replica)
+
+    def _restored(self, data: bytes) -> Replica:
+        try:
+            return Replica.restore(self._room, data)
+        except (OtherVersion, msgspec.MsgspecError) as error:
+            raise UnusableError(_cannot_read(str(error))) from None
 
     def _continue(self, link: Link) -> None:
         """Say again what has not come back; the copies of what has come in do not count."""
-        assert self.origin is not None
-        keeping = link.keeping
+        attendance, keeping = self.attendance, link.keeping
+        assert attendance.origin is not None
         if keeping.run != self.replica.run:
-            session, heard = self._part.new_session(), self.replica.room.seq
-            resume = Resume(self.origin, keeping.run, keeping.proven, heard, session)
+            resume = attendance.resume(attendance.origin, self.replica, keeping)
             link.append(encode_entry(resume))
-        for waiting in self.pending:
+        for waiting in attendance.pending:
             link.append(waiting.data)
         self._be_present(link)
 
@@ -138,35 +192,11 @@ class Following:
             self.link, self.present = None, trio.Event()
             self._hearer.away()
 
-    def _may_ask(self) -> bool:
-        return self._candidate is None and trio.current_time() >= self._ask_at
-
-    async def _ask_to_enter(self, link: Link) -> None:
-        part, keeping = self._part, link.keeping
-        epoch = max(await link.next_epoch(), self.replica.epoch + 1, self._epoch + 1)
-        candidate = Origin(part.server, epoch)
-        self._heard = max(self._heard, self.replica.room.seq)
-        enter = Enter(
-            candidate,
-            self._instance,
-            part.addresses,
-            part.rules,
-            keeping.run,
-            keeping.proven,
-            self._heard,
-            self._lost,
-            part.new_session(),
-            part.charter,
-        )
-        self._candidate = candidate
-        link.append(encode_entry(enter))
-
     # What comes
 
-    def _apply(self, rows: Sequence[Row], link: Link) -> None:
+    def _apply(self, rows: Sequence[Row], entries: Sequence[Entry | None], link: Link) -> None:
         heard: list[Applied] = []
-        for row in rows:
-            entry = _read(row)
+        for row, entry in zip(rows, entries, strict=True):
             if entry is None:
                 self.replica.pass_over(row.position)
                 continue
@@ -177,7 +207,7 @@ class Following:
             if isinstance(entry, (Enter, Resume)) or applied.gone:
                 heard = self._tell(heard)
                 self._look_at_oneself(applied, link)
-            elif applied.valid and entry.origin == self.origin:
+            elif applied.valid and entry.origin == self.attendance.origin:
                 self._come_back(entry)
         self._tell(heard)
 
@@ -189,54 +219,44 @@ class Following:
 
     def _come_back(self, entry: Entry) -> None:
         if isinstance(entry, (Batch, Quit)):
-            since = self.pending.confirm(entry.counter)
+            since = self.attendance.pending.confirm(entry.counter)
             if since is not None:
                 self._hearer.came_back(trio.current_time() - since)
         if self.replica.entries % SNAPSHOT_ENTRIES == 0:
             self.snapshot = self.replica.position, self.replica.snapshot()
-            self.snapshot_taken.set()
+            self._look_at = 0.0  # others begin with it: it must be of this log
 
     def _look_at_oneself(self, applied: Applied, link: Link) -> None:
         """After an entry that may have changed whether this server is in the room."""
-        is_answer = applied.entry.origin == self._candidate
-        if self.origin is not None and (
-            self.origin in applied.gone or (is_answer and applied.valid)
-        ):
+        attendance = self.attendance
+        is_answer = attendance.is_answer(applied.entry)
+        if attendance.is_out_after(applied):
             self._go_out()
         if is_answer and applied.valid:
             self._come_in(link)
         elif is_answer:
-            self._be_refused()
-        elif applied.valid and applied.entry.origin == self.origin:
+            attendance.be_refused(self.replica)
+        elif applied.valid and applied.entry.origin == attendance.origin:
             self._come_back(applied.entry)
 
     def _go_out(self) -> None:
-        self.origin = self.link = None
-        self.present = trio.Event()
-        self._must_enter = True
-        self.pending.begin_again()
+        self.link, self.present = None, trio.Event()
+        self.attendance.go_out()
         self._hearer.out()
-        if self.is_leaving:
-            self.left.set()
+        if self.attendance.is_leaving:
+            self.attendance.left.set()
 
     def _come_in(self, link: Link) -> None:
-        self.origin, self._candidate = self._candidate, None
-        assert self.origin is not None
-        self._must_enter, self._lost, self._refused_since = False, "", None
+        origin = self.attendance.come_in()
         self.link = link  # so that what is appended on entering goes at once
-        self._hearer.entered(self.origin)
+        self._hearer.entered(origin)
         self._be_present(link)
 
-    def _be_refused(self) -> None:
-        now, self._candidate = trio.current_time(), None
-        if self._part.server not in self.replica.servers:  # another was quicker with a newer epoch
-            return
-        self._ask_at = now + _ASK_AGAIN_SECONDS
-        if self._refused_since is None:
-            self._refused_since = now
-        if now - self._refused_since > _NAME_TAKEN_SECONDS:
-            name = self._part.server
-            raise UnusableError(f"another server of this room is called {name}: choose a --name")
+
+def _is_within(replica: Replica, extent: Extent) -> bool:
+    """Whether the log is as long as what a replica has had, and has all that comes after it."""
+    is_cut_off = replica.entries < extent.added - extent.kept
+    return replica.entries <= extent.added and replica.position <= extent.last and not is_cut_off
 
 
 def _read(row: Row) -> Entry | None:

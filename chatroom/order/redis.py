@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import trio
-from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError
+from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
-from chatroom.order.contract import VERSION, Position
+from chatroom.order.contract import ORIGIN, VERSION, Position
 from chatroom.order.promises import read_promises
 from chatroom.order.redis_connection import Connection, dial
-from chatroom.order.store import AwayError, Keeping, Row, UnusableError
+from chatroom.order.store import PAGE, AwayError, Extent, Keeping, Row, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +30,10 @@ ANSWER_SECONDS = 5.0
 #: How long a read waits for something to come; each server writes every second.
 _READ_WAIT_MS = 1000
 
-#: Entries in one read: 64 of the longest are 4 MB.
-_READ_ENTRIES = 64
-
 _FIELD = b"%d" % VERSION
+
+#: What Redis says of a stream that is not there.
+_NO_KEY = "no such key"
 
 #: Never an older snapshot in the place of a newer one, whoever is late; and what stands in the log
 #: before the snapshot that one would begin with is not needed any more.
@@ -126,11 +126,13 @@ class RedisLink:
         self._appended: deque[Awaitable[Any]] = deque()  # requests that are not answered yet
         self._news = trio.Event()  # of them
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes, *, begins: bool = False) -> None:
         """See `Link.append`."""
+        how = () if begins else (b"NOMKSTREAM",)
+        entry = b"*", _FIELD, data
         request: Awaitable[Any]
         try:
-            request = self._writing.create_request(b"XADD", self._keys.log, b"*", _FIELD, data)
+            request = self._writing.create_request(b"XADD", self._keys.log, *how, *entry)
         except RedisError as error:
             request = _Failed(error)
         self._appended.append(request)
@@ -141,9 +143,21 @@ class RedisLink:
         block = (b"BLOCK", _READ_WAIT_MS) if wait else ()
         place = b"%d-%d" % after
         streams = (b"STREAMS", self._keys.log, place)
-        command = (b"XREAD", b"COUNT", _READ_ENTRIES, *block, *streams)
+        command = (b"XREAD", b"COUNT", PAGE, *block, *streams)
         answer = await self._ask(self._reading, *command)
         return [] if answer is None else _rows(answer)
+
+    async def extent(self) -> Extent:
+        """See `Link.extent`."""
+        with _translated():
+            try:
+                said = await _answer(self._reading, b"XINFO", b"STREAM", self._keys.log)
+            except ResponseError as error:
+                if str(error) != _NO_KEY:
+                    raise
+                return Extent(0, 0, ORIGIN)
+        last = _position(said[b"last-generated-id"])
+        return Extent(said[b"entries-added"], said[b"length"], last)
 
     async def holds(self, position: Position) -> bool:
         """See `Link.holds`."""
@@ -154,12 +168,11 @@ class RedisLink:
         """See `Link.next_epoch`."""
         return int(await self._ask(self._writing, b"INCR", self._keys.epoch))
 
-    async def snapshot(self) -> bytes | None:
-        """See `Link.snapshot`."""
+    async def snapshots(self) -> Sequence[bytes]:
+        """See `Link.snapshots`."""
         fields = b"before", b"state"
         answer = await self._ask(self._reading, b"HMGET", self._keys.snapshot, *fields)
-        found: list[bytes] = [state for state in answer if state is not None]
-        return found[0] if found else None
+        return [state for state in answer if state is not None]
 
     async def keep(self, position: Position, snapshot: bytes) -> None:
         """See `Link.keep`."""
@@ -173,7 +186,9 @@ class RedisLink:
             self._news = trio.Event()
             while self._appended:
                 with _translated():
-                    await self._appended.popleft()
+                    name = await self._appended.popleft()
+                if name is None:
+                    raise AwayError("Redis has the room's log no more")
 
     async def _ask(self, connection: Connection, *command: Any) -> Any:
         with _translated():
@@ -201,11 +216,15 @@ def _rows(answer: Any) -> list[Row]:
     ((_, entries),) = answer.items() if isinstance(answer, dict) else answer
     rows = []
     for name, fields in entries:
-        ms, _, number = name.partition(b"-")
         version, data = fields[0], fields[1]
         known = int(version) if version.isdigit() else 0
-        rows.append(Row(Position(int(ms), int(number)), known, data))
+        rows.append(Row(_position(name), known, data))
     return rows
+
+
+def _position(name: bytes) -> Position:
+    ms, _, number = name.partition(b"-")
+    return Position(int(ms), int(number))
 
 
 @contextmanager

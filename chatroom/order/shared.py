@@ -49,7 +49,7 @@ class SharedLog:
     @property
     def origin(self) -> Origin | None:
         """As whom this server is in the room; None: it is not."""
-        return self._following.origin
+        return self._following.attendance.origin
 
     def append(self, commands: Sequence[Command]) -> int:
         """Ask the room for something; at most `MAX_COMMANDS`. Never waits.
@@ -60,7 +60,7 @@ class SharedLog:
         """
         if len(commands) > MAX_COMMANDS:
             raise ValueError(f"an entry has at most {MAX_COMMANDS} commands")
-        if self._following.is_leaving:
+        if self._following.attendance.is_leaving:
             raise UnavailableError("this server is leaving the room")
         return self._append(lambda origin, counter: Batch(origin, counter, tuple(commands)))
 
@@ -70,19 +70,17 @@ class SharedLog:
         any more. Waits as long as the log is away. Cancelled, the rest happens all the same, if it
         can, as long as `run` runs.
         """
-        following = self._following
-        if following.origin is not None:
-            if not following.is_leaving:
-                self._append(Quit, even_if_full=True)
-            following.is_leaving = True
-            await following.left.wait()
-        following.is_leaving = True
+        attendance = self._following.attendance
+        if attendance.leave():
+            self._append(Quit, even_if_full=True)
+        if attendance.origin is not None:
+            await attendance.left.wait()
         self._running.cancel()
 
     def statistics(self) -> Statistics:
         """How it goes now. Never waits."""
         following, replica = self._following, self.replica
-        pending = following.pending
+        pending = following.attendance.pending
         since = pending.oldest_since
         return Statistics(
             following.link is not None,
@@ -96,13 +94,13 @@ class SharedLog:
 
     def _append(self, entry: Callable[[Origin, int], Entry], *, even_if_full: bool = False) -> int:
         following = self._following
-        pending = following.pending
-        if following.origin is None:
+        origin, pending = following.attendance.origin, following.attendance.pending
+        if origin is None:
             raise UnavailableError("this server is not in the room now")
         if pending.is_full and not even_if_full:
             raise UnavailableError("too much waits for the log already")
         now = trio.current_time()
-        data = encode_entry(entry(following.origin, pending.last + 1))
+        data = encode_entry(entry(origin, pending.last + 1))
         pending.add(data, now)
         if following.link is not None:
             following.link.append(data)
@@ -157,14 +155,14 @@ class SharedLog:
 
     async def _beat(self, link: Link, entered: Callable[[Keeping], None]) -> None:
         """Say that one is here, when one has said nothing else; and see that it comes back."""
-        following = self._following
+        following, attendance = self._following, self._following.attendance
         while True:
             await following.present.wait()
-            if following.origin is None:
+            if attendance.origin is None:
                 continue  # held for gone before this task had its turn
             entered(link.keeping)
-            since = following.pending.oldest_since
-            if since is None and not following.is_leaving:
+            since = attendance.pending.oldest_since
+            if since is None and not attendance.is_leaving:
                 self._append(Batch)
             elif since is not None and trio.current_time() - since > STUCK_SECONDS:
                 raise AwayError(f"nothing came back for {STUCK_SECONDS:g} seconds")

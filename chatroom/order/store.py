@@ -9,6 +9,9 @@ from typing import NamedTuple, Protocol
 from chatroom.errors import ChatroomError
 from chatroom.order.contract import Position
 
+#: Entries in one read, at most: 64 of the longest are 4 MB.
+PAGE = 64
+
 
 class AwayError(Exception):
     """The keeper of the log cannot be reached, or does not do its work now: it may be back."""
@@ -24,6 +27,14 @@ class Row(NamedTuple):
     position: Position
     version: int  #: of the entry, so that nobody reads what it cannot know
     data: bytes
+
+
+class Extent(NamedTuple):
+    """How far a log reaches. One that is not there has nothing, and ends at `ORIGIN`."""
+
+    added: int  #: entries that were ever put into it
+    kept: int  #: how many of them it has still, the last ones
+    last: Position  #: of the last one
 
 
 class Keeping(NamedTuple):
@@ -42,15 +53,19 @@ class Link(Protocol):
 
     keeping: Keeping
 
-    def append(self, data: bytes) -> None:
-        """Put an entry at the end. Never waits; entries come into the log in the order of these
-        calls. That it failed shows in `wait_broken` and by its not coming back.
+    def append(self, data: bytes, *, begins: bool = False) -> None:
+        """Put an entry at the end; `begins`: also of a log that is not there, for which it fails
+        else. Never waits; entries come into the log in the order of these calls. That it failed
+        shows in `wait_broken` and by its not coming back.
         """
 
     async def read(self, after: Position, *, wait: bool) -> Sequence[Row]:
-        """The next entries behind a place, a bounded number. With `wait`, the first that come
-        within some seconds, or none.
+        """The next entries behind a place, at most `PAGE`. With `wait`, the first that come within
+        some seconds, or none.
         """
+
+    async def extent(self) -> Extent:
+        """How far the log reaches now. As `read`, not while another of the two is under way."""
 
     async def holds(self, position: Position) -> bool:
         """Whether the entry with that id is in the log."""
@@ -58,8 +73,8 @@ class Link(Protocol):
     async def next_epoch(self) -> int:
         """A number above all that this gave before."""
 
-    async def snapshot(self) -> bytes | None:
-        """The snapshot to begin with: the one before the last."""
+    async def snapshots(self) -> Sequence[bytes]:
+        """Those to begin with: the one before the last, then the last."""
 
     async def keep(self, position: Position, snapshot: bytes) -> None:
         """Keep a snapshot, unless there is a newer one, and forget entries that stand before the

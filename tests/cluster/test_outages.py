@@ -10,6 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from chatroom.settings import CLUSTER_PATIENCE_SECONDS
 
 if TYPE_CHECKING:
+    from chatroom.order.replica import Replica
     from tests.cluster.conftest import OpenServer
     from tests.shared_log import MemoryStore
     from tests.visiting import Visitor
@@ -222,6 +223,32 @@ async def test_a_log_that_lost_everything_is_a_new_room_that_all_come_into(
     seq = (await until_kind(alice, "ack"))["seq"]
     heard = await until_kind(bob, "message")
     assert (heard["text"], heard["seq"]) == ("goes on", seq)
+
+
+async def test_what_is_asked_while_the_room_is_read_again_waits(
+    mock_clock: MockClock,
+    open_server: OpenServer,
+    store: MemoryStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    a = await open_server("a")
+    alice = await a.enter_json("alice")
+    begin = a.cluster.begin
+
+    def begin_and_hang(replica: Replica) -> None:
+        begin(replica)
+        a.line.pause()
+
+    monkeypatch.setattr(a.cluster, "begin", begin_and_hang)
+    store.lose_everything()
+    await let_pass(mock_clock, 2)
+    assert a.service.room.everybody() == []
+    await alice.say({"kind": "who"}, {"kind": "message", "text": "here", "id": "1"})
+    await let_pass(mock_clock, 0.5)
+    a.line.go_on()
+    await let_pass(mock_clock, 2)
+    assert (await until_kind(alice, "members"))["members"] == ["alice"]
+    assert (await until_kind(alice, "ack"))["id"] == "1"
 
 
 @pytest.mark.parametrize("mode", ["epoll", "thread"])

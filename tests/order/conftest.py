@@ -61,11 +61,15 @@ class RedisServer:
 
     async def _ping(self) -> bytes:
         try:
-            async with await trio.open_unix_socket(self.socket) as stream:
-                await stream.send_all(b"PING\r\n")
-                return bytes(await stream.receive_some())
+            return await self.command("PING")
         except OSError:
             return b""
+
+    async def command(self, line: str) -> bytes:
+        """What it answers, as it comes over the wire."""
+        async with await trio.open_unix_socket(self.socket) as stream:
+            await stream.send_all(f"{line}\r\n".encode())
+            return bytes(await stream.receive_some())
 
     def kill(self) -> None:
         """As with -9, in the middle of whatever it does."""

@@ -51,7 +51,7 @@ async def test_what_is_appended_is_read_in_its_order(redis: RedisServer) -> None
     async with _reached(redis) as link:
         sent = [b"%d" % number for number in range(150)]
         for data in sent:
-            link.append(data)
+            link.append(data, begins=True)
         rows = list(await link.read(ORIGIN, wait=True))
         while len(rows) < 150:
             rows += await link.read(rows[-1].position, wait=True)
@@ -68,10 +68,10 @@ async def test_what_a_redis_is_slow_to_take_comes_in_its_order(redis: RedisServe
         redis.stop()
         sent = [b"%d " % number + b"x" * 10_000 for number in range(200)]
         for data in sent[:150]:  # more than the socket takes
-            link.append(data)
+            link.append(data, begins=True)
         await trio.testing.wait_all_tasks_blocked()
         for data in sent[150:]:
-            link.append(data)
+            link.append(data, begins=True)
         redis.go_on()
         rows = list(await link.read(ORIGIN, wait=True))
         while len(rows) < 200:
@@ -98,24 +98,24 @@ async def test_a_snapshot_is_never_replaced_by_an_older_one_and_the_log_is_trimm
 ) -> None:
     await redis.start()
     async with _reached(redis) as link:
-        assert await link.snapshot() is None
+        assert await link.snapshots() == []
         for _ in range(3):
-            link.append(b"entry")
+            link.append(b"entry", begins=True)
             await link.next_epoch()
         first, second, third = [row.position for row in await link.read(ORIGIN, wait=True)]
         await link.keep(second, b"second")
         await link.keep(first, b"first")
-        assert await link.snapshot() == b"second"
+        assert await link.snapshots() == [b"second"]
         await link.keep(third, b"third")
         await link.keep(second, b"late")
-        assert await link.snapshot() == b"second"
+        assert await link.snapshots() == [b"second", b"third"]
         assert [row.position for row in await link.read(ORIGIN, wait=False)] == [second, third]
 
 
 async def test_rooms_of_one_redis_do_not_meet(redis: RedisServer) -> None:
     await redis.start()
     async with redis.store("lobby").reach() as lobby, redis.store("cellar").reach() as cellar:
-        lobby.append(b"up here")
+        lobby.append(b"up here", begins=True)
         assert len(await lobby.read(ORIGIN, wait=True)) == 1
         assert not await cellar.read(ORIGIN, wait=False)
 
@@ -266,6 +266,48 @@ async def test_a_redis_that_lost_everything_is_a_new_room_and_no_members_number_
     assert not before & after
     assert a.replica.room.nicks(0, 9) == ["alice", "bob"]
     assert a.contradictions == b.contradictions == []
+
+
+async def test_a_redis_that_is_emptied_is_a_new_room_with_whoever_comes_next(
+    nursery: trio.Nursery, redis: RedisServer
+) -> None:
+    await redis.start()
+    a, b = await _open(nursery, redis, "a", "b")
+    await _joined(a, "alice")
+    await settle(lambda: _same(a, b))
+    session = a.replica.session
+    assert await redis.command("FLUSHALL") == b"+OK\r\n"
+    (c,) = await _open(nursery, redis, "c")
+    await settle(lambda: len(c.replica.servers) == 3 and _same(a, b, c))
+    await _joined(c, "alice")
+    await settle(lambda: _same(a, b, c))
+    events = [
+        {key: line for key, line in ear.events.items() if key[0] != session} for ear in (a, b)
+    ]
+    assert all(own.items() <= c.events.items() for own in events)
+
+
+async def test_how_far_a_log_reaches(redis: RedisServer) -> None:
+    await redis.start()
+    async with _reached(redis) as link:
+        assert await link.extent() == (0, 0, ORIGIN)
+        for _ in range(3):
+            link.append(b"entry", begins=True)
+            await link.next_epoch()
+        rows = await link.read(ORIGIN, wait=True)
+        await redis.command("XTRIM chatroom:lobby:log MAXLEN 1")
+        assert await link.extent() == (3, 1, rows[-1].position)
+
+
+async def test_what_does_not_begin_a_log_is_not_put_into_one_that_is_gone(
+    redis: RedisServer,
+) -> None:
+    await redis.start()
+    async with _reached(redis) as link:
+        link.append(b"entry")
+        with pytest.raises(AwayError, match="has the room's log no more"):
+            await link.wait_broken()
+        assert await redis.command("EXISTS chatroom:lobby:log") == b":0\r\n"
 
 
 async def test_a_redis_that_does_nothing_for_a_while_costs_nobody_anything(

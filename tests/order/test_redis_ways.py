@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 #: What a user needs, as CLUSTER.md says it.
 _RIGHTS = (
     "resetchannels ~chatroom:* +xadd +xread +xrange +xtrim +incr +hget +hset +hmget +eval +info "
-    "+config|get +hello +select"
+    "+config|get +hello +select +xinfo|stream"
 )
 
 
 async def _works(store: Store) -> None:
     async with store.reach() as link:
-        link.append(b"hello")
+        link.append(b"hello", begins=True)
         (row,) = await link.read(ORIGIN, wait=True)
         assert row.data == b"hello"
         await link.next_epoch()
         await link.keep(row.position, b"snapshot")
         await link.keep(row.position._replace(number=row.position.number + 1), b"another")
-        assert await link.snapshot() == b"snapshot"
+        assert await link.snapshots() == [b"snapshot", b"another"]
 
 
 async def test_a_user_that_may_do_no_more_than_it_must(redis: RedisServer, tmp_path: Path) -> None:

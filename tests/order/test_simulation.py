@@ -19,6 +19,8 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from chatroom.event import CloseReason, decode_event
+from chatroom.order import following
+from chatroom.order import store as stores
 from chatroom.order.contract import EPOCH_SHIFT, Batch, Origin
 from chatroom.order.replica import Replica
 from chatroom.order.store import UnusableError
@@ -183,7 +185,7 @@ def simulate(steps: Sequence[Sequence[Any]], another: AnotherProcess) -> None:
     seen: list[House] = []
     trio.run(_live, steps, seen, clock=trio.testing.MockClock(autojump_threshold=0))
     (house,) = seen
-    history = another.replay([(*row.position, row.data) for row in house.store.rows])
+    history = another.replay([(*row.position, row.data) for row in house.store.history])
     assert sorted(house.up) == [*NAMES]
     assert {ear.replica.snapshot() for ear in house.up.values()} == {history.snapshot}
     _check_numbers(history)
@@ -262,6 +264,16 @@ def _check_answers(house: House, history: History) -> None:
 
 
 # The tests
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_log() -> Iterator[None]:
+    """It is cut often, and read in many pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "SNAPSHOT_ENTRIES", 20)
+        for module in (following, stores):
+            patch.setattr(module, "PAGE", 5)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from tests.mutants.planted.outbox import OUTBOX
 from tests.mutants.planted.reassembly import REASSEMBLY
 from tests.mutants.planted.resume import RESUME
 from tests.mutants.planted.room import ROOM
+from tests.mutants.planted.shared_log import SHARED_LOG
 from tests.mutants.planted.sharing import SHARING
 
 AREAS: dict[str, tuple[Mutant, ...]] = {
@@ -27,4 +28,5 @@ AREAS: dict[str, tuple[Mutant, ...]] = {
     "coming": COMING,
     "answers": ANSWERS,
     "sharing": SHARING,
+    "shared-log": SHARED_LOG,
 }
