@@ -189,8 +189,13 @@ class Following:
     def be_cut_off(self) -> None:
         """The link has broken."""
         if self.link is not None:
-            self.link, self.present = None, trio.Event()
+            self._be_absent()
             self._hearer.away()
+
+    def _be_absent(self) -> None:
+        self.link = None
+        if self.present.is_set():  # else somebody may wait for this one
+            self.present = trio.Event()
 
     # What comes
 
@@ -240,7 +245,7 @@ class Following:
             self._come_back(applied.entry)
 
     def _go_out(self) -> None:
-        self.link, self.present = None, trio.Event()
+        self._be_absent()
         self.attendance.go_out()
         self._hearer.out()
         if self.attendance.is_leaving:

@@ -102,6 +102,7 @@ async def test_a_server_that_was_stopped_while_the_log_was_cut_tells_nothing_fro
     b.line.go_on()
     await _become_one(a, b)
     assert a.contradictions == b.contradictions == []
+    await trio.sleep(20)  # and it says that it is there
     assert b.told == ["begin", "entered 2", "back", "away", "begin", "out", "entered 3", "back"]
     assert {session for session, _ in b.events} == {a.replica.session}
     assert all(a.events[key] == line for key, line in b.events.items())
