@@ -162,6 +162,23 @@ async def test_while_it_is_away_for_long_what_is_said_is_refused(
     assert (await until_kind(alice, "ack"))["id"] == "2"
 
 
+@pytest.mark.parametrize("mode", ["epoll", "thread"])
+async def test_whose_server_was_cut_off_for_long_is_back_when_it_is(
+    mock_clock: MockClock, open_server: OpenServer, mode: str
+) -> None:
+    a, b = await open_server("a", mode=mode), await open_server("b")
+    alice, bob = await a.enter_json("alice"), await b.enter_json("bob")
+    await until_kind(alice, "join")
+    a.line.pause()
+    await let_pass(mock_clock, CLUSTER_PATIENCE_SECONDS + 5)
+    assert b.service.room.nicks(0, 9) == ["bob"]
+    a.line.go_on()
+    await let_pass(mock_clock, 2)
+    assert a.service.room.nicks(0, 9) == b.service.room.nicks(0, 9) == ["alice", "bob"]
+    await bob.say({"kind": "message", "text": "welcome back"})
+    assert (await until_kind(alice, "message"))["text"] == "welcome back"
+
+
 async def test_who_leaves_while_it_is_away_for_long_has_left_when_it_is_back(
     mock_clock: MockClock, open_server: OpenServer, store: MemoryStore
 ) -> None:

@@ -205,7 +205,7 @@ class Cluster:
             return
         self._begin_turn(self._parts)
         order = self._order
-        order.epoch = origin.epoch
+        order.epoch, order.refuses = origin.epoch, False  # the log is there: it takes comebacks
         for connection in self._parts.connections:
             connection.who = order.who(connection.id)
         outside, self._outside = self._outside, {}
