@@ -53,6 +53,7 @@ class Attendance:
         self._refused_since: float | None = None
         # What a room that was read before this one has shown.
         self._heard = part.heard
+        self._charter = part.charter
         self._epoch = 0  # the highest: a member's number never comes again
         self._lost = ""  # the session in which the log has lost what was applied here
 
@@ -77,6 +78,8 @@ class Attendance:
         """
         self._heard, self._epoch = max(self._heard, old.room.seq), max(self._epoch, old.epoch)
         self._lost = lost or self._lost
+        if old.session:
+            self._charter = old.room.legacy(old.time)
         self.stage = Stage.LEFT if self.is_leaving else Stage.OUTSIDE
 
     def link_broke(self) -> None:
@@ -100,7 +103,7 @@ class Attendance:
             self._heard,
             self._lost,
             part.new_session(),
-            part.charter,
+            self._charter,
         )
 
     def resume(self, origin: Origin, replica: Replica, keeping: Keeping) -> Resume:

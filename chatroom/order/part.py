@@ -22,7 +22,7 @@ class Part(NamedTuple):
     server: str  #: its name, which no other has
     addresses: tuple[str, ...]  #: where clients find it
     rules: Rules
-    charter: Charter  #: what the room begins with, if this is its first server
+    charter: Charter  #: what the room begins with, if this server knows no other that went before
     heard: int  #: the highest number in its journal
     new_session: Callable[[], str]
 

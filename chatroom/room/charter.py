@@ -18,3 +18,6 @@ class Charter(msgspec.Struct, frozen=True):
     topic_seq: int = 0  #: the number of the event that set it
     topic_by: str = ""  #: who did
     topic_time: str = ""
+    # These outlive only a log that is lost under a room that goes on, not the room's own end.
+    moderated: bool = False
+    mutes: tuple[tuple[str, str], ...] = ()  #: key of a nick, and until when

@@ -225,6 +225,18 @@ class Room:
             state.topic_time,
         )
 
+    def legacy(self, now: str) -> Charter:
+        """What a room begins with that goes on in the place of this one: all but its members, and
+        the voices that they were given.
+        """
+        state = self._state
+        return msgspec.structs.replace(
+            self.charter(now),
+            owned=tuple(state.owned),
+            moderated=state.moderated,
+            mutes=tuple(state.mutes.items()),
+        )
+
     def is_banned(self, account: str, address: str, now: str) -> bool:
         """Whether an account, by its key, or who comes from an address is not to be here."""
         return self._state.bans.of(Newcomer("", account, address), now) is not None

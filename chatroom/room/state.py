@@ -31,9 +31,10 @@ class State:
         self.topic = charter.topic
         self.topic_seq = charter.topic_seq
         self.topic_by, self.topic_time = charter.topic_by, charter.topic_time
-        self.moderated = False  #: only operators and who has voice may talk
+        self.moderated = charter.moderated  #: only operators and who has voice may talk
         self.voices: set[str] = set()  #: the keys of members
-        self.mutes: dict[str, str] = {}  #: the keys of nicks that may not talk, and until when
+        #: The keys of nicks that may not talk, and until when.
+        self.mutes: dict[str, str] = dict(charter.mutes)
         self.owned = Owned(charter.owned)
 
     def event(self, time: str, kind: str, nick: str, text: str = "") -> Event:

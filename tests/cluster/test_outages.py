@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from chatroom.room.commands import Command, Impose, Moderate, Mute, Own, Topic
+from chatroom.room.role import Role
 from chatroom.settings import CLUSTER_PATIENCE_SECONDS
 
 if TYPE_CHECKING:
@@ -240,6 +242,31 @@ async def test_a_log_that_lost_everything_is_a_new_room_that_all_come_into(
     seq = (await until_kind(alice, "ack"))["seq"]
     heard = await until_kind(bob, "message")
     assert (heard["text"], heard["seq"]) == ("goes on", seq)
+
+
+async def test_a_log_that_lost_everything_lets_nobody_in_who_was_banned(
+    mock_clock: MockClock, open_server: OpenServer, store: MemoryStore
+) -> None:
+    a = await open_server("a")
+    await a.enter_json("bob")
+    room, log = a.service.room, a.cluster.log
+    rulings: list[Command] = [
+        Topic(None, "", "of cats"),
+        Impose(None, "", "troll"),
+        Mute(None, "", "bob"),
+        Moderate(None, "", on=True),
+        Own("", (("carol", Role.MEMBER),)),
+    ]
+    log.append(rulings)
+    await let_pass(mock_clock, 0.5)
+    before = room.legacy("")
+    assert (before.topic, len(before.bans), len(before.mutes)) == ("of cats", 1, 1)
+    store.go_down()
+    store.lose_everything()
+    store.come_back()
+    await let_pass(mock_clock, 3)
+    assert room.seq > 1_000_000
+    assert room.legacy("") == before
 
 
 async def test_what_is_asked_while_the_room_is_read_again_waits(
