@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: For a connection and for an answer. A Redis that is alive needs some milliseconds.
 ANSWER_SECONDS = 5.0
 
+#: For all that a Sentinel has to do: there are others, and the first may be off.
+SENTINEL_SECONDS = 1.0
+
 #: How long a read waits for something to come; each server writes every second.
 _READ_WAIT_MS = 1000
 
@@ -63,6 +66,7 @@ class RedisStore:
         """`power`: use only a Redis that loses nothing in a power failure."""
         self._address = address
         self._power = power
+        self._sentinels = [*address.hosts]  # the one that answered last is asked first
         self.keys = Keys(room)
 
     @asynccontextmanager
@@ -84,18 +88,29 @@ class RedisStore:
         address = self._address
         if not address.service:
             return address
-        for host in address.hosts:
-            sentinel = address._replace(hosts=(host,), db=0, username="", password="")
+        reason: Exception = AwayError(f"no Sentinel knows where {address.service} is")
+        for host in self._sentinels:
             try:
-                connection = await self._connect(nursery, sentinel)
-                command = b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", address.service
-                found: Any = await _answer(connection, *command)
-                connection.invalidate()
-            except (RedisError, AwayError, OSError):
+                found = await self._ask_sentinel(nursery, host)
+            except (AwayError, UnusableError) as error:  # another may do better
+                reason = error
                 continue
             if found:
+                self._sentinels.remove(host)
+                self._sentinels.insert(0, host)
                 return address._replace(hosts=((found[0].decode(), int(found[1])),))
-        raise AwayError(f"no Sentinel knows where {address.service} is")
+        raise reason
+
+    async def _ask_sentinel(self, nursery: trio.Nursery, host: tuple[str, int]) -> Any:
+        """Where it says that the Redis is; None: it does not know."""
+        address = self._address._replace(hosts=(host,), db=0, username="", password="")
+        with _translated(f"Sentinel {host[0]}:{host[1]}"), trio.fail_after(SENTINEL_SECONDS):
+            connection = await self._connect(nursery, address)
+            try:
+                command = b"SENTINEL", b"GET-MASTER-ADDR-BY-NAME", self._address.service
+                return await _answer(connection, *command)
+            finally:
+                connection.invalidate()
 
     async def _connect(self, nursery: trio.Nursery, address: RedisAddress) -> Connection:
         with trio.fail_after(ANSWER_SECONDS):
@@ -228,15 +243,15 @@ def _position(name: bytes) -> Position:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
-    """Redis's errors, and the network's, are ours from here on."""
+def _translated(whose: str = "Redis") -> Iterator[None]:
+    """The errors of Redis, or of what is named, and the network's, are ours from here on."""
     try:
         yield
     except (AuthenticationError, AuthorizationError) as error:
-        raise UnusableError(f"Redis refuses this server: {error}") from None
+        raise UnusableError(f"{whose} refuses this server: {error}") from None
     except trio.TooSlowError:
-        raise AwayError("Redis does not answer") from None
+        raise AwayError(f"{whose} does not answer") from None
     except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-        raise AwayError("Redis: connection lost") from None
+        raise AwayError(f"{whose}: connection lost") from None
     except (RedisError, OSError) as error:
-        raise AwayError(f"Redis: {error.__cause__ or error}") from None
+        raise AwayError(f"{whose}: {error.__cause__ or error}") from None

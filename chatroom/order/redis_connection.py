@@ -35,7 +35,7 @@ class Connection(BaseConnection):
 
     def __init__(self, address: RedisAddress, stream: anyio.abc.ByteStream) -> None:
         super().__init__(
-            _Place(),
+            _Place(address),
             db=address.db,
             username=address.username or None,
             password=address.password or None,
@@ -121,7 +121,13 @@ class Connection(BaseConnection):
 
 
 class _Place(Location):
-    """The library asks for one, and does not look at it."""
+    """The library asks for one, and only names it in its errors."""
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+
+    def __repr__(self) -> str:
+        return str(self._address)
 
     async def check(self) -> bool:
         """Not asked."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,8 +107,30 @@ async def test_sentinels_say_where_it_is(redis: RedisServer, tmp_path: Path) -> 
         async with open_store(f"{url}/main", "lobby").reach() as link:
             # Another one may take its place, which has not got everything.
             assert link.keeping.proven is False
+        known = f"redis+sentinel://127.0.0.1:{sentinel}"
         with pytest.RaisesGroup(pytest.RaisesExc(AwayError, match="no Sentinel knows where other")):
-            await _works(open_store(f"{url}/other", "lobby"))
+            await _works(open_store(f"{known}/other", "lobby"))
+
+
+async def test_a_sentinel_that_does_nothing_is_passed_over_and_asked_last(
+    redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chatroom.order.redis.SENTINEL_SECONDS", 0.3)
+    master, sentinel = free_port(), free_port()
+    await redis.start_at(master)
+    with socket.create_server(("127.0.0.1", 0)) as deaf, _sentinel(tmp_path, master, sentinel):
+        await _wait_listening(sentinel)
+        hosts = f"127.0.0.1:{deaf.getsockname()[1]},127.0.0.1:{sentinel}"
+        store = open_store(f"redis+sentinel://{hosts}/main", "lobby")
+        await _works(store)
+        deaf.setblocking(False)
+        deaf.accept()[0].close()
+        async with store.reach():
+            pass
+        with pytest.raises(BlockingIOError):
+            deaf.accept()
+        with pytest.RaisesGroup(pytest.RaisesExc(AwayError, match="Sentinel 127.0.0.1")):
+            await _works(open_store(f"redis+sentinel://127.0.0.1:{deaf.getsockname()[1]}/main", ""))
 
 
 def _certificate(directory: Path) -> tuple[str, str]:
