@@ -20,6 +20,9 @@ MAX_COMMANDS = 512
 #: An epoch's members have numbers of their own: `epoch << EPOCH_SHIFT | number`.
 EPOCH_SHIFT = 32
 
+#: So those numbers have 63 bits. A higher epoch is none.
+MAX_EPOCH = 2**31 - 1
+
 
 class Position(NamedTuple):
     """Where in the log: an entry's id in Redis. The log's own clock, and a number within."""
@@ -94,8 +97,15 @@ Entry = Enter | Resume | Batch | Quit
 
 encode_entry = msgspec.msgpack.Encoder().encode
 
-#: Raises `msgspec.MsgspecError` for anything that is no entry.
-decode_entry: Callable[[bytes], Entry] = msgspec.msgpack.Decoder(Entry).decode
+_decode: Callable[[bytes], Entry] = msgspec.msgpack.Decoder(Entry).decode
+
+
+def decode_entry(data: bytes) -> Entry:
+    """What `encode_entry` has made of it. Raises `ValueError` for anything else."""
+    try:
+        return _decode(data)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 class Done(NamedTuple):

@@ -24,7 +24,7 @@ from chatroom.order.contract import (
 )
 from chatroom.order.part import Hearer, Part
 from chatroom.order.replica import OtherVersion, Replica
-from chatroom.order.store import PAGE, AwayError, Extent, Link, Row, UnusableError
+from chatroom.order.store import NO_VERSION, PAGE, AwayError, Extent, Link, Row, UnusableError
 
 log = logging.getLogger("chatroom.order")
 
@@ -265,11 +265,14 @@ def _is_within(replica: Replica, extent: Extent) -> bool:
 
 
 def _read(row: Row) -> Entry | None:
-    if row.version != VERSION:
+    """The entry; None for what is none, whoever wrote it: all servers pass it over."""
+    if row.version not in (VERSION, NO_VERSION):
         raise UnusableError(_cannot_read(f"entries of version {row.version}"))
     try:
+        if row.version == NO_VERSION:
+            raise ValueError("it has no version")
         return decode_entry(row.data)
-    except msgspec.MsgspecError as error:  # whoever wrote it: all servers pass it over
+    except ValueError as error:
         log.warning("an entry at %d-%d that is none: %s", *row.position, error)
         return None
 

@@ -14,10 +14,10 @@ import anyio
 import trio
 from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
 
-from chatroom.order.contract import ORIGIN, VERSION, Position
+from chatroom.order.contract import MAX_EPOCH, ORIGIN, VERSION, Position
 from chatroom.order.promises import read_promises
 from chatroom.order.redis_connection import Connection, dial
-from chatroom.order.store import PAGE, AwayError, Extent, Keeping, Row, UnusableError
+from chatroom.order.store import NO_VERSION, PAGE, AwayError, Extent, Keeping, Row, UnusableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,6 +34,7 @@ SENTINEL_SECONDS = 1.0
 _READ_WAIT_MS = 1000
 
 _FIELD = b"%d" % VERSION
+_VERSION_DIGITS = 4
 
 #: What Redis says of a stream that is not there.
 _NO_KEY = "no such key"
@@ -181,7 +182,8 @@ class RedisLink:
 
     async def next_epoch(self) -> int:
         """See `Link.next_epoch`."""
-        return int(await self._ask(self._writing, b"INCR", self._keys.epoch))
+        epoch = int(await self._ask(self._writing, b"INCR", self._keys.epoch))
+        return epoch if epoch <= MAX_EPOCH else 0  # somebody else has been at it
 
     async def snapshots(self) -> Sequence[bytes]:
         """See `Link.snapshots`."""
@@ -231,10 +233,13 @@ def _rows(answer: Any) -> list[Row]:
     ((_, entries),) = answer.items() if isinstance(answer, dict) else answer
     rows = []
     for name, fields in entries:
-        version, data = fields[0], fields[1]
-        known = int(version) if version.isdigit() else 0
-        rows.append(Row(_position(name), known, data))
+        rows.append(Row(_position(name), _version(fields[0]), fields[1]))
     return rows
+
+
+def _version(field: bytes) -> int:
+    """Of an entry with that field. Others may have put anything there."""
+    return int(field) if len(field) <= _VERSION_DIGITS and field.isdigit() else NO_VERSION
 
 
 def _position(name: bytes) -> Position:

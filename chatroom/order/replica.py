@@ -16,6 +16,7 @@ import msgspec
 from chatroom.event import Clock, CloseReason
 from chatroom.order.contract import (
     EPOCH_SHIFT,
+    MAX_EPOCH,
     ORIGIN,
     VERSION,
     Applied,
@@ -192,7 +193,8 @@ class Replica:
         a second copy of an entry must not bring back who has gone.
         """
         known = self.servers.get(origin.server)
-        if origin.epoch <= self.epoch or (known is not None and known.instance != instance):
+        is_new = self.epoch < origin.epoch <= MAX_EPOCH
+        if not is_new or (known is not None and known.instance != instance):
             return False
         self.epoch = origin.epoch
         return True

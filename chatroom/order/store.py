@@ -13,6 +13,10 @@ from chatroom.order.contract import Position
 PAGE = 64
 
 
+#: Of a `Row` that is not an entry of any.
+NO_VERSION = 0
+
+
 class AwayError(Exception):
     """The keeper of the log cannot be reached, or does not do its work now: it may be back."""
 
@@ -25,7 +29,7 @@ class Row(NamedTuple):
     """An entry as it is kept."""
 
     position: Position
-    version: int  #: of the entry, so that nobody reads what it cannot know
+    version: int  #: of the entry, so that nobody reads what it cannot know; or `NO_VERSION`
     data: bytes
 
 
@@ -71,7 +75,9 @@ class Link(Protocol):
         """Whether the entry with that id is in the log."""
 
     async def next_epoch(self) -> int:
-        """A number above all that this gave before."""
+        """A number above all that this gave before; of a keeper that has forgotten them, a lower
+        one.
+        """
 
     async def snapshots(self) -> Sequence[bytes]:
         """Those to begin with: the one before the last, then the last."""

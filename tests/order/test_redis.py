@@ -12,7 +12,7 @@ import trio.testing
 from chatroom.order import following
 from chatroom.order.contract import ORIGIN, Position
 from chatroom.order.replica import NUMBERS_SKIPPED
-from chatroom.order.store import AwayError, UnusableError
+from chatroom.order.store import NO_VERSION, AwayError, UnusableError
 from tests.order.servers import Ear, leaves, settle
 
 if TYPE_CHECKING:
@@ -297,6 +297,17 @@ async def test_how_far_a_log_reaches(redis: RedisServer) -> None:
         rows = await link.read(ORIGIN, wait=True)
         await redis.command("XTRIM chatroom:lobby:log MAXLEN 1")
         assert await link.extent() == (3, 1, rows[-1].position)
+
+
+async def test_what_others_put_there_is_no_entry_and_no_epoch(redis: RedisServer) -> None:
+    await redis.start()
+    async with _reached(redis) as link:
+        for field in ("foo", "9" * 5000, "00", "2"):
+            await redis.command(f"XADD chatroom:lobby:log * {field} bar")
+        rows = await link.read(ORIGIN, wait=True)
+        assert [row.version for row in rows] == [NO_VERSION, NO_VERSION, NO_VERSION, 2]
+        await redis.command(f"SET chatroom:lobby:epoch {2**31}")
+        assert await link.next_epoch() == 0
 
 
 async def test_what_does_not_begin_a_log_is_not_put_into_one_that_is_gone(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 import trio
 import trio.testing
 
 from chatroom.order import following, pending
-from chatroom.order.contract import VERSION
+from chatroom.order.contract import VERSION, Enter, Origin, encode_entry
 from chatroom.order.part import UnavailableError
 from chatroom.order.replica import NUMBERS_SKIPPED
-from chatroom.order.store import UnusableError
-from tests.order.servers import Ear, leaves, settle
+from chatroom.order.store import NO_VERSION, UnusableError
+from chatroom.room.charter import Charter
+from tests.order.servers import RULES, Ear, leaves, settle
 from tests.shared_log import MemoryStore
 
 
@@ -278,10 +280,25 @@ async def test_what_is_no_entry_is_passed_over_by_all(
     store = MemoryStore()
     a, b = await _open(nursery, store, "a", "b")
     store.put(b"\xc1 no entry")
+    store.put(b"bar", NO_VERSION)
+    store.put(_nested())
+    store.put(encode_entry(_enter(2**40)))
     a.join("alice")
     await _hear_all(a, b)
     assert a.replica.snapshot() == b.replica.snapshot()
     assert a.replica.room.nicks(0, 9) == ["alice"]
+    assert list(a.replica.servers) == ["a", "b"]
+
+
+def _nested() -> bytes:
+    """An entry that has arrays in arrays where nobody looks."""
+    heartbeat = {"type": "batch", "origin": {"server": "z", "epoch": 1}, "counter": 1, "more": []}
+    return msgspec.msgpack.encode(heartbeat)[:-1] + b"\x91" * 100_000 + b"\xc0"
+
+
+def _enter(epoch: int) -> Enter:
+    origin = Origin("z", epoch)
+    return Enter(origin, "i", (), RULES, "run 1", False, 0, "", "S", Charter())
 
 
 async def test_a_new_server_reads_on_from_a_snapshot(
