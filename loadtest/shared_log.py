@@ -72,7 +72,7 @@ class _Server:
     def out(self) -> None:
         pass
 
-    def away(self) -> None:
+    def away(self, reason: str) -> None:
         pass
 
     def back(self, keeping: Keeping) -> None:

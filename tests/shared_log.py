@@ -22,6 +22,8 @@ class MemoryStore:
         self.proven = proven
         self.run = 1
         self.is_down = False
+        self.is_full = False  #: it takes nothing
+        self.reached = 0  #: how often
         self.epoch = 0
         self.snapshots: list[tuple[Position, bytes]] = []
         self.lines: list[Line] = []
@@ -101,6 +103,7 @@ class Line:
         await trio.lowlevel.checkpoint()
         if self.store.is_down:
             raise AwayError("it is down")
+        self.store.reached += 1
         link = MemoryLink(self)
         self._links.append(link)
         try:
@@ -135,10 +138,10 @@ class Line:
         """Into the log, or on the way."""
         if self.is_paused:
             self._held.append((data, begins))
-        elif begins or self.store.added:
-            self.store.put(data)
+        elif self.store.is_full or not (begins or self.store.added):
+            self.cut()
         else:
-            self.cut()  # there is no log
+            self.store.put(data)
 
 
 class MemoryLink:

@@ -53,6 +53,9 @@ class Following:
         self.replica = Replica(part.room)
         self.link: Link | None = None  #: where it can append now
         self.present = trio.Event()  #: while it can append
+        self.has_come_back = (
+            False  #: something that was appended over the present link, or the last
+        )
         self.snapshot: tuple[Position, bytes] | None = None  #: one that is to be kept
         self.snapshot_taken = trio.Event()  #: and found to be of this log
 
@@ -61,6 +64,7 @@ class Following:
         does, and `UnusableError`.
         """
         self.attendance.link_broke()
+        self.has_come_back = False
         if not self._is_sound or not await self._fits(self.replica, link):
             await self._load(link)
         while await self.read(link, wait=False):
@@ -186,11 +190,11 @@ class Following:
         self.present.set()
         self._hearer.back(link.keeping)
 
-    def be_cut_off(self) -> None:
+    def be_cut_off(self, reason: str) -> None:
         """The link has broken."""
         if self.link is not None:
             self._be_absent()
-            self._hearer.away()
+            self._hearer.away(reason)
 
     def _be_absent(self) -> None:
         self.link = None
@@ -226,6 +230,7 @@ class Following:
         if isinstance(entry, (Batch, Quit)):
             since = self.attendance.pending.confirm(entry.counter)
             if since is not None:
+                self.has_come_back = True
                 self._hearer.came_back(trio.current_time() - since)
         if self.replica.entries % SNAPSHOT_ENTRIES == 0:
             self.snapshot = self.replica.position, self.replica.snapshot()

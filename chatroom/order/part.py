@@ -52,8 +52,10 @@ class Hearer(Protocol):
         and not heard of will never count.
         """
 
-    def away(self) -> None:
-        """The log is not to be reached; what is appended waits."""
+    def away(self, reason: str) -> None:
+        """The log is not to be reached, or does not take what is appended, which waits. Comes
+        again, with `back` in between, as long as it is so.
+        """
 
     def back(self, keeping: Keeping) -> None:
         """It is reached (again), this server is in the room, and has read up to now."""

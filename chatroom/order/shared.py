@@ -118,8 +118,7 @@ class SharedLog:
         started = False
 
         def entered(keeping: Keeping) -> None:
-            nonlocal started, pause
-            pause = _FIRST_PAUSE_SECONDS
+            nonlocal started
             if not started:
                 started = True
                 task_status.started(keeping)
@@ -127,7 +126,9 @@ class SharedLog:
         with self._running:
             while True:
                 error = await self._take_part(entered)
-                self._following.be_cut_off()
+                self._following.be_cut_off(str(error))
+                if self._following.has_come_back:
+                    pause = _FIRST_PAUSE_SECONDS
                 if not started and trio.current_time() - begun_at >= FIRST_REACH_SECONDS:
                     raise UnusableError(f"the log cannot be reached: {error}")
                 await trio.sleep(pause)

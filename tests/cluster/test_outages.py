@@ -164,6 +164,25 @@ async def test_while_it_is_away_for_long_what_is_said_is_refused(
     assert (await until_kind(alice, "ack"))["id"] == "2"
 
 
+async def test_a_log_that_takes_nothing_is_tried_now_and_then_and_said_to_be_so_once(
+    mock_clock: MockClock,
+    open_server: OpenServer,
+    store: MemoryStore,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    a = await open_server("a")
+    alice = await a.enter_json("alice")
+    store.is_full, reached = True, store.reached
+    await let_pass(mock_clock, 8)
+    assert store.reached - reached <= 12
+    store.is_full = False
+    await let_pass(mock_clock, 2)
+    await until_kind(alice, "notice")
+    assert (await alice.object())["text"] == "the other servers are there again"
+    said = [record.getMessage() for record in caplog.records if "room's log" in record.msg]
+    assert said == ["the room's log cannot be reached: it broke", "the room's log is there again"]
+
+
 @pytest.mark.parametrize("mode", ["epoll", "thread"])
 async def test_whose_server_was_cut_off_for_long_is_back_when_it_is(
     mock_clock: MockClock, open_server: OpenServer, mode: str

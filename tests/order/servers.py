@@ -116,7 +116,7 @@ class Ear:
             self.unavailable += commands
         self._asked.clear()
 
-    def away(self) -> None:
+    def away(self, reason: str) -> None:
         self.told.append("away")
 
     def back(self, keeping: Keeping) -> None:

@@ -72,6 +72,7 @@ class Cluster:
         self._outside: dict[Connection, None] = {}  # who is to come in again, in this order
         self.statistics: Statistics  #: as they were a moment ago
         self._away_since: float | None = None
+        self._reason = ""  # why it was away last; empty: something has come back since
         self._heard_at = -inf
         self._is_told = False  # everybody is, that what they say waits
         self.round_trips = Histogram()  #: microseconds from an entry's append to its being done
@@ -226,20 +227,22 @@ class Cluster:
             self._put_outside(connection, self._parts)
         self._end_turn()
 
-    def away(self) -> None:
+    def away(self, reason: str) -> None:
         """See `Hearer.away`."""
-        log.warning("the room's log cannot be reached")
-        self._away_since = trio.current_time()
+        if reason != self._reason:
+            log.warning("the room's log cannot be reached: %s", reason)
+        self._reason, self._away_since = reason, trio.current_time()
 
     def back(self, keeping: Keeping) -> None:
         """See `Hearer.back`."""
-        if self._away_since is not None:
-            log.warning("the room's log is there again")
         self.keeping = keeping
         self._away_since = None
 
     def came_back(self, seconds: float) -> None:
         """See `Hearer.came_back`."""
+        if self._reason:
+            self._reason = ""
+            log.warning("the room's log is there again")
         self._heard_at = trio.current_time()
         self.round_trips.observe(int(seconds * 1_000_000))
 
