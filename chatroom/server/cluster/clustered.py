@@ -74,6 +74,7 @@ class ClusteredOrder:
         self.pending = Tally()  #: of what changes somebody's standing
         self.under_way = Tally()  #: of all that somebody has proposed, but for its leave
         self._eased = trio.Event()
+        self._is_strained = False  # somebody waits for that
 
     def who(self, number: int) -> int:
         """See `Order.who`."""
@@ -120,10 +121,12 @@ class ClusteredOrder:
     async def wait_eased(self) -> None:
         """Wait until not too much is under way. Cancelled, nothing has changed."""
         while self.commands > CLUSTER_EASED_COMMANDS and not self.refuses:
+            self._is_strained = True
             await self._eased.wait()
 
     def ease(self) -> None:
         """Have everybody look again who waits in `wait_eased`."""
+        self._is_strained = False
         self._eased.set()
         self._eased = trio.Event()
 
@@ -158,12 +161,12 @@ class ClusteredOrder:
             if _leaves(proposed.command):
                 self._batch.append(proposed)  # the next turn tries again
             else:
-                self.commands -= 1
+                self._has_come()
                 self._finish(proposed, proposed.command, UNAVAILABLE)
 
     def _has_come(self) -> None:
         self.commands -= 1
-        if self.commands == CLUSTER_EASED_COMMANDS:
+        if self.commands <= CLUSTER_EASED_COMMANDS and self._is_strained:
             self.ease()
 
     def _finish(self, proposed: _Proposed, command: Command, outcome: Outcome) -> Connection | None:
