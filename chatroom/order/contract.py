@@ -17,6 +17,9 @@ VERSION = 1
 #: Commands in an entry: what a busy turn has, in some 60 KB.
 MAX_COMMANDS = 512
 
+#: Of text in an entry, unless one command alone has more: 128 KB at most.
+MAX_CHARACTERS = 32 * 1024
+
 #: An epoch's members have numbers of their own: `epoch << EPOCH_SHIFT | number`.
 EPOCH_SHIFT = 32
 

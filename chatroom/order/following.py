@@ -28,11 +28,6 @@ from chatroom.order.store import NO_VERSION, PAGE, AwayError, Extent, Link, Row,
 
 log = logging.getLogger("chatroom.order")
 
-#: Who writes the entry whose number is a multiple of this keeps a snapshot: of 100,000 members it
-#: is 10 MB, and reading on from it takes seconds. Several pages, so that who reads less than one
-#: has not been overtaken by the cutting.
-SNAPSHOT_ENTRIES = 10_000
-
 #: How often the log's entries are counted, lest one is missing unseen. A round trip.
 _LOOK_SECONDS = 1.0
 
@@ -207,11 +202,11 @@ class Following:
         heard: list[Applied] = []
         for row, entry in zip(rows, entries, strict=True):
             if entry is None:
-                self.replica.pass_over(row.position)
+                self.replica.pass_over(row.position, len(row.data))
                 continue
             if isinstance(entry, (Enter, Resume)):  # heard alone: another session may begin
                 heard = self._tell(heard)
-            applied = self.replica.apply(row.position, entry)
+            applied = self.replica.apply(row.position, entry, len(row.data))
             heard.append(applied)
             if isinstance(entry, (Enter, Resume)) or applied.gone:
                 heard = self._tell(heard)
@@ -232,7 +227,7 @@ class Following:
             if since is not None:
                 self.has_come_back = True
                 self._hearer.came_back(trio.current_time() - since)
-        if self.replica.entries % SNAPSHOT_ENTRIES == 0:
+        if self.replica.is_snapshot_due:
             self.snapshot = self.replica.position, self.replica.snapshot()
             self._look_at = 0.0  # others begin with it: it must be of this log
 

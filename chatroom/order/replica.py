@@ -46,6 +46,12 @@ LONGEST_PAUSE_MS = 2000
 #: a log loses is a second's or two, at less than 100,000 events each.
 NUMBERS_SKIPPED = 1_000_000
 
+#: Who writes the first batch behind so many entries, or so many bytes of them, keeps a snapshot: of
+#: 100,000 members it is 10 MB, and reading on from it takes seconds. Several pages of the longest
+#: entries, so that who reads less than a page has not been overtaken by the cutting.
+SNAPSHOT_ENTRIES = 10_000
+SNAPSHOT_BYTES = 64 * 1024 * 1024
+
 _UNKNOWN = Outcome(refused=Refused("unavailable", "you are not in the room"))
 
 
@@ -77,6 +83,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     rules: Rules
     servers: list[Server]
     room: RoomSnapshot
+    since_entries: int
+    since_bytes: int
 
 
 class OtherVersion(ValueError):
@@ -89,6 +97,9 @@ class Replica:
     def __init__(self, name: str) -> None:
         self.position = ORIGIN  #: of the last entry
         self.entries = 0  #: how many, ever
+        self.since_entries = 0  #: since a snapshot was due
+        self.since_bytes = 0  #: of those entries
+        self.is_snapshot_due = False  #: whoever wrote the last entry is to keep one
         self.session = ""  #: empty until the first server enters
         self.epoch = 0  #: the last with which a server entered
         self.rules = Rules(0, 0)
@@ -113,15 +124,17 @@ class Replica:
         """The life of the log's keeper that this room knows of."""
         return self._run
 
-    def apply(self, position: Position, entry: Entry) -> Applied:
+    def apply(self, position: Position, entry: Entry, size_bytes: int = 0) -> Applied:
         """Do what an entry says, which stands behind all others so far. Never raises for what is in
         it: what cannot be is refused, or the entry does not count.
         """
         self._pass_time(position)
+        self._weigh(size_bytes)
         gone = self._pop(
             [server.origin for server in self.servers.values() if self._misses(server)]
         )
         valid = self._counts(entry)
+        self._look_whether_due(valid and isinstance(entry, Batch))
         began_after: int | None = None
         if valid and isinstance(entry, Enter):
             gone += self._pop([entry.origin])  # it begins again
@@ -137,15 +150,29 @@ class Replica:
             gone, lost = gone + left, lost + self._show_out(left, CloseReason.SHUTDOWN)
         return Applied(position, entry, valid, self.time, lost, tuple(gone), done, began_after)
 
-    def pass_over(self, position: Position) -> None:
+    def pass_over(self, position: Position, size_bytes: int = 0) -> None:
         """There stands something that is no entry."""
         self._pass_time(position)
+        self._weigh(size_bytes)
 
     def silent_seconds(self) -> dict[str, float]:
         """For how long nothing has come from each server, by the log's clock."""
         return {
             name: (self._awake_ms - server.heard_ms) / 1000 for name, server in self.servers.items()
         }
+
+    # How much there is
+
+    def _weigh(self, size_bytes: int) -> None:
+        self.entries += 1
+        self.since_entries += 1
+        self.since_bytes += size_bytes
+
+    def _look_whether_due(self, can_be: bool) -> None:
+        is_much = self.since_entries >= SNAPSHOT_ENTRIES or self.since_bytes >= SNAPSHOT_BYTES
+        self.is_snapshot_due = is_much and can_be
+        if self.is_snapshot_due:
+            self.since_entries = self.since_bytes = 0
 
     # Time
 
@@ -154,7 +181,6 @@ class Replica:
         self._time_ms += pause_ms
         self._awake_ms += min(pause_ms, LONGEST_PAUSE_MS)
         self.position = position
-        self.entries += 1
 
     def _misses(self, server: Server) -> bool:
         """It has been silent for too long."""
@@ -309,6 +335,8 @@ class Replica:
                 self.rules,
                 list(self.servers.values()),
                 self.room.snapshot(),
+                self.since_entries,
+                self.since_bytes,
             )
         )
 
@@ -323,6 +351,8 @@ class Replica:
         snapshot = _decode(data)
         replica = cls(name)
         replica.position, replica.entries = snapshot.position, snapshot.entries
+        replica.since_entries = snapshot.since_entries
+        replica.since_bytes = snapshot.since_bytes
         replica.epoch = snapshot.epoch
         replica.session, replica._run = snapshot.session, snapshot.run
         replica._time_ms, replica._awake_ms = snapshot.time_ms, snapshot.awake_ms

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from chatroom.order.contract import MAX_COMMANDS, Batch, Entry, Origin, Quit, encode_entry
-from chatroom.order.following import SNAPSHOT_ENTRIES, Following
+from chatroom.order.following import Following
 from chatroom.order.part import Hearer, Part, Statistics, UnavailableError
 from chatroom.order.store import AwayError, Keeping, Link, Store, UnusableError
 
@@ -88,7 +88,7 @@ class SharedLog:
             len(pending),
             pending.size_bytes,
             replica.entries,
-            replica.entries % SNAPSHOT_ENTRIES,
+            replica.since_entries,
             replica.silent_seconds(),
         )
 

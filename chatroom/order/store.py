@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from chatroom.errors import ChatroomError
 from chatroom.order.contract import Position
 
-#: Entries in one read, at most: 64 of the longest are 4 MB.
+#: Entries in one read, at most: 64 of the longest are 10 MB.
 PAGE = 64
 
 

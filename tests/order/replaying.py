@@ -13,6 +13,7 @@ from typing import IO
 import msgspec
 
 from chatroom.event import encode_event
+from chatroom.order import replica as replicas
 from chatroom.order.contract import Applied, Position, decode_entry
 from chatroom.order.replica import Replica
 from tests.order.servers import events_of
@@ -39,7 +40,7 @@ def replay(rows: Sequence[tuple[int, int, bytes]]) -> History:
     history = History(b"", {}, [])
     for ms, number, data in rows:
         seq = replica.room.seq
-        applied = replica.apply(Position(ms, number), decode_entry(data))
+        applied = replica.apply(Position(ms, number), decode_entry(data), len(data))
         if applied.began_after is not None:
             history.gaps.append((seq + 1, applied.began_after))
         _note(history, replica, applied)
@@ -70,7 +71,7 @@ class AnotherProcess:
         process = self._process
         assert process.stdin is not None
         assert process.stdout is not None
-        _write(process.stdin, msgspec.msgpack.encode(rows))
+        _write(process.stdin, msgspec.msgpack.encode((replicas.SNAPSHOT_ENTRIES, rows)))
         return msgspec.msgpack.decode(_read(process.stdout), type=History)
 
     def close(self) -> None:
@@ -90,7 +91,8 @@ def _write(file: IO[bytes], data: bytes) -> None:
 
 def _serve() -> None:
     while data := _read(sys.stdin.buffer):
-        rows = msgspec.msgpack.decode(data, type=list[tuple[int, int, bytes]])
+        told = msgspec.msgpack.decode(data, type=tuple[int, list[tuple[int, int, bytes]]])
+        replicas.SNAPSHOT_ENTRIES, rows = told
         _write(sys.stdout.buffer, msgspec.msgpack.encode(replay(rows)))
 
 

@@ -9,7 +9,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatroom.order import following
+from chatroom.order import replica
 from chatroom.order.contract import ORIGIN, Position
 from chatroom.order.replica import NUMBERS_SKIPPED
 from chatroom.order.store import NO_VERSION, AwayError, UnusableError
@@ -340,7 +340,7 @@ async def test_a_redis_that_does_nothing_for_a_while_costs_nobody_anything(
 async def test_the_next_server_begins_at_a_snapshot_in_redis(
     nursery: trio.Nursery, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "SNAPSHOT_ENTRIES", 10)
+    monkeypatch.setattr(replica, "SNAPSHOT_ENTRIES", 10)
     await redis.start()
     (a,) = await _open(nursery, redis, "a")
     alice = await _joined(a, "alice")

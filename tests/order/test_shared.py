@@ -7,7 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatroom.order import following, pending
+from chatroom.order import pending, replica
 from chatroom.order.contract import VERSION, Enter, Origin, encode_entry
 from chatroom.order.part import UnavailableError
 from chatroom.order.replica import NUMBERS_SKIPPED
@@ -304,7 +304,7 @@ def _enter(epoch: int) -> Enter:
 async def test_a_new_server_reads_on_from_a_snapshot(
     autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "SNAPSHOT_ENTRIES", 10)
+    monkeypatch.setattr(replica, "SNAPSHOT_ENTRIES", 10)
     store = MemoryStore()
     (a,) = await _open(nursery, store, "a")
     alice = a.join("alice")
@@ -322,10 +322,43 @@ async def test_a_new_server_reads_on_from_a_snapshot(
     assert len(b.applied) < 25
 
 
+async def test_a_log_is_bounded_by_its_bytes_as_well(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "SNAPSHOT_BYTES", 2000)
+    store = MemoryStore()
+    a, b = await _open(nursery, store, "a", "b")
+    alice = a.join("alice")
+    assert alice is not None
+    for _ in range(100):
+        a.say(alice, "x" * 200)
+        await _hear_all(a, b)
+    assert 2000 < sum(len(row.data) for row in store.rows) < 5000
+    (c,) = await _open(nursery, store, "c")
+    await _hear_all(a, b, c)
+    assert a.replica.snapshot() == c.replica.snapshot()
+
+
+async def test_a_snapshot_that_is_due_with_what_is_no_entry_is_kept_with_the_next_that_is(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "SNAPSHOT_ENTRIES", 10)
+    store = MemoryStore()
+    (a,) = await _open(nursery, store, "a")
+    alice = a.join("alice")
+    assert alice is not None
+    for number in range(60):
+        if store.added % 10 == 9:
+            store.put(b"\xc1 no entry")
+        a.say(alice, f"number {number}")
+        await _hear_all(a)
+    assert len(store.rows) <= 22
+
+
 async def test_who_is_too_far_behind_begins_at_the_snapshot_in_the_same_session(
     autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "SNAPSHOT_ENTRIES", 10)
+    monkeypatch.setattr(replica, "SNAPSHOT_ENTRIES", 10)
     store = MemoryStore()
     a, b = await _open(nursery, store, "a", "b")
     alice = a.join("alice")

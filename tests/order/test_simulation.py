@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 
 from chatroom.event import CloseReason, decode_event
-from chatroom.order import following
+from chatroom.order import following, replica
 from chatroom.order import store as stores
 from chatroom.order.contract import EPOCH_SHIFT, Batch, Origin
 from chatroom.order.replica import Replica
@@ -270,7 +270,7 @@ def _check_answers(house: House, history: History) -> None:
 def short_log() -> Iterator[None]:
     """It is cut often, and read in many pages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(following, "SNAPSHOT_ENTRIES", 20)
+        patch.setattr(replica, "SNAPSHOT_ENTRIES", 20)
         for module in (following, stores):
             patch.setattr(module, "PAGE", 5)
         yield

@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from chatroom.order import following, store
+from chatroom.order import following, replica, store
 from chatroom.order.store import UnusableError
 from tests.order.servers import Ear, settle
 from tests.shared_log import MemoryStore
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "SNAPSHOT_ENTRIES", 20)
+    monkeypatch.setattr(replica, "SNAPSHOT_ENTRIES", 20)
     monkeypatch.setattr(following, "PAGE", 5)
     monkeypatch.setattr(store, "PAGE", 5)
 

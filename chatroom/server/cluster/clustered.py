@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from chatroom.order.contract import EPOCH_SHIFT, MAX_COMMANDS, Done
+from chatroom.order.contract import EPOCH_SHIFT, MAX_CHARACTERS, MAX_COMMANDS, Done
 from chatroom.order.part import UnavailableError
 from chatroom.room.commands import Command, Leave, Outcome
 from chatroom.room.refused import Refused
@@ -109,14 +109,23 @@ class ClusteredOrder:
         """See `Order.end_turn`. What the turn has decided goes to the log."""
         self._announcer.end()
         while self._batch:
-            batch = self._batch[:MAX_COMMANDS]
+            batch = self._batch[: self._portion()]
             try:
                 number = self._log.append([proposed.command for proposed in batch])
             except UnavailableError:
                 self._refuse_batch()
                 return
-            del self._batch[:MAX_COMMANDS]
+            del self._batch[: len(batch)]
             self._under_way[number] = batch
+
+    def _portion(self) -> int:
+        """How many commands the next entry takes."""
+        characters = 0
+        for count, proposed in enumerate(self._batch[:MAX_COMMANDS]):
+            characters += len(getattr(proposed.command, "text", ""))
+            if characters > MAX_CHARACTERS and count:
+                return count
+        return MAX_COMMANDS
 
     async def wait_eased(self) -> None:
         """Wait until not too much is under way. Cancelled, nothing has changed."""

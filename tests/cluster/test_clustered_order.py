@@ -1,4 +1,6 @@
-"""Who says more than the log takes is read on when that has gone through, whichever way."""
+"""What a turn has decided goes into entries that are not too long, and who says more than the log
+takes is read on when that has gone through, whichever way.
+"""
 
 from __future__ import annotations
 
@@ -29,10 +31,14 @@ class PaperLog:
 
     is_full = False
 
+    def __init__(self) -> None:
+        self.entries: list[int] = []  #: how many commands each has
+
     def append(self, commands: Sequence[Command]) -> int:
         if self.is_full:
             raise UnavailableError
-        return 1
+        self.entries.append(len(commands))
+        return len(self.entries)
 
 
 @pytest.fixture
@@ -57,6 +63,17 @@ async def _all_wait(order: ClusteredOrder, nursery: trio.Nursery) -> trio.Event:
     await trio.testing.wait_all_tasks_blocked()
     assert not eased.is_set()
     return eased
+
+
+def test_an_entry_has_some_text_and_at_least_one_command(
+    order: ClusteredOrder, log: PaperLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clustered, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(clustered, "MAX_COMMANDS", 4)
+    for text in ("12345", "12345", "1", "x" * 20, "", *"123456"):
+        order.propose(None, Say(1, "", "message", text))
+    order.end_turn()
+    assert log.entries == [2, 1, 1, 4, 3]
 
 
 async def test_what_comes_back(order: ClusteredOrder, nursery: trio.Nursery) -> None:
