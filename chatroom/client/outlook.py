@@ -18,7 +18,7 @@ class Outlook(Flag):
 _ANYWHERE = Outlook.LATER | Outlook.ELSEWHERE
 
 #: The codes of refusals, the reasons of a bye, and what arises here.
-_OUTLOOKS = {
+OUTLOOKS = {
     "unreachable": _ANYWHERE,
     "lost": _ANYWHERE,
     "shutdown": _ANYWHERE,
@@ -44,16 +44,16 @@ _OUTLOOKS = {
 
 def may_pass(error: RoomError) -> bool:
     """Whether it makes sense to ask for the same later: not what the table does not know."""
-    return Outlook.LATER in _OUTLOOKS.get(error.code, Outlook.NONE)
+    return Outlook.LATER in OUTLOOKS.get(error.code, Outlook.NONE)
 
 
 def is_its_own(error: RoomError) -> bool:
     """Whether a refusal is the server's own, and not the room's: another one may take one in."""
-    return Outlook.ELSEWHERE in _OUTLOOKS.get(error.code, Outlook.NONE)
+    return Outlook.ELSEWHERE in OUTLOOKS.get(error.code, Outlook.NONE)
 
 
 def is_final(reason: str) -> bool:
     """Whether nobody comes back by itself after a bye with this reason: only where that is known.
     Who was inside is welcome, as far as anybody knows.
     """
-    return _OUTLOOKS.get(reason, Outlook.LATER) is Outlook.NONE
+    return OUTLOOKS.get(reason, Outlook.LATER) is Outlook.NONE

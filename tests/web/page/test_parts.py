@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from chatroom.client.outlook import OUTLOOKS, Outlook
 from tests.cli.running import ServerProcess
 from tests.client.unconfirmed import CASES
 
@@ -169,6 +170,17 @@ def test_a_refusal_that_may_pass_is_tried_again(page: Page, code: str, phase: st
       return connection.state.phase;
     """
     assert run(page, "connection.js", body) == phase
+
+
+def test_page_and_library_agree_on_what_is_final() -> None:
+    source = (FOLDER / "connection.js").read_text()
+    final, passing = (
+        re.findall(r'"(\w+)"', source.partition(f"const {name} = new Set([")[2].partition("]")[0])
+        for name in ("FINAL", "PASSING")
+    )
+    assert {code for code, outlook in OUTLOOKS.items() if not outlook} == set(final)
+    assert passing
+    assert all(Outlook.LATER in OUTLOOKS[code] for code in passing)
 
 
 def test_who_may_have_another_name_is_no_guest_before_both_are_refused(page: Page) -> None:
