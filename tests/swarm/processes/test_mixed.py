@@ -17,7 +17,7 @@ from chatroom.swarm.wire.dialect import DIALECTS, MIXED, dialect_of
 from tests.swarm.load.fake_room import FakeRoom
 from tests.swarm.load.fake_web_room import FakeWebRoom
 
-TEXT = re.compile(rb"[0-9a-f]{4}:[0-9a-f]{4}:[0-9a-f:]+")
+TEXT = re.compile(rb"[0-9a-z]{4}:[0-9a-f]{4}:[0-9a-z:]+")
 
 
 @dataclass
