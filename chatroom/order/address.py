@@ -51,6 +51,10 @@ def parse_address(url: str, password_file: Path | None = None) -> RedisAddress:
         address = _unix(parts) if parts.scheme == "unix" else _network(parts)
     except ValueError:
         raise ChatroomError(f"--cluster is {_FORMS}") from None
+    known = {"ca"} if parts.scheme.startswith("rediss") else {"db"} if address.path else set()
+    for name in parse_qs(parts.query, keep_blank_values=True):
+        if name not in known:
+            raise ChatroomError(f"--cluster: {name} is no option there; it is {_FORMS}")
     address = address._replace(
         tls=parts.scheme.startswith("rediss"),
         ca_file=_option(parts, "ca"),

@@ -51,8 +51,9 @@ class Following:
         self.has_come_back = (
             False  #: something that was appended over the present link, or the last
         )
+        self._taken: tuple[Position, bytes] | None = None  # a snapshot, perhaps not of this log
         self.snapshot: tuple[Position, bytes] | None = None  #: one that is to be kept
-        self.snapshot_taken = trio.Event()  #: and found to be of this log
+        self.snapshot_due = trio.Event()  #: there is one
 
     async def begin(self, link: Link) -> None:
         """Read up to now over a new link, and go on as who one was, if one is. Raises as `Link`
@@ -119,8 +120,9 @@ class Following:
         had = self.replica.entries - sum(row.position > extent.last for row in rows)
         if had != extent.added:
             raise self._lost_track()
-        if self.snapshot is not None and self.snapshot[0] <= extent.last:
-            self.snapshot_taken.set()
+        if self._taken is not None and self._taken[0] <= extent.last:
+            self.snapshot, self._taken = self._taken, None
+            self.snapshot_due.set()
 
     def _lost_track(self) -> AwayError:
         self._is_sound = False
@@ -160,14 +162,16 @@ class Following:
         lost = "" if is_ahead and replica.session == old.session else old.session
         self.attendance.read_again(old, lost)
         self.replica, self._extent, self._is_sound = replica, None, True
-        self.snapshot = None  # of a room that is not this log's
+        self._taken = self.snapshot = None  # of a room that is not this log's
         self._hearer.begin(replica)
 
     def _restored(self, data: bytes) -> Replica:
         try:
             return Replica.restore(self._room, data)
-        except (OtherVersion, msgspec.MsgspecError) as error:
+        except OtherVersion as error:
             raise UnusableError(_cannot_read(str(error))) from None
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise UnusableError(f"the snapshot of the room's log is none: {error}") from None
 
     def _continue(self, link: Link) -> None:
         """Say again what has not come back; the copies of what has come in do not count."""
@@ -228,7 +232,7 @@ class Following:
                 self.has_come_back = True
                 self._hearer.came_back(trio.current_time() - since)
         if self.replica.is_snapshot_due:
-            self.snapshot = self.replica.position, self.replica.snapshot()
+            self._taken = self.replica.position, self.replica.snapshot()
             self._look_at = 0.0  # others begin with it: it must be of this log
 
     def _look_at_oneself(self, applied: Applied, link: Link) -> None:

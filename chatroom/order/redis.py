@@ -12,12 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import trio
-from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError, ResponseError
+from coredis.exceptions import (
+    AuthenticationError,
+    AuthenticationRequiredError,
+    AuthorizationError,
+    RedisError,
+    ResponseError,
+    WrongTypeError,
+)
 
 from chatroom.order.contract import MAX_EPOCH, ORIGIN, VERSION, Position
 from chatroom.order.promises import read_promises
 from chatroom.order.redis_connection import Connection, dial
-from chatroom.order.store import NO_VERSION, PAGE, AwayError, Extent, Keeping, Row, UnusableError
+from chatroom.order.store import (
+    NO_VERSION,
+    PAGE,
+    AwayError,
+    Extent,
+    Keeping,
+    NotKeptError,
+    Row,
+    UnfitError,
+    UnusableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +55,9 @@ _VERSION_DIGITS = 4
 
 #: What Redis says of a stream that is not there.
 _NO_KEY = "no such key"
+
+#: And of what stays as it is.
+_FINAL = frozenset({"DB index is out of range", "increment or decrement would overflow"})
 
 #: Never an older snapshot in the place of a newer one, whoever is late; and what stands in the log
 #: before the snapshot that one would begin with is not needed any more.
@@ -80,6 +100,7 @@ class RedisStore:
                 promises = await read_promises(writing, failing_over=bool(self._address.service))
                 promises.check(power=self._power)
                 reading = await self._connect(nursery, location)
+                await _answer(writing, b"EVAL", b"return 1", 0)  # else it is missed hours later
                 await reading.read_oneself()
             yield RedisLink(writing, reading, self.keys, promises.keeping)
             nursery.cancel_scope.cancel()
@@ -114,9 +135,14 @@ class RedisStore:
                 connection.invalidate()
 
     async def _connect(self, nursery: trio.Nursery, address: RedisAddress) -> Connection:
-        with trio.fail_after(ANSWER_SECONDS):
-            connection = Connection(address, await dial(address))
-            await nursery.start(connection.run)
+        try:
+            with trio.fail_after(ANSWER_SECONDS):
+                connection = Connection(address, await dial(address))
+                await nursery.start(connection.run)
+        except trio.TooSlowError:
+            if not address.tls:
+                raise
+            raise AwayError(f"{address} does not answer by TLS") from None  # as without it
         return connection
 
 
@@ -165,7 +191,7 @@ class RedisLink:
 
     async def extent(self) -> Extent:
         """See `Link.extent`."""
-        with _translated():
+        with _translated(key=self._keys.log):
             try:
                 said = await _answer(self._reading, b"XINFO", b"STREAM", self._keys.log)
             except ResponseError as error:
@@ -194,7 +220,12 @@ class RedisLink:
     async def keep(self, position: Position, snapshot: bytes) -> None:
         """See `Link.keep`."""
         keys = 2, self._keys.snapshot, self._keys.log
-        await self._ask(self._writing, b"EVAL", _KEEP, *keys, b"%d-%d" % position, snapshot)
+        command = b"EVAL", _KEEP, *keys, b"%d-%d" % position, snapshot
+        with _translated():
+            try:
+                await _answer(self._writing, *command)
+            except ResponseError as error:
+                raise NotKeptError(f"Redis: {error}") from None
 
     async def wait_broken(self) -> None:
         """See `Link.wait_broken`."""
@@ -202,13 +233,14 @@ class RedisLink:
             await self._news.wait()
             self._news = trio.Event()
             while self._appended:
-                with _translated():
+                with _translated(key=self._keys.log):
                     name = await self._appended.popleft()
                 if name is None:
                     raise AwayError("Redis has the room's log no more")
 
     async def _ask(self, connection: Connection, *command: Any) -> Any:
-        with _translated():
+        key = next(part for part in command if isinstance(part, str))
+        with _translated(key=key):
             return await _answer(connection, *command)
 
 
@@ -248,10 +280,16 @@ def _position(name: bytes) -> Position:
 
 
 @contextmanager
-def _translated(whose: str = "Redis") -> Iterator[None]:
-    """The errors of Redis, or of what is named, and the network's, are ours from here on."""
+def _translated(whose: str = "Redis", key: str = "") -> Iterator[None]:
+    """The errors of Redis, or of what is named, and the network's, are ours from here on. `key`: it
+    is asked about that.
+    """
     try:
         yield
+    except AuthenticationRequiredError:
+        raise UnusableError(f"{whose} wants a password: --cluster-password-file FILE") from None
+    except WrongTypeError:
+        raise UnfitError(f"{whose}: {key} is of another type") from None
     except (AuthenticationError, AuthorizationError) as error:
         raise UnusableError(f"{whose} refuses this server: {error}") from None
     except trio.TooSlowError:
@@ -259,4 +297,5 @@ def _translated(whose: str = "Redis") -> Iterator[None]:
     except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
         raise AwayError(f"{whose}: connection lost") from None
     except (RedisError, OSError) as error:
-        raise AwayError(f"{whose}: {error.__cause__ or error}") from None
+        said = str(error.__cause__ or error)
+        raise (UnfitError if said in _FINAL else AwayError)(f"{whose}: {said}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,23 @@ import trio
 from chatroom.order.contract import MAX_COMMANDS, Batch, Entry, Origin, Quit, encode_entry
 from chatroom.order.following import Following
 from chatroom.order.part import Hearer, Part, Statistics, UnavailableError
-from chatroom.order.store import AwayError, Keeping, Link, Store, UnusableError
+from chatroom.order.store import (
+    AwayError,
+    Keeping,
+    Link,
+    NotKeptError,
+    Store,
+    UnfitError,
+    UnusableError,
+)
 
 if TYPE_CHECKING:
     from trio_typing import TaskStatus
 
     from chatroom.order.replica import Replica
     from chatroom.room.commands import Command
+
+log = logging.getLogger("chatroom.order")
 
 #: Each server writes something at least so often.
 HEARTBEAT_SECONDS = 1.0
@@ -129,7 +140,9 @@ class SharedLog:
                 self._following.be_cut_off(str(error))
                 if self._following.has_come_back:
                     pause = _FIRST_PAUSE_SECONDS
-                if not started and trio.current_time() - begun_at >= FIRST_REACH_SECONDS:
+                is_final = isinstance(error, UnfitError)
+                waited = trio.current_time() - begun_at
+                if not started and (is_final or waited >= FIRST_REACH_SECONDS):
                     raise UnusableError(f"the log cannot be reached: {error}")
                 await trio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
@@ -170,14 +183,18 @@ class SharedLog:
             await trio.sleep(HEARTBEAT_SECONDS)
 
     async def _keep_snapshots(self, link: Link) -> None:
+        """One that a broken link has kept from being kept is kept over the next."""
         following = self._following
         while True:
-            await following.snapshot_taken.wait()
-            following.snapshot_taken = trio.Event()
-            if following.snapshot is not None:
-                position, data = following.snapshot
-                await link.keep(position, data)
-                following.snapshot = None
+            await following.snapshot_due.wait()
+            snapshot = following.snapshot
+            if snapshot is not None:
+                try:
+                    await link.keep(*snapshot)
+                except NotKeptError as error:  # the room goes on; the next is due in some minutes
+                    log.warning("the room's log grows: no snapshot can be kept: %s", error)
+            if following.snapshot is snapshot:
+                following.snapshot, following.snapshot_due = None, trio.Event()
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> BaseException:

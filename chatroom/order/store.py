@@ -21,6 +21,16 @@ class AwayError(Exception):
     """The keeper of the log cannot be reached, or does not do its work now: it may be back."""
 
 
+class UnfitError(AwayError):
+    """Waiting is not likely to help. Who begins gives up; who is in the room waits all the same,
+    until somebody puts it right.
+    """
+
+
+class NotKeptError(Exception):
+    """The keeper of the log does not take a snapshot; else it works."""
+
+
 class UnusableError(ChatroomError):
     """The keeper of the log is there, and cannot be used: its user has to put something right."""
 
@@ -84,7 +94,7 @@ class Link(Protocol):
 
     async def keep(self, position: Position, snapshot: bytes) -> None:
         """Keep a snapshot, unless there is a newer one, and forget entries that stand before the
-        one that was kept before.
+        one that was kept before. Raises `NotKeptError`.
         """
 
     async def wait_broken(self) -> None:

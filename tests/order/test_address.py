@@ -75,6 +75,15 @@ def test_a_password_is_never_shown() -> None:
     assert "secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["redis://127.0.0.1?db=3", "redis://127.0.0.1?ca=file", "unix:///run/redis.sock?base=1"],
+)
+def test_an_option_that_there_is_not_is_said(url: str) -> None:
+    with pytest.raises(ChatroomError, match="is no option there"):
+        parse_address(url)
+
+
 def test_the_password_may_stand_in_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("secret\nsecond line\n")

@@ -144,7 +144,7 @@ async def test_what_it_promises_is_what_it_is_set_to(
         (["--maxmemory-policy", "allkeys-lru"], False, "set it to noeviction"),
         (["--appendonly", "yes"], True, "this one has appendonly yes, appendfsync everysec"),
         (["--appendonly", "no"], True, "this one has appendonly no"),
-        (["--requirepass", "secret"], False, "Redis refuses this server"),
+        (["--requirepass", "secret"], False, "Redis wants a password: --cluster-password-file"),
     ],
 )
 async def test_a_redis_that_must_not_have_the_log_is_refused(
@@ -308,6 +308,39 @@ async def test_what_others_put_there_is_no_entry_and_no_epoch(redis: RedisServer
         assert [row.version for row in rows] == [NO_VERSION, NO_VERSION, NO_VERSION, 2]
         await redis.command(f"SET chatroom:lobby:epoch {2**31}")
         assert await link.next_epoch() == 0
+
+
+@pytest.mark.parametrize("key", ["log", "snapshot", "epoch"])
+async def test_a_key_of_another_type_is_named_at_once(redis: RedisServer, key: str) -> None:
+    await redis.start()
+    await redis.command(f"SADD chatroom:lobby:{key} x")
+    with trio.fail_after(3), pytest.raises(UnusableError, match=f"chatroom:lobby:{key}"):
+        await Ear(redis.store(), "a").run()
+
+
+async def test_a_snapshot_that_is_none_is_said_to_be(redis: RedisServer) -> None:
+    await redis.start()
+    await redis.command("HSET chatroom:lobby:snapshot state garbage position 1-1")
+    with pytest.raises(UnusableError, match="the snapshot of the room's log is none"):
+        await Ear(redis.store(), "a").run()
+
+
+async def test_a_room_goes_on_though_no_snapshot_can_be_kept(
+    nursery: trio.Nursery,
+    redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(replica, "SNAPSHOT_ENTRIES", 10)
+    await redis.start()
+    (a,) = await _open(nursery, redis, "a")
+    alice = await _joined(a, "alice")
+    await redis.command("SADD chatroom:lobby:snapshot x")
+    for number in range(20):
+        a.say(alice, f"number {number}")
+        await settle(lambda: a.log.statistics().in_flight == 0)
+    await settle(lambda: "no snapshot can be kept" in caplog.text)
+    assert "away" not in a.told
 
 
 async def test_what_does_not_begin_a_log_is_not_put_into_one_that_is_gone(

@@ -58,6 +58,15 @@ async def test_a_user_that_may_not_is_told(redis: RedisServer) -> None:
         await _works(open_store(url, "lobby"))
 
 
+async def test_a_right_that_is_needed_late_is_missed_at_once(redis: RedisServer) -> None:
+    rights = [right for right in _RIGHTS.split() if right != "+eval"]
+    await redis.start("--user", "room", "on", ">secret", *rights)
+    url = redis.url.replace("unix://", "unix://room:secret@")
+    with pytest.RaisesGroup(pytest.RaisesExc(UnusableError, match="eval")):
+        async with open_store(url, "lobby").reach():
+            pass
+
+
 async def _wait_listening(port: int) -> None:
     with trio.fail_after(30):
         while True:

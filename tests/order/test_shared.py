@@ -8,13 +8,13 @@ import trio
 import trio.testing
 
 from chatroom.order import pending, replica
-from chatroom.order.contract import VERSION, Enter, Origin, encode_entry
+from chatroom.order.contract import VERSION, Enter, Origin, Position, encode_entry
 from chatroom.order.part import UnavailableError
 from chatroom.order.replica import NUMBERS_SKIPPED
 from chatroom.order.store import NO_VERSION, UnusableError
 from chatroom.room.charter import Charter
 from tests.order.servers import RULES, Ear, leaves, settle
-from tests.shared_log import MemoryStore
+from tests.shared_log import MemoryLink, MemoryStore
 
 
 async def _open(nursery: trio.Nursery, store: MemoryStore, *names: str) -> list[Ear]:
@@ -353,6 +353,25 @@ async def test_a_snapshot_that_is_due_with_what_is_no_entry_is_kept_with_the_nex
         a.say(alice, f"number {number}")
         await _hear_all(a)
     assert len(store.rows) <= 22
+
+
+async def test_a_snapshot_that_a_broken_link_has_lost_is_kept_over_the_next(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replica, "SNAPSHOT_ENTRIES", 10)
+    keep, breaks = MemoryLink.keep, [True]
+
+    async def breaks_once(link: MemoryLink, position: Position, snapshot: bytes) -> None:
+        if breaks:
+            link.is_broken = breaks.pop()
+        await keep(link, position, snapshot)
+
+    monkeypatch.setattr(MemoryLink, "keep", breaks_once)
+    store = MemoryStore()
+    (a,) = await _open(nursery, store, "a")
+    await settle(lambda: len(store.snapshots) == 1)
+    assert store.added < 15
+    assert a.told == ["begin", "entered 1", "back", "away", "back"]
 
 
 async def test_who_is_too_far_behind_begins_at_the_snapshot_in_the_same_session(
