@@ -34,6 +34,8 @@ async def _works(store: Store) -> None:
         link.append(b"hello", begins=True)
         (row,) = await link.read(ORIGIN, wait=True)
         assert row.data == b"hello"
+        assert await link.extent() == (1, 1, row.position)
+        assert await link.holds(row.position)
         await link.next_epoch()
         await link.keep(row.position, b"snapshot")
         await link.keep(row.position._replace(number=row.position.number + 1), b"another")
