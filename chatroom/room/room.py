@@ -350,8 +350,6 @@ class Room:
         if rename.who in self._anteroom:
             return self._rename_outside(rename)
         member = self._members.by_who[rename.who]
-        # A name is heard by all, as a text is; and each that it takes would be mute after it.
-        self._state.check_not_muted(member, rename.time)
         holder = self._claimed(rename.claim, rename.nick)
         if holder is not None and holder is not member:
             nick, key = holder.nick, holder.key
@@ -385,7 +383,7 @@ class Room:
         removed = () if holder is member else self._replace(holder, time)
         muted_until = self._state.mutes.get(member.key)
         was, (nick, key) = member.nick, name
-        if muted_until is not None:  # a mute goes with whoever logs in
+        if muted_until is not None:  # a mute goes with whoever takes another name
             self._state.mutes[key] = muted_until
         if member.key in self._state.voices:  # as a voice does
             self._state.voices.remove(member.key)

@@ -80,21 +80,16 @@ class State:
         member.told = True  # by what it says
 
     def check_not_silent(self, member: Member, now: str) -> None:
-        """Raise `Refused` if a member is to be silent."""
+        """Raise `Refused` if a member is to be silent: a mute may be over."""
         if member.role is Role.LISTENER:
             raise Refused("muted", "you may listen, and not talk")
-        self.check_not_muted(member, now)
+        until = self.mutes.get(member.key)
+        if until is not None:
+            if not until or now < until:
+                raise Refused("muted", "you may not talk" + (f" until {until}" if until else ""))
+            del self.mutes[member.key]
         if self.moderated and not self._has_a_say(member):
             raise Refused("muted", "the room is moderated: only who has voice may talk")
-
-    def check_not_muted(self, member: Member, now: str) -> None:
-        """Raise `Refused` if a member's name may not talk: a mute may be over."""
-        until = self.mutes.get(member.key)
-        if until is None:
-            return
-        if not until or now < until:
-            raise Refused("muted", "you may not talk" + (f" until {until}" if until else ""))
-        del self.mutes[member.key]
 
     def last_words(self, member: Member, text: str, now: str) -> str:
         """What a member says of its going; nothing if it is to be silent."""

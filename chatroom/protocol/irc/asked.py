@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PAGE_PIECES = 64
 
 #: What a nick cannot be had for.
-_NICK_NUMERICS = {"nick_taken": "433", "nick_invalid": "432", "banned": "437", "muted": "437"}
+_NICK_NUMERICS = {"nick_taken": "433", "nick_invalid": "432", "banned": "437"}
 
 #: Why somebody is not let in at all; the connection ends with it.
 _ENTRY_NUMERICS = {"login_needed": "464", "login_failed": "464", "banned": "465"}

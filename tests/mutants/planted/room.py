@@ -34,13 +34,6 @@ ROOM = (
         _TESTS,
     ),
     Mutant(
-        "who is muted talks by taking names",
-        "chatroom/room/room.py",
-        "        self._state.check_not_muted(member, rename.time)\n",
-        "",
-        _TESTS,
-    ),
-    Mutant(
         "joins are announced again while the room closes",
         "chatroom/room/state.py",
         "if not self.closing and len(self.members) * 2",
