@@ -170,6 +170,7 @@ class SharedLog:
     async def _beat(self, link: Link, entered: Callable[[Keeping], None]) -> None:
         """Say that one is here, when one has said nothing else; and see that it comes back."""
         following, attendance = self._following, self._following.attendance
+        begun_at = trio.current_time()  # what waited for this link is not to be held against it
         while True:
             await following.present.wait()
             if attendance.origin is None:
@@ -178,7 +179,7 @@ class SharedLog:
             since = attendance.pending.oldest_since
             if since is None and not attendance.is_leaving:
                 self._append(Batch)
-            elif since is not None and trio.current_time() - since > STUCK_SECONDS:
+            elif since is not None and trio.current_time() - max(since, begun_at) > STUCK_SECONDS:
                 raise AwayError(f"nothing came back for {STUCK_SECONDS:g} seconds")
             await trio.sleep(HEARTBEAT_SECONDS)
 

@@ -11,7 +11,7 @@ from chatroom.order import pending, replica
 from chatroom.order.contract import VERSION, Enter, Origin, Position, encode_entry
 from chatroom.order.part import UnavailableError
 from chatroom.order.replica import NUMBERS_SKIPPED
-from chatroom.order.store import NO_VERSION, UnusableError
+from chatroom.order.store import NO_VERSION, Keeping, UnusableError
 from chatroom.room.charter import Charter
 from tests.order.servers import RULES, Ear, leaves, settle
 from tests.shared_log import MemoryLink, MemoryStore
@@ -111,6 +111,33 @@ async def test_what_is_said_while_the_log_is_away_comes_when_it_is_back(
     assert leaves(b) == []
     assert a.told == ["begin", "entered 1", "back", "away", "back"]
     assert a.replica.session == session
+
+
+async def test_what_has_waited_for_long_is_not_held_against_the_next_link(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MemoryStore(proven=True)
+    a, b = await _open(nursery, store, "a", "b")
+    alice = a.join("alice")
+    assert alice is not None
+    await _hear_all(a, b)
+    store.go_down()
+    await trio.sleep(1)
+    assert a.say(alice, "early")
+    await trio.sleep(30)
+
+    def back(keeping: Keeping) -> None:
+        a.told.append("back")
+        a.line.pause()
+
+    monkeypatch.setattr(a, "back", back)
+    store.come_back()
+    await settle(lambda: a.told[-1] == "back")
+    await trio.sleep(0.5)  # so long it takes to come back
+    a.line.go_on()
+    await settle(lambda: any("early" in line for line in b.lines))
+    await trio.sleep(5)
+    assert a.told == ["begin", "entered 1", "back", "away", "back"]
 
 
 async def test_too_much_is_refused_and_not_kept(
