@@ -207,10 +207,14 @@ def is_query(draft: Draft) -> bool:
     )
 
 
+_HEAVY = frozenset({"rename", "people"})
+
+
 def weight_of(draft: Draft) -> int:
     """What `draft` counts for in what one turn takes: see `settings.GROUP_WEIGHT`."""
     if type(draft) is not Request:
         return 1
-    if draft.kind == "people":
-        return 1 + (MAX_PAGE if draft.limit is None else draft.limit)
-    return RENAME_WEIGHT if draft.kind == "rename" else 1 + len(draft.text) // WEIGHT_CHARS
+    if draft.kind in _HEAVY:
+        asked = MAX_PAGE if draft.limit is None else draft.limit
+        return RENAME_WEIGHT if draft.kind == "rename" else 1 + asked
+    return 1 + len(draft.text) // WEIGHT_CHARS

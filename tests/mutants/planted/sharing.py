@@ -101,8 +101,8 @@ SHARING = (
     Mutant(
         "everybody is told of in one turn",
         "chatroom/protocol/requests.py",
-        "1 + (MAX_PAGE if draft.limit is None else draft.limit)",
-        "1",
+        'RENAME_WEIGHT if draft.kind == "rename" else 1 + asked',
+        "RENAME_WEIGHT",
         ("tests/protocol/test_sessions.py",),
     ),
 )
