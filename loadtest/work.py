@@ -48,7 +48,7 @@ def _memory(seen: Observed) -> float | None:
 
 def _entered(seen: Observed) -> float | None:
     newcomers = seen.result.newcomers
-    return newcomers.per_second() if newcomers is not None else None
+    return newcomers.per_second if newcomers is not None else None
 
 
 DELIVERIES = Measure("deliveries_per_second", "deliveries a second", "/s", True, _deliveries)

@@ -24,6 +24,7 @@ from chatroom.swarm.load.newcomers import Newcomers
 from chatroom.swarm.load.talk import Talk
 from chatroom.swarm.settings import SwarmSettings
 from chatroom.swarm.wire.dialect import Dialect
+from chatroom.swarm.wire.payload import Payload
 
 #: No TCP port is listened on, or no Unix socket is there.
 NOBODY_THERE = (os.strerror(errno.ECONNREFUSED), os.strerror(errno.ENOENT))
@@ -113,12 +114,12 @@ class Fleet:
             bot.ear = HalfEar(reader, self._audit)
         self.bots.append(bot)
 
-    def invite(self, rank: int, sign: bytes, at_us: int) -> None:
+    def invite(self, rank: int, payload: Payload, at_us: int) -> None:
         """Let the newcomers come while the others talk, from `at_us` on; see `Newcomers`."""
         names = [f"new{self._run}-{rank}.{number}" for number in range(self._settings.newcomers)]
         greetings = [self._dialect.greeting(name, listens=True) for name in names]
         bots = [self._bot(name, greeting) for name, greeting in zip(names, greetings, strict=True)]
-        self.newcomers = Newcomers(bots, sign, at_us)
+        self.newcomers = Newcomers(bots, payload, at_us)
 
     def _gone(self, reader: Follower, reason: str) -> None:
         if reader.last_notice and reader.started_at is None:

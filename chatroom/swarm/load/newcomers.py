@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from chatroom.swarm.bots.bot import DEAF
 from chatroom.swarm.bots.tcp import TcpBot
 from chatroom.swarm.figures.newcomers import NewcomerFigures
+from chatroom.swarm.wire.payload import Payload
 
 #: Connections begun in one turn: few enough that those inside are read in between.
 _A_TURN = 16
@@ -22,29 +24,32 @@ class _Arrival:
         self._newcomers = newcomers
 
     def hear(self, at_us: int, chunk: memoryview) -> None:
-        if self._newcomers.sign in bytes(chunk):
+        mark = self._newcomers.mark_in(bytes(chunk))
+        if mark:
             self._bot.ear = DEAF
-            self._newcomers.welcome(at_us)
+            self._newcomers.welcome(mark, at_us)
 
 
 class Newcomers:
     """Lets newcomers connect as fast as the server takes them, from `at_us` on.
 
-    A newcomer is in the room when it hears a message of the run.
+    A newcomer is in the room when it hears a message of the run: those who hear one message first
+    were in by the time at which the first of them heard it.
 
     Args:
         bots: the newcomers, not started.
-        sign: bytes that every message of the run has.
+        payload: knows a message of the run.
         at_us: when to begin, on the monotonic clock.
     """
 
-    def __init__(self, bots: Sequence[TcpBot], sign: bytes, at_us: int) -> None:
+    def __init__(self, bots: Sequence[TcpBot], payload: Payload, at_us: int) -> None:
         self._bots = bots
-        self.sign = sign
         self._at_us = at_us
         self._started = 0
-        self._entered = 0
         self._last_us = at_us
+        self.mark_in = payload.mark_in
+        #: By the message that they heard first: when the first of them did, and how many they are.
+        self._heard: dict[bytes, list[int]] = {}
         self._connecting: set[TcpBot] = set()
         self._figures: NewcomerFigures | None = None
         for bot in bots:
@@ -68,9 +73,9 @@ class Newcomers:
             return now
         return now + 200
 
-    def welcome(self, at_us: int) -> None:
-        """A newcomer is in the room."""
-        self._entered += 1
+    def welcome(self, mark: bytes, at_us: int) -> None:
+        """A newcomer is in the room: that message is the first that it hears."""
+        self._heard.setdefault(mark, [at_us, 0])[1] += 1
         self._last_us = at_us
 
     def figures(self) -> NewcomerFigures:
@@ -79,7 +84,9 @@ class Newcomers:
             return self._figures
         seconds = (self._last_us - self._at_us) / 1e6
         errors = sorted({bot.gone for bot in self._bots if bot.gone})
-        return NewcomerFigures(len(self._bots), self._entered, max(seconds, 0.0), errors)
+        times = accumulate(self._heard.values(), lambda one, two: [two[0], one[1] + two[1]])
+        in_by = [((heard_us - self._at_us) / 1e6, count) for heard_us, count in times]
+        return NewcomerFigures.of(len(self._bots), in_by, max(seconds, 0.0), errors)
 
     def leave(self, goodbye: bytes) -> None:
         """Begin to leave in order; the figures stay what they are."""

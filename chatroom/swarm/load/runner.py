@@ -201,7 +201,7 @@ class Runner:
         self.phase = Phase.MEASURING
         if work.newcomers:
             at_us = now_us() + int(work.duration_seconds * 250_000)
-            self.fleet.invite(self._barrier.rank, self.payload.start, at_us)
+            self.fleet.invite(self._barrier.rank, self.payload, at_us)
         cpu_seconds, deliveries = self._busy_seconds(), self.audit.deliveries
         await self._load_until(stop_us)
         if self.load is None and not self._is_over():

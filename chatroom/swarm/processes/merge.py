@@ -237,6 +237,7 @@ def _newcomers(shares: Sequence[ProcessResult]) -> NewcomerFigures | None:
         newcomers=sum(some.newcomers for some in arrivals),
         entered=sum(some.entered for some in arrivals),
         seconds=max(some.seconds for some in arrivals),
+        per_second=sum(some.per_second for some in arrivals),
         errors=sorted({error for some in arrivals for error in some.errors}),
     )
 

@@ -47,7 +47,7 @@ def print_result(result: RunResult, console: Console) -> None:
         newcomers = result.newcomers
         console.print(
             f"newcomers: {newcomers.entered:,} of {newcomers.newcomers:,} in the room after"
-            f" {newcomers.seconds:.2f} s ({newcomers.per_second():,.0f}/s)"
+            f" {newcomers.seconds:.2f} s ({newcomers.per_second:,.0f}/s)"
         )
     console.print(_verdict(result))
 

@@ -64,6 +64,13 @@ class Payload:
         covered = b"%b%04x:%08x:%013x:" % (self.start, *mark)
         return b"%b%08x:%b" % (covered, crc32(covered), self._padding)
 
+    def mark_in(self, chunk: bytes) -> bytes:
+        """What the first text in `chunk` has that no other text has, without a look whether all of
+        it is there and right; empty: there is none.
+        """
+        at = chunk.find(self.start)
+        return b"" if at < 0 else chunk[at : at + _COVERED]
+
     def read(self, text: bytes) -> Mark | None:
         """What a text says; None if it is not exactly a text that `write` made in this run."""
         if (
