@@ -237,8 +237,8 @@ EASE_SECONDS = 1.0
 #: A replay goes out in pieces of about this size, so that it is in nobody's way.
 PIECE_BYTES = 64 * 1024
 
-#: How long the last line of a connection waits for the acks that it is owed: less than a drain may
-#: take (`grace_seconds`), so that everybody is told why it ends, however slow the disk is.
+#: How long the last line of a connection waits for the acks that it is owed, at most: a disk that
+#: is slower than that keeps nobody from being told why it ends.
 FAREWELL_SECONDS = 4.0
 
 #: How long a closed connection may take to read its last lines before the socket goes.

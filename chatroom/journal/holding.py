@@ -12,8 +12,8 @@ from enum import Enum, auto
 from pathlib import Path
 
 from chatroom.errors import ChatroomError
-from chatroom.journal.log_file import put_aside, put_beside
-from chatroom.journal.opening import FileLock, file_id, names, open_database
+from chatroom.journal.log_file import empty, put_aside, put_beside, take_away
+from chatroom.journal.opening import FileId, FileLock, file_id, names, open_database
 from chatroom.journal.seal import FileGoneError, Seal
 
 log = logging.getLogger("chatroom.journal")
@@ -49,6 +49,8 @@ class Holding:
         self.opening: Opening = ((0, 0), 0)  #: which file it is
         self._lock = FileLock(path)
         self._state = _State.GONE
+        #: The file that a copy of the log was put beside, and the copy.
+        self._copy: tuple[Path, FileId] | None = None
 
     @property
     def mode(self) -> int:
@@ -74,7 +76,7 @@ class Holding:
             self.connection = open_database(self.path, self._lock)
             try:
                 self._seal = Seal(self.path, self._lock)
-                self._state = _State.HELD
+                self._state, self._copy = _State.HELD, None
                 self.opening = (self._lock.id, self.opening[1] + 1)
                 yield
             except BaseException:
@@ -90,8 +92,8 @@ class Holding:
         aside = put_aside(self.path)
         if aside is not None:
             log.warning(
-                "there was a log without its file, which may have been moved: it is kept as %s, and"
-                " belongs beside that file, as FILE-wal",
+                "there was a log without its file, which may have been moved: it is kept as %s. If"
+                " nobody has written to that file since, it is whole with this as FILE-wal",
                 aside,
             )
 
@@ -138,6 +140,8 @@ class Holding:
         if self._state is not _State.HELD:
             raise FileGoneError(f"{self.path} could not be begun anew")
         self._seal.check(session)
+        if self._copy is not None:
+            self._take_copy_away()  # the file is back: what is written now is not in the copy
 
     def checkpoint(self, session: str) -> None:
         """Copy the write-ahead log into the file when it is long; some 10 ms. Raises as `check`.
@@ -149,12 +153,14 @@ class Holding:
             self.copy_log(session)
 
     def copy_log(self, session: str) -> bool:
-        """Copy what is in the write-ahead log into the file, and say whether that is all: who reads
-        what is older holds it up. Where the file was moved, or the log deleted, it is saved. Raises
-        as `check`.
+        """Copy what is in the write-ahead log into the file, unless somebody reads what is older;
+        where the file was moved, or the log deleted, save it. Returns whether the next server would
+        find all of it, by the file's name. Raises as `check`.
         """
         if self._state is _State.HELD and (self._seal.lacks_log_only() or self._is_moved()):
-            self._save_log()
+            if self._copy is None:
+                log.warning("%s was moved, or its log deleted: saving what is in it", self.path)
+                self._save_log()
             return True
         self.check(session)
         row = self.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
@@ -168,8 +174,11 @@ class Holding:
             if self._seal.lacks_log_only() or self._is_moved():
                 try:
                     self._save_log()
+                    self._leave_log()
                 except (FileGoneError, OSError, sqlite3.Error) as error:
                     log.error("what was stored last in %s is lost: %s", self.path, error)  # noqa: TRY400 - no fault of ours
+                    with suppress(FileGoneError, OSError):
+                        empty(self._seal.log_id)  # SQLite would copy it, and be cut short by that
             elif self._seal.is_damaged():
                 self._seal.empty_log()
         self._close()
@@ -190,6 +199,9 @@ class Holding:
             self._refuse_another()
             if self._is_moved():
                 self._save_log()
+                self._leave_log()
+            elif self._lock.is_linked:
+                self._put_log_aside()  # its file is somewhere, and not as we left it
         elif self._lock.header():
             raise FileGoneError(
                 f"{self.path} was changed by another program: move it away, and a new one is begun"
@@ -209,22 +221,50 @@ class Holding:
 
     def _save_log(self) -> None:
         """Have all that is in the log where the next server finds it, though the log has lost its
-        name, or the file. It is copied into the file, which nobody who reads what is older can
-        take; else it gets a name beside the file, wherever that is.
+        name, or the file. It gets one beside the file, wherever that is, and is copied into it,
+        unless somebody reads what is older. In this order: a copy that is cut short, by a full disk
+        or the end of the process, needs the log beside it. Raises `FileGoneError` where there is
+        another log, or the file has no name.
         """
-        if not self._copy_all():
-            place = self._lock.place()
+        with names:
+            place = self.path if file_id(self.path) == self._lock.id else self._lock.place()
             if place is None:
-                raise FileGoneError(f"the log of {self.path} has lost its file, and is being read")
-            put_beside(place, self._seal.log_id)
+                raise FileGoneError(f"{self.path} was deleted")
+            before = None if self._copy is None else self._copy[1]
+            copy = put_beside(place, self._seal.log_id, before)
+            if copy is not None:
+                self._copy = place, copy
+            if self._copy_all():
+                self._take_copy_away()
+
+    def _take_copy_away(self) -> None:
+        """All that the copy has is in the file, or in the log."""
+        if self._copy is not None:
+            with suppress(OSError):
+                take_away(*self._copy)
+            self._copy = None
+
+    def _leave_log(self) -> None:
+        """The file is another's from here on, with all that was in our log: nobody is to find that
+        at our path.
+        """
+        self._copy = None
+        if self._lock.place() != self.path:
+            with suppress(OSError):
+                take_away(self.path, self._seal.log_id)
 
     def _copy_all(self) -> bool:
         """Copy all of the log into the file, unless somebody reads what is older."""
+        is_read = True
         try:
             (is_read, *_) = self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         finally:
             with suppress(FileGoneError, OSError):
-                self._seal.copied()  # whatever has been copied is ours
+                # Whatever has been copied is ours.
+                if is_read:
+                    self._seal.copied()
+                else:
+                    self._seal.emptied()
         return not is_read
 
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from chatroom.journal.opening import file_id
+from chatroom.journal.opening import FileId, file_id
 from chatroom.journal.seal import FileGoneError
 
 #: Its header, with two random numbers; all of it while it has no frame.
@@ -25,23 +25,28 @@ def log_of(file: Path) -> Path:
     return file.with_name(file.name + "-wal")
 
 
-def put_beside(file: Path, log: object) -> None:
-    """Copy the log, by its `file_id`, which this process has open, to where it belongs; on return
-    it is on the disk. Raises `FileGoneError` if there is another one, or if ours is not open;
-    after an `OSError` all is as it was.
+def put_beside(file: Path, log: FileId | None, before: FileId | None) -> FileId | None:
+    """Copy the log, which this process has open, to where it belongs: then it is on the disk. The
+    copy may take the place of the one that was made `before`. Returns which one it is; None: the
+    log is there itself.
+
+    Raises `FileGoneError` if there is another one, or if ours is not open; after an `OSError` all
+    is as it was.
     """
     target = log_of(file)
-    if file_id(target) == log:
-        return
+    found = file_id(target)
+    if found is not None and found == log:
+        return None
     new = target.with_name(target.name + ".new")
     new.unlink(missing_ok=True)
     try:
         with open(_open_again(log), "rb") as source, open(new, "xb", opener=_for_us_alone) as copy:
-            if not _may_become(target, source.read(_HEADER_BYTES)):
-                raise FileGoneError(f"{target} is another log")
-            source.seek(0)
+            if found is not None and found != before:
+                _check_may_become(target, source.read(_HEADER_BYTES))
+                source.seek(0)
             shutil.copyfileobj(source, copy)
             copy.flush()
+            _give_rights(copy.fileno(), file)
             os.fsync(copy.fileno())
         new.replace(target)
     finally:
@@ -51,15 +56,41 @@ def put_beside(file: Path, log: object) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+    return file_id(target)
 
 
-def _may_become(target: Path, header: bytes) -> bool:
-    """Whether there is none, an empty one, or an earlier copy of the one with that header."""
-    if not target.exists():
-        return True
+def empty(log: FileId | None) -> None:
+    """Take all out of the log, which this process has open. Raises `FileGoneError`, `OSError`."""
+    fd = _open_again(log, os.O_WRONLY)
+    try:
+        os.ftruncate(fd, 0)
+    finally:
+        os.close(fd)
+
+
+def take_away(file: Path, log: FileId | None) -> None:
+    """Remove that log from where the one of `file` is, if it is there."""
+    target = log_of(file)
+    if log is not None and file_id(target) == log:
+        target.unlink(missing_ok=True)
+
+
+def _check_may_become(target: Path, header: bytes) -> None:
+    """Raise `FileGoneError` unless it is an empty one, or an earlier copy of the one with that
+    header.
+    """
     with target.open("rb") as there:
         found = there.read(_HEADER_BYTES + 1)
-    return len(found) <= _HEADER_BYTES or found[:_HEADER_BYTES] == header
+    if len(found) > _HEADER_BYTES and found[:_HEADER_BYTES] != header:
+        raise FileGoneError(f"{target} is another log")
+
+
+def _give_rights(log: int, file: Path) -> None:
+    """As SQLite does: a log is for whom its file is."""
+    status = file.stat()
+    os.fchmod(log, status.st_mode & 0o777)
+    with suppress(PermissionError):  # only root can give it to somebody else
+        os.fchown(log, status.st_uid, status.st_gid)
 
 
 def _for_us_alone(name: str, flags: int) -> int:
@@ -68,7 +99,7 @@ def _for_us_alone(name: str, flags: int) -> int:
 
 def put_aside(file: Path) -> Path | None:
     """If there is a log where `file`, which holds nothing, has its own: give it another name, which
-    is returned. With its file beside it, whatever the name, it can be read again.
+    is returned. It can be read beside its file, if nobody has written to that since.
     """
     log = log_of(file)
     if not log.exists() or log.stat().st_size <= _HEADER_BYTES:
@@ -80,11 +111,11 @@ def put_aside(file: Path) -> Path | None:
     raise AssertionError  # there is always one more number
 
 
-def _open_again(log: object) -> int:
+def _open_again(log: FileId | None, how: int = os.O_RDONLY) -> int:
     """A descriptor of the log more; SQLite's own is not told by it, and it may have no name."""
     directory = Path("/proc/self/fd")
     for entry in os.listdir(directory):
         with suppress(FileNotFoundError):  # of another thread, and closed meanwhile
             if file_id(directory / entry) == log:
-                return os.open(directory / entry, os.O_RDONLY | os.O_CLOEXEC)
+                return os.open(directory / entry, how | os.O_CLOEXEC)
     raise FileGoneError("the log of the journal is not open any more")

@@ -29,6 +29,10 @@ _open_here: set[tuple[int, int]] = set()
 names = threading.RLock()
 
 
+#: A file, whatever its name: device and inode.
+FileId = tuple[int, int]
+
+
 class FileLock:
     """The right to write a journal: an exclusive flock, which the kernel drops with the process.
 
@@ -108,7 +112,7 @@ class FileLock:
             self._fd = -1
 
 
-def file_id(path: Path | str) -> tuple[int, int] | None:
+def file_id(path: Path | str) -> FileId | None:
     """Device and inode of what is at `path`, which tell whether it is still the same file."""
     try:
         status = os.stat(path)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from chatroom.journal import schema
 from chatroom.journal.limits import CHECKPOINT_PAGES
-from chatroom.journal.opening import FileLock, connect, connect_to, file_id
+from chatroom.journal.opening import FileId, FileLock, connect, connect_to, file_id
 from chatroom.journal.rows import sessions
 
 # https://www.sqlite.org/fileformat.html: 1.3 The Database Header, 4.1 WAL File Format.
@@ -32,7 +32,7 @@ class _Log(NamedTuple):
     """The write-ahead log: what is committed is appended to it, or overwrites it from its start
     when all of it has been copied into the database."""
 
-    id: object
+    id: FileId | None
     size: int
     header: bytes
     is_long: bool  # it has CHECKPOINT_PAGES pages, and should be copied
@@ -80,13 +80,22 @@ class Seal:
         """We have copied the log into the database, which is to stay as it is now. Raises
         `FileGoneError` if the log is not as we left it.
         """
-        file, log = self._look_at_file(), self._look_at_log()
-        if file[0] == self._lock.id:
-            self._file = file
-        else:  # it was moved
-            self._file = (self._lock.id, *self._lock.look())
+        self._take_file()
+        log = self._look_at_log()
         self._check_log(log)
         self._log = log
+
+    def emptied(self) -> None:
+        """We have copied all of the log into the database, and cut it to nothing."""
+        self._take_file()
+        log = self._look_at_log()
+        if log.id == self._log.id:  # else it is not there, or is another
+            self._log = log
+
+    def _take_file(self) -> None:
+        file = self._look_at_file()
+        # It may have been moved.
+        self._file = file if file[0] == self._lock.id else (self._lock.id, *self._lock.look())
 
     def check(self, session: str) -> None:
         """Raise `FileGoneError` if the files are not what a transaction of ours leaves behind.
@@ -113,7 +122,7 @@ class Seal:
             raise FileGoneError(f"{self._log_path} was changed by another program")
 
     @property
-    def log_id(self) -> object:
+    def log_id(self) -> FileId | None:
         """Which log it is: its `file_id`, wherever it is."""
         return self._log.id
 

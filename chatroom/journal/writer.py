@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -232,8 +231,7 @@ class Writer:
                 return self._queue.get(timeout=SILENCE_SECONDS)
             except queue.Empty:
                 seconds -= SILENCE_SECONDS
-                with suppress(MemoryError, *DISK_ERRORS):  # who writes next is told
-                    self._is_copied = self._store.copy_log()
+                self._copy_log()
         return self._queue.get(timeout=None if seconds == math.inf else seconds)
 
     def _probe(self) -> None:
@@ -248,6 +246,16 @@ class Writer:
         except (MemoryError, *DISK_ERRORS):
             return
         self._succeeded()
+
+    def _copy_log(self) -> None:
+        try:
+            self._is_copied = self._store.copy_log()
+        except (MemoryError, *DISK_ERRORS) as error:
+            if time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + FAILURE_NOTICE_SECONDS
+                log.warning("the journal's file is not whole without its log: %s", error)
+        except Exception:  # a fault of ours must not end the thread that writes
+            log.exception("journal: fault in the server")
 
     def _do_chore(self) -> None:
         pause = 0.0

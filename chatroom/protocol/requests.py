@@ -215,6 +215,6 @@ def weight_of(draft: Draft) -> int:
     if type(draft) is not Request:
         return 1
     if draft.kind in _HEAVY:
-        asked = MAX_PAGE if draft.limit is None else draft.limit
+        asked = MAX_PAGE if draft.limit is None else min(draft.limit, MAX_PAGE)
         return RENAME_WEIGHT if draft.kind == "rename" else 1 + asked
     return 1 + len(draft.text) // WEIGHT_CHARS

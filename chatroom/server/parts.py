@@ -31,7 +31,7 @@ from chatroom.server.turn.ordering import LocalOrder, Order
 from chatroom.server.turn.queries import Queries
 from chatroom.server.turn.replay import Replay
 from chatroom.server.turn.talk import LocalTalk, Talk
-from chatroom.settings import UNLIMITED, Access, RateSettings
+from chatroom.settings import UNLIMITED, Access, RateSettings, ServerSettings
 from chatroom.transport.outbox import Congestion
 
 if TYPE_CHECKING:
@@ -115,15 +115,16 @@ def assemble(  # noqa: PLR0913 - each is a part that comes from outside
     rates: RateSettings = UNLIMITED,
     way: Way = ALONE,
     senders: Senders = NO_SENDERS,
+    grace_seconds: float = ServerSettings.grace_seconds,
 ) -> Parts:
     """Put a room's parts together. `answer_limit_bytes`: no answer to one client is longer.
     `file`: where what outlives the room is kept. `way`: how commands come to the room. `senders`
-    are run by the caller.
+    are run by the caller. `grace_seconds`: how long a drain may take.
     """
     inlet = Inlet()
     counters = Counters()
     fanout = Fanout(feed, counters, journal.give_out, senders, keeps_json=journal.durable)
-    farewell = Farewell(fanout, way.others)
+    farewell = Farewell(fanout, way.others, grace_seconds)
     announcer = Announcer(fanout, journal, farewell)
     presence = Presence(room, fanout, announcer)
     keeper = Keeper(file, room.charter)

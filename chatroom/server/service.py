@@ -297,6 +297,7 @@ class Service:
             rates=self.settings.rates,
             way=way,
             senders=self._senders,
+            grace_seconds=self.settings.grace_seconds,
         )
         self._parts = parts
         self._ended = parts.endings.counts

@@ -64,7 +64,7 @@ def test_the_journal_of_another_room_does_not_go_on_in_this_one() -> None:
 def test_the_feed_goes_over_to_it_between_the_same_numbers() -> None:
     feed, journal = PaperFeed(), MemoryJournal(10)
     fanout = Fanout(feed, Counters(), journal.give_out, keeps_json=False)
-    announcer = Announcer(fanout, journal, Farewell(fanout, list))
+    announcer = Announcer(fanout, journal, Farewell(fanout, list, 5.0))
     announcer.begin()
     announcer.publish(said(1))
     announcer.skip_to(1_000_001, "ANOTHERONE")

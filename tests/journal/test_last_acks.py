@@ -114,3 +114,16 @@ async def test_a_bye_waits_no_longer_than_its_time(
         again, _ = await house.welcome("talker", after=1, presence=False)
         for n in range(3):
             assert (await again.object())["text"] == f"line {n}"
+
+
+async def test_a_drain_that_may_take_little_time_says_the_bye_all_the_same(
+    path: Path, mode: str, stuck: StuckDisk
+) -> None:
+    async with room(path, mode, stuck, grace_seconds=0.2) as house:
+        talker = await house.enter_json("talker", presence=False)
+        stuck.stick()
+        await talker.say(*LINES)
+        await house.until(lambda: house.service.statistics().seq == 4)
+        house.service.drain()
+        (bye,) = await talker.rest()
+        assert json.loads(bye)["reason"] == "shutdown"

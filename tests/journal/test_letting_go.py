@@ -92,6 +92,82 @@ async def test_nothing_is_lost_though_somebody_reads_what_is_older(
         assert stored(place) >= {*range(1, 401)}
 
 
+async def test_a_file_that_was_moved_there_and_back_has_no_old_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would take what is in it for newer than what was said after that."""
+    async with open_journal(settings_for(path)) as journal:
+        monkeypatch.setattr(writer, "SILENCE_SECONDS", 0.01)
+        assert await store(journal, talk(1, 300))
+        with read_elsewhere(path):
+            assert await store(journal, talk(301, 400))
+            away = _move(path)
+            await until(log_of(away).exists)
+        away.rename(path)
+        assert await store(journal, talk(401, 900))
+        assert not log_of(away).exists()
+        path.rename(away)
+    assert stored(away) == {*range(1, 901)}
+
+
+@pytest.mark.parametrize("touch", [_delete_log, _move])
+async def test_a_log_that_cannot_be_saved_for_want_of_room_hurts_nothing(
+    path: Path, disk: Disk, touch: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 300))
+        await until(lambda: whole(path))
+        place = touch(path)
+        was = place.read_bytes()
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "copyfileobj", full)
+            for number in (301, 302):
+                assert not await store(journal, talk(number, number))
+            assert place.read_bytes() == was
+            assert [file.name for file in path.parent.glob("*.new")] == []
+        new = await store_again(journal, 303)
+    assert stored(place) == {*range(1, 301), *([new] if place == path else [])}
+
+
+@pytest.mark.parametrize("touch", [_delete_log, _move])
+async def test_nor_does_it_when_the_server_ends(
+    path: Path, disk: Disk, touch: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 300))
+        place = touch(path)
+
+        def full(*_: object) -> None:
+            disk.on_write = lambda name: SQLITE_FULL if name == str(path) else SQLITE_OK
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(shutil, "copyfileobj", full)
+    assert whole(place)
+
+
+async def test_a_copy_of_a_log_is_for_whom_its_file_is(path: Path) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 300))
+        path.chmod(0o640)
+        with read_elsewhere(path):
+            assert await store(journal, talk(301, 400))
+            away = _move(path)
+            await store_again(journal, 401)
+            assert log_of(away).stat().st_mode & 0o777 == 0o640
+
+
+async def test_the_log_of_a_file_that_somebody_has_changed_elsewhere_is_kept(path: Path) -> None:
+    async with open_journal(settings_for(path, recent_events=1)) as journal:
+        assert await store(journal, talk(1, 9))
+        os.utime(_move(path), (1, 1))
+        await store_again(journal, 10)
+        kept = path.with_name(f"{log_of(path).name}.1")
+        assert kept.stat().st_size > 1000
+
+
 async def test_a_log_does_not_take_the_place_of_another_one(path: Path) -> None:
     async with open_journal(settings_for(path, recent_events=1)) as journal:
         assert await store(journal, talk(1, 300))
@@ -103,8 +179,9 @@ async def test_a_log_does_not_take_the_place_of_another_one(path: Path) -> None:
                 assert not await store(journal, talk(number, number))
             assert "is another log" in (journal.statistics().failure or "")
             assert log_of(away).read_bytes() == b"x" * 1000
+        assert not await store(journal, talk(403, 403))  # nor is the file written to
         log_of(away).unlink()
-        new = await store_again(journal, 403)
+        new = await store_again(journal, 404)
     assert stored(away) == {*range(1, 401)}
     assert stored(path) == {new}
 

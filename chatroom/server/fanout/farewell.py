@@ -51,9 +51,14 @@ class Farewell:
     order knows what has become of it.
     """
 
-    def __init__(self, fanout: Fanout, others: Callable[[], Sequence[str]]) -> None:
-        """`others`: where those can go on whose server ends."""
+    def __init__(
+        self, fanout: Fanout, others: Callable[[], Sequence[str]], grace_seconds: float
+    ) -> None:
+        """`others`: where those can go on whose server ends. `grace_seconds`: how long its drain
+        may take.
+        """
         self._fanout = fanout
+        self._grace_seconds = grace_seconds
         self._others = others
         self.counts: Counter[CloseReason] = Counter()
         self._waiting: dict[Connection, _Last] = {}  # for acks
@@ -97,18 +102,19 @@ class Farewell:
             self._say_waiting(connection)
 
     async def wait_said(self, connection: Connection) -> None:
-        """Wait until the goodbye has been said, which is after `FAREWELL_SECONDS` at the latest.
-        Cancelled, it may not have been, and will not be.
+        """Wait until the goodbye has been said, which is after `FAREWELL_SECONDS` at the latest; of
+        a drain after half of the time that it may take. Cancelled, it is said at once.
         """
         last = self._waiting.get(connection)
         if last is None:
             return
         try:
-            with trio.move_on_after(FAREWELL_SECONDS):
+            drains = last.reason is CloseReason.SHUTDOWN
+            seconds = min(FAREWELL_SECONDS, self._grace_seconds / 2) if drains else FAREWELL_SECONDS
+            with trio.move_on_after(seconds):
                 await last.said.wait()
-            self._say_waiting(connection)
         finally:
-            self._waiting.pop(connection, None)
+            self._say_waiting(connection)
 
     def _say_waiting(self, connection: Connection) -> None:
         last = self._waiting.pop(connection, None)

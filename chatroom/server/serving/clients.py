@@ -123,7 +123,7 @@ class Clients:
             with suppress(MemoryError):  # of the log
                 log.exception("connection %d: fault in the server", connection.id)
             ending = Ending(CloseReason.PROTOCOL_ERROR, "a fault in the server")
-            await self._parts.intake.take(connection, [ending])
+            await self._parts.intake.end(connection, ending)
         finally:
             if has_ended:
                 self._forget(connection)

@@ -63,7 +63,7 @@ export class Room {
       received: (objects) => objects.forEach((object) => this.#received(object)),
       answered: () => this.#settle(),
       lost: () => this.#lost(),
-      changed: () => watcher.state(),
+      changed: () => this.#changed(),
     });
     this.questions = new Questions((request) => this.connection.send(request));
   }
@@ -201,6 +201,18 @@ export class Room {
     const again = this.#again || (this.#isRefused && this.comeback.refused());
     this.#again = this.#isRefused = false;
     return again;
+  }
+
+  /** How it stands with the connection is another thing now. */
+  #changed() {
+    if (this.connection.state.phase === "gone") {
+      const why = { code: "offline", text: "not connected to the room" };
+      for (const id of [...this.#renaming.keys()]) {
+        const statement = this.statements.withdraw(id);
+        if (statement) this.#unsaid(statement, why);
+      }
+    }
+    this.watcher.state();
   }
 
   // What comes

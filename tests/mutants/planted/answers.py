@@ -108,7 +108,7 @@ ANSWERS = (
     Mutant(
         "a bye waits for acks as long as it takes",
         "chatroom/server/fanout/farewell.py",
-        "with trio.move_on_after(FAREWELL_SECONDS):",
+        "with trio.move_on_after(seconds):",
         "with trio.move_on_after(60.0):",
         ("tests/journal/test_last_acks.py",),
     ),

@@ -106,8 +106,8 @@ JOURNAL = (
     Mutant(
         "a disk that is well again is not noticed in silence",
         "chatroom/journal/writer.py",
-        "        self._succeeded()\n\n    def _do_chore",
-        "        return\n\n    def _do_chore",
+        "        self._succeeded()\n\n    def _copy_log",
+        "        return\n\n    def _copy_log",
         _TESTS,
     ),
     Mutant(

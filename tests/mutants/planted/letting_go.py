@@ -26,8 +26,8 @@ LETTING_GO = (
     Mutant(
         "a log that was cut short while it was saved is given up",
         "chatroom/journal/holding.py",
-        "self._seal.copied()  # whatever has been copied is ours",
-        "pass",
+        "                if is_read:\n                    self._seal.copied()\n",
+        "                if is_read:\n                    pass\n",
         _TESTS,
     ),
     Mutant(
@@ -84,14 +84,14 @@ LETTING_GO = (
         "a file that was moved has no log while somebody reads",
         "chatroom/journal/holding.py",
         "            if self._is_moved():\n                self._save_log()\n",
-        "",
+        "            if self._is_moved():\n",
         _TESTS,
     ),
     Mutant(
         "another log is overwritten",
         "chatroom/journal/log_file.py",
-        "or found[:_HEADER_BYTES] == header",
-        "or True",
+        "and found[:_HEADER_BYTES] != header",
+        "and False",
         _TESTS,
     ),
     Mutant(
@@ -106,6 +106,21 @@ LETTING_GO = (
         "chatroom/journal/writer.py",
         "while not self._is_copied and seconds > SILENCE_SECONDS:",
         "while False:",
+        _TESTS,
+    ),
+    Mutant(
+        "an old log stays beside a file that is back",
+        "chatroom/journal/holding.py",
+        "            self._take_copy_away()  # the file is back",
+        "            pass  # the file is back",
+        _TESTS,
+    ),
+    Mutant(
+        "a log is copied into its file before it is saved",
+        "chatroom/journal/holding.py",
+        "            copy = put_beside(place, self._seal.log_id, before)\n",
+        "            if self._copy_all():\n                return\n"
+        "            copy = put_beside(place, self._seal.log_id, before)\n",
         _TESTS,
     ),
 )

@@ -240,6 +240,18 @@ def test_a_rename_that_was_not_heard_is_asked_for_again(
         assert said(server) == ["said once"]
 
 
+def test_nobody_waits_for_a_name_who_is_shown_out(port: int, anna: Screen, tmp_path: Path) -> None:
+    wire = Wire(anna)
+    with room(port, tmp_path / "room.db"):
+        anna.open(port, "/#nick=anna")
+        wire.up = lambda frame: "" if "rename" in frame else frame
+        anna.say("/nick hanna")
+        wire.tell({"kind": "bye", "reason": "kicked", "text": "you were shown out"})
+        wire.cut()
+        expect(anna.log).to_contain_text("not connected to the room")
+        expect(anna.page.locator("#own-nick")).to_have_text("anna")
+
+
 def test_who_finds_the_new_name_taken_is_told_and_keeps_the_old_one(
     port: int, anna: Screen, tmp_path: Path
 ) -> None:
