@@ -6,11 +6,15 @@ import select
 import socket
 import time
 
+from chatroom.errors import ChatroomError
+
 _WARM_UP_SECONDS = 0.5
 
 
 def one_way_us(talker_port: int, reader_port: int, rate: float, seconds: float) -> list[float]:
-    """Microseconds from saying to hearing, of so many messages a second; both ends are plain."""
+    """Microseconds from saying to hearing, of so many messages a second; both ends are plain.
+    Raises `ChatroomError` if none was heard.
+    """
     with _member(reader_port, "reader") as reader, _member(talker_port, "talker") as talker:
         latencies = _Latencies()
         interval, begin = 1 / rate, time.monotonic() + _WARM_UP_SECONDS
@@ -23,6 +27,8 @@ def one_way_us(talker_port: int, reader_port: int, rate: float, seconds: float) 
                 due += interval
             elif ready.poll((due - now) * 1000):
                 latencies.hear(reader.recv(65536), measured=now >= begin)
+    if not latencies.us:
+        raise ChatroomError("no message was heard in the measured time: is this machine too busy?")
     return latencies.us
 
 
