@@ -287,11 +287,11 @@ def _translated(whose: str = "Redis", key: str = "") -> Iterator[None]:
     try:
         yield
     except AuthenticationRequiredError:
-        raise UnusableError(f"{whose} wants a password: --cluster-password-file FILE") from None
+        raise UnfitError(f"{whose} wants a password: --cluster-password-file FILE") from None
     except WrongTypeError:
         raise UnfitError(f"{whose}: {key} is of another type") from None
     except (AuthenticationError, AuthorizationError) as error:
-        raise UnusableError(f"{whose} refuses this server: {error}") from None
+        raise UnfitError(f"{whose} refuses this server: {error}") from None
     except trio.TooSlowError:
         raise AwayError(f"{whose} does not answer") from None
     except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):

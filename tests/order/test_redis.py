@@ -12,7 +12,7 @@ import trio.testing
 from chatroom.order import replica
 from chatroom.order.contract import ORIGIN, Position
 from chatroom.order.replica import NUMBERS_SKIPPED
-from chatroom.order.store import NO_VERSION, AwayError, UnusableError
+from chatroom.order.store import NO_VERSION, AwayError, UnfitError, UnusableError
 from tests.order.servers import Ear, leaves, settle
 
 if TYPE_CHECKING:
@@ -139,19 +139,19 @@ async def test_what_it_promises_is_what_it_is_set_to(
 
 
 @pytest.mark.parametrize(
-    ("options", "power", "says"),
+    ("options", "power", "error", "says"),
     [
-        (["--maxmemory-policy", "allkeys-lru"], False, "set it to noeviction"),
-        (["--appendonly", "yes"], True, "this one has appendonly yes, appendfsync everysec"),
-        (["--appendonly", "no"], True, "this one has appendonly no"),
-        (["--requirepass", "secret"], False, "Redis wants a password: --cluster-password-file"),
+        (["--maxmemory-policy", "allkeys-lru"], False, UnusableError, "set it to noeviction"),
+        (["--appendonly", "yes"], True, UnusableError, "appendonly yes, appendfsync everysec"),
+        (["--appendonly", "no"], True, UnusableError, "this one has appendonly no"),
+        (["--requirepass", "secret"], False, UnfitError, "wants a password: --cluster-password-f"),
     ],
 )
 async def test_a_redis_that_must_not_have_the_log_is_refused(
-    redis: RedisServer, options: list[str], power: bool, says: str
+    redis: RedisServer, options: list[str], power: bool, error: type[Exception], says: str
 ) -> None:
     await redis.start(*options)
-    with pytest.RaisesGroup(pytest.RaisesExc(UnusableError, match=says)):
+    with pytest.RaisesGroup(pytest.RaisesExc(error, match=says)):
         async with _reached(redis, power=power):
             pass
 

@@ -13,7 +13,8 @@ import trio
 
 from chatroom.order.contract import ORIGIN
 from chatroom.order.opening import open_store
-from chatroom.order.store import AwayError, UnusableError
+from chatroom.order.store import AwayError, UnfitError, UnusableError
+from tests.order.servers import Ear, settle
 from tests.ports import free_port
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ async def test_a_user_that_may_do_no_more_than_it_must(redis: RedisServer, tmp_p
     url = redis.url.replace("unix://", "unix://room@")
     await _works(open_store(url, "lobby", password_file=file))
     file.write_text("wrong\n")
-    with pytest.RaisesGroup(pytest.RaisesExc(UnusableError, match="Redis refuses this server")):
+    with pytest.RaisesGroup(pytest.RaisesExc(UnfitError, match="Redis refuses this server")):
         await _works(open_store(url, "lobby", password_file=file))
 
 
 async def test_a_user_that_may_not_is_told(redis: RedisServer) -> None:
     await redis.start("--user", *["room", "on", ">secret", "~chatroom:*", "+info", "+ping"])
     url = redis.url.replace("unix://", "unix://room:secret@")
-    with pytest.RaisesGroup(pytest.RaisesExc(UnusableError, match="Redis refuses this server")):
+    with pytest.RaisesGroup(pytest.RaisesExc(UnfitError, match="Redis refuses this server")):
         await _works(open_store(url, "lobby"))
 
 
@@ -64,9 +65,34 @@ async def test_a_right_that_is_needed_late_is_missed_at_once(redis: RedisServer)
     rights = [right for right in _RIGHTS.split() if right != "+eval"]
     await redis.start("--user", "room", "on", ">secret", *rights)
     url = redis.url.replace("unix://", "unix://room:secret@")
-    with pytest.RaisesGroup(pytest.RaisesExc(UnusableError, match="eval")):
+    with pytest.RaisesGroup(pytest.RaisesExc(UnfitError, match="eval")):
         async with open_store(url, "lobby").reach():
             pass
+
+
+@pytest.mark.parametrize(
+    ("taken", "given"),
+    [("-xadd", "+xadd"), ("-xinfo", "+xinfo|stream"), ("resetpass >other", ">secret")],
+)
+async def test_who_is_in_the_room_waits_for_what_was_taken_from_it(
+    redis: RedisServer, nursery: trio.Nursery, taken: str, given: str
+) -> None:
+    await redis.start("--user", "room", "on", ">secret", *_RIGHTS.split())
+    url = redis.url.replace("unix://", "unix://room:secret@")
+    a = Ear(open_store(url, "lobby"), "a")
+    await nursery.start(a.run)
+    assert a.join("alice") is not None
+    await settle(lambda: a.replica.room.nicks(0, 9) == ["alice"])
+    assert await redis.command(f"ACL SETUSER room {taken}") == b"+OK\r\n"
+    await redis.command("CLIENT KILL USER room")
+    await settle(lambda: "away" in a.told)
+    await trio.sleep(1)  # it tries again and again
+    with trio.fail_after(5), pytest.raises(UnusableError, match="Redis refuses this server"):
+        await Ear(open_store(url, "lobby"), "b").run()
+    assert await redis.command(f"ACL SETUSER room {given}") == b"+OK\r\n"
+    await settle(lambda: a.told[-1] == "back" and a.log.statistics().in_flight == 0)
+    assert "out" not in a.told
+    assert a.replica.room.nicks(0, 9) == ["alice"]
 
 
 async def _wait_listening(port: int) -> None:
