@@ -61,6 +61,7 @@ class Following:
         """
         self.attendance.link_broke()
         self.has_come_back = False
+        self._extent = None  # the log may have lost its end since
         if not self._is_sound or not await self._fits(self.replica, link):
             await self._load(link)
         while await self.read(link, wait=False):
@@ -104,9 +105,11 @@ class Following:
         if not: then the room is to be read again.
         """
         self._look_at = trio.current_time() + _LOOK_SECONDS
-        self._extent = extent = await link.extent()
+        extent = await link.extent()
         if not _is_within(self.replica, extent):
             raise self._lost_track()
+        if self._extent is None:  # else who is always behind would never come to be held against it
+            self._extent = extent
         self._compare(())
 
     def _compare(self, rows: Sequence[Row]) -> None:

@@ -11,14 +11,13 @@ import trio.testing
 from chatroom.order import following, replica, store
 from chatroom.order.store import UnusableError
 from tests.order.servers import Ear, settle
-from tests.shared_log import MemoryStore
+from tests.shared_log import MemoryLink, MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chatroom.order.contract import Position
     from chatroom.order.store import Row
-    from tests.shared_log import MemoryLink
 
 
 @pytest.fixture(autouse=True)
@@ -175,6 +174,33 @@ async def test_an_entry_that_is_taken_out_in_front_of_a_server_is_missed(
     del log.rows[-2]
     b.line.go_on()
     await settle(lambda: b.told[-1] == "away", seconds=3)
+    assert "away" not in a.told
+
+
+async def test_a_server_that_is_always_behind_counts_and_keeps_its_snapshot(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MemoryStore()
+    (a,) = await _open(nursery, log, "a")
+    alice = a.join("alice")
+    assert alice is not None
+    await trio.testing.wait_all_tasks_blocked()
+    read = MemoryLink.read
+
+    async def read_slowly(link: MemoryLink, after: Position, *, wait: bool) -> Sequence[Row]:
+        await trio.sleep(0.25)
+        return await read(link, after, wait=wait)
+
+    monkeypatch.setattr(MemoryLink, "read", read_slowly)
+    for _ in range(60):
+        a.say(alice, "all at once")
+    for _ in range(200):  # as many as it reads: three seconds it is behind
+        assert a.replica.entries < log.added - 40
+        a.say(alice, "one by one")
+        await trio.sleep(0.05)
+        if log.snapshots:
+            break
+    assert log.snapshots
     assert "away" not in a.told
 
 
