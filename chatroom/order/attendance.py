@@ -58,6 +58,11 @@ class Attendance:
         self._lost = ""  # the session in which the log has lost what was applied here
 
     @property
+    def is_inside(self) -> bool:
+        """It is in the room, also while its `Quit` is under way."""
+        return self.stage in (Stage.INSIDE, Stage.LEAVING)
+
+    @property
     def is_leaving(self) -> bool:
         """When it is out, it does not come back."""
         return self.stage in (Stage.LEAVING, Stage.LEFT)
@@ -89,6 +94,7 @@ class Attendance:
 
     def ask(self, epoch: int, replica: Replica, keeping: Keeping) -> Enter:
         """Ask to enter. `epoch`: a new one, as far as the log knows."""
+        assert self.stage is Stage.OUTSIDE
         part = self._part
         self._heard = max(self._heard, replica.room.seq)
         self._candidate = Origin(part.server, max(epoch, replica.epoch + 1, self._epoch + 1))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 import trio
 
-from chatroom.order.attendance import Attendance, Stage
+from chatroom.order.attendance import Attendance
 from chatroom.order.contract import (
     ORIGIN,
     VERSION,
@@ -48,9 +48,8 @@ class Following:
         self.replica = Replica(part.room)
         self.link: Link | None = None  #: where it can append now
         self.present = trio.Event()  #: while it can append
-        self.has_come_back = (
-            False  #: something that was appended over the present link, or the last
-        )
+        #: Something that was appended over the present link, or the last.
+        self.has_come_back = False
         self._taken: tuple[Position, bytes] | None = None  # a snapshot, perhaps not of this log
         self.snapshot: tuple[Position, bytes] | None = None  #: one that is to be kept
         self.snapshot_due = trio.Event()  #: there is one
@@ -67,7 +66,7 @@ class Following:
         while await self.read(link, wait=False):
             pass
         await self._look(link)
-        if self.attendance.stage in (Stage.INSIDE, Stage.LEAVING):
+        if self.attendance.is_inside:
             self._continue(link)
 
     async def follow(self, link: Link) -> None:
@@ -78,6 +77,8 @@ class Following:
                 self._go_out()
             elif attendance.is_to_ask:
                 epoch = await link.next_epoch()
+                if not attendance.is_to_ask:  # it has left meanwhile
+                    continue
                 enter = attendance.ask(epoch, self.replica, link.keeping)
                 link.append(encode_entry(enter), begins=True)
             if trio.current_time() >= self._look_at:

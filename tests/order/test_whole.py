@@ -251,3 +251,27 @@ async def test_who_is_to_leave_when_it_reads_that_it_is_gone_does_not_come_in_ag
     await trio.sleep(20)
     assert a.told == ["begin", "entered 1", "back"]
     assert list(b.replica.servers) == ["b"]
+
+
+async def test_who_leaves_while_it_is_given_a_number_to_enter_with_does_not_come_in_again(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = MemoryStore()
+    a, b = await _open(nursery, log, "a", "b")
+    assert a.join("alice") is not None
+    await _become_one(a, b)
+    next_epoch = MemoryLink.next_epoch
+
+    async def give_slowly(link: MemoryLink) -> int:
+        await trio.sleep(0.5)
+        return await next_epoch(link)
+
+    monkeypatch.setattr(MemoryLink, "next_epoch", give_slowly)
+    log.go_down()
+    log.come_back(lost=1)
+    await settle(lambda: a.told.count("begin") == 2)
+    await trio.testing.wait_all_tasks_blocked()
+    with trio.fail_after(1):
+        await a.log.leave()
+    await settle(lambda: list(b.replica.servers) == ["b"])  # held for gone
+    assert a.told == ["begin", "entered 1", "back", "away", "begin", "out"]
