@@ -12,7 +12,7 @@ from chatroom.room.commands import Command, Outcome
 
 #: Of the entries and of the snapshot. Servers that speak different ones can't share a room: each
 #: must do the same with the same entry. Raise it when that changes.
-VERSION = 1
+VERSION = 2
 
 #: Commands in an entry: what a busy turn has, in some 60 KB.
 MAX_COMMANDS = 512

@@ -297,7 +297,17 @@ async def test_entries_of_another_version_are_not_guessed_at(
 ) -> None:
     store = MemoryStore()
     store.put(b"?", VERSION + 1)
-    with pytest.raises(UnusableError, match="entries of version 2, this server knows version 1"):
+    with pytest.raises(UnusableError, match="entries of version 3, this server knows version 2"):
+        await Ear(store, "a").run()
+
+
+async def test_a_snapshot_of_another_version_is_not_guessed_at(
+    autojump_clock: object,
+) -> None:
+    store = MemoryStore()
+    first = {"version": 1, "position": [7, 0], "entries": 1}  # and other fields than today's
+    store.snapshots.append((Position(7, 0), msgspec.msgpack.encode(first)))
+    with pytest.raises(UnusableError, match="a snapshot of version 1, this server knows version 2"):
         await Ear(store, "a").run()
 
 
