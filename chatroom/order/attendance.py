@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import secrets
 from enum import Enum
+from random import uniform
 
 import trio
 
-from chatroom.order.contract import Applied, Enter, Entry, Origin, Resume
+from chatroom.order.contract import MAX_EPOCH, Applied, Enter, Entry, Origin, Resume
 from chatroom.order.part import Part
 from chatroom.order.pending import Pending
 from chatroom.order.replica import Replica
 from chatroom.order.store import Keeping, UnusableError
 
-#: A name that another process has is asked for again so often, and for so long: whoever had it and
-#: was killed is gone after five seconds or six.
-_ASK_AGAIN_SECONDS = 1.0
+#: Who is refused asks again after so long, or up to twice: of several not all at once.
+_ASK_AGAIN_SECONDS = 0.5
+
+#: And for so long for a name that another process has: whoever had it and was killed is gone after
+#: five seconds or six.
 _NAME_TAKEN_SECONDS = 15.0
 
 
@@ -93,11 +96,18 @@ class Attendance:
             self.stage = Stage.OUTSIDE
 
     def ask(self, epoch: int, replica: Replica, keeping: Keeping) -> Enter:
-        """Ask to enter. `epoch`: a new one, as far as the log knows."""
+        """Ask to enter. `epoch`: a new one, as far as the log knows. Raises `UnusableError` if
+        there can be none any more.
+        """
         assert self.stage is Stage.OUTSIDE
         part = self._part
         self._heard = max(self._heard, replica.room.seq)
-        self._candidate = Origin(part.server, max(epoch, replica.epoch + 1, self._epoch + 1))
+        epoch = max(epoch, replica.epoch + 1, self._epoch + 1)
+        if epoch > MAX_EPOCH:  # of what somebody else has put there
+            raise UnusableError(
+                "the room has no more epochs: end its servers, delete its three keys"
+            )
+        self._candidate = Origin(part.server, epoch)
         self.stage = Stage.ASKING
         return Enter(
             self._candidate,
@@ -149,10 +159,10 @@ class Attendance:
     def be_refused(self, replica: Replica) -> None:
         """The answer is no. Raises `UnusableError` if it has been for too long."""
         now, self.stage = trio.current_time(), Stage.OUTSIDE
+        self._ask_at = now + uniform(_ASK_AGAIN_SECONDS, 2 * _ASK_AGAIN_SECONDS)
         name = self._part.server
         if name not in replica.servers:  # another was quicker with a newer epoch
             return
-        self._ask_at = now + _ASK_AGAIN_SECONDS
         if self._refused_since is None:
             self._refused_since = now
         if now - self._refused_since > _NAME_TAKEN_SECONDS:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 import trio
 import trio.testing
 
-from chatroom.order import pending, replica
-from chatroom.order.contract import VERSION, Enter, Origin, Position, encode_entry
+from chatroom.order import following, pending, replica
+from chatroom.order.contract import MAX_EPOCH, VERSION, Enter, Origin, Position, encode_entry
 from chatroom.order.part import UnavailableError
 from chatroom.order.replica import NUMBERS_SKIPPED
 from chatroom.order.store import NO_VERSION, Keeping, UnusableError
@@ -325,6 +327,36 @@ async def test_what_is_no_entry_is_passed_over_by_all(
     assert a.replica.snapshot() == b.replica.snapshot()
     assert a.replica.room.nicks(0, 9) == ["alice"]
     assert list(a.replica.servers) == ["a", "b"]
+
+
+async def test_a_room_that_has_no_more_epochs_is_said_to_have_none(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    store = MemoryStore()
+    await _open(nursery, store, "a")
+    store.put(encode_entry(_enter(MAX_EPOCH)))
+    with pytest.raises(UnusableError, match=r"no more epochs: .* delete its three keys"):
+        await Ear(store, "b").run()
+    assert store.added < 5
+
+
+async def test_who_is_refused_for_a_newer_epoch_takes_its_time_to_ask_again(
+    autojump_clock: object, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked_at: list[float] = []
+
+    def overtake(entry: Enter) -> bytes:
+        if entry.origin.server == "b" and len(asked_at) < 5:
+            asked_at.append(trio.current_time())
+            store.put(encode_entry(_enter(entry.origin.epoch + 1)))
+        return encode_entry(entry)
+
+    store = MemoryStore()
+    await _open(nursery, store, "a")
+    monkeypatch.setattr(following, "encode_entry", overtake)
+    await nursery.start(Ear(store, "b").run)
+    assert len(asked_at) == 5
+    assert all(late - early >= 0.5 for early, late in pairwise(asked_at))
 
 
 def _nested() -> bytes:
