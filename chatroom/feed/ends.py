@@ -35,7 +35,7 @@ class Ends:
         self.said: dict[Speaker, int] = {}  #: by whom, and the number that will never come
         self.at: int | None = None  #: the same, when nobody speaks on
         self.told: int | None = None  #: the same, when that was reported
-        self.deadline = inf  #: when to `weigh` if nothing comes
+        self.deadline = inf  #: when to `weigh`, whatever comes until then
 
     @property
     def is_told(self) -> bool:
@@ -51,7 +51,9 @@ class Ends:
             _note(self.said, speaker, following)
         elif following > self.said.get(speaker, following):
             del self.said[speaker]
-        self.weigh(now)
+            self.weigh(now)
+            return
+        self._weigh_if_due(packet, now)
 
     def overhear(self, packet: mold.Packet, speaker: Speaker, now: float) -> None:
         """A packet in the session's name from somebody beside the source that is followed."""
@@ -60,6 +62,11 @@ class Ends:
         else:
             _note(self._others, speaker, now)
         if self.said:
+            self._weigh_if_due(packet, now)
+
+    def _weigh_if_due(self, packet: mold.Packet, now: float) -> None:
+        """Who speaks on only moves the deadline: it is looked at when that comes, not before."""
+        if packet.end_of_session or self.at is not None or now >= self.deadline:
             self.weigh(now)
 
     def weigh(self, now: float) -> None:

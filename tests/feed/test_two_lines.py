@@ -13,6 +13,7 @@ import chatroom
 from chatroom.client.feed.listening import _places
 from chatroom.event import Event
 from chatroom.feed.broadcast import Feed
+from chatroom.feed.ends import Ends
 from chatroom.feed.group import Group
 from chatroom.feed.line import WantedLine
 from chatroom.feed.listener import Listener, ListenOptions, Place, Wanted, open_listener
@@ -217,12 +218,35 @@ def test_an_end_counts_when_the_other_server_falls_silent_though_nothing_comes()
     listener = _on_one_group()
     listener.receive(mold.end_of_session(SESSION, 2), 1, AT_A)
     listener.receive(mold.heartbeat(SESSION, 2), 1.5, AT_B)
+    assert listener.deadline == 2.5
+    listener.poll(2.5)
     assert listener.deadline == 4
     listener.poll(3.9)
     assert listener.take_outcomes() == []
     listener.poll(4)
     assert listener.take_outcomes() == [SessionEnded("K3F9A2QZ01", 2)]
     assert listener.deadline == inf
+
+
+def test_an_end_that_one_of_two_says_is_not_weighed_with_all_that_the_other_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    weighed: list[float] = []
+    weigh = Ends.weigh
+
+    def note(ends: Ends, now: float) -> None:
+        weighed.append(now)
+        weigh(ends, now)
+
+    monkeypatch.setattr(Ends, "weigh", note)
+    listener = _on_one_group()
+    listener.receive(mold.end_of_session(SESSION, 2), 0.1, AT_A)
+    for tenths in range(2, 50):
+        listener.receive(mold.heartbeat(SESSION, 2), tenths / 10, AT_B)
+    assert len(weighed) <= 4
+    assert listener.take_outcomes() == []
+    listener.receive(mold.end_of_session(SESSION, 2), 5, AT_B)
+    assert listener.take_outcomes() == [SessionEnded("K3F9A2QZ01", 2)]
 
 
 def test_those_who_speak_in_a_sessions_name_are_counted_up_to_a_limit() -> None:
