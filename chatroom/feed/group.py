@@ -208,9 +208,10 @@ def index_of(group: Group) -> int | None:
     return next((index for index, name in names if _first_address(name) == address), None)
 
 
-def join_again(sock: socket.socket, group: Group, left_index: int | None) -> None:
+def join_again(sock: socket.socket, group: Group, left_index: int | None) -> bool:
     """Have a socket of `open_listening` hear the group on the interface that there is now, in the
-    place of one that is gone. Raises `OSError` if that one can't be joined.
+    place of one that is gone. Returns whether it did not already. Raises `OSError` if that one
+    can't be joined.
     """
     if left_index is not None:
         with suppress(OSError):  # it went with the interface
@@ -220,6 +221,8 @@ def join_again(sock: socket.socket, group: Group, left_index: int | None) -> Non
     except OSError as error:
         if error.errno != errno.EADDRINUSE:  # that is: it hears it
             raise
+        return False
+    return True
 
 
 def _leave(sock: socket.socket, group: Group, index: int) -> None:

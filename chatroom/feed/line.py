@@ -44,7 +44,7 @@ class Line:
 
     def join_again(self, now: float) -> bool:
         """Where nothing comes any more and the interface is another than it was, as after it was
-        removed and made again, join the group there. Returns whether it was so.
+        removed and made again, join the group there. Returns whether that was needed.
         """
         if now - self.heard_at < SESSION_SILENCE_SECONDS:
             return False
@@ -52,11 +52,11 @@ class Line:
         if index is None or index == self._index:
             return False
         try:
-            join_again(self.socket, self.group, self._index)
+            joined = join_again(self.socket, self.group, self._index)
         except OSError:
             return False  # it is not there yet
         self._index = index
-        return True
+        return joined
 
     @property
     def request_address(self) -> Address:

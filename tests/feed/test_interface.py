@@ -73,7 +73,8 @@ def test_nothing_is_looked_at_while_something_comes(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr("chatroom.feed.line.index_of", lambda group: None)  # not back yet
         assert not line.join_again(13)
         monkeypatch.undo()
-        assert line.join_again(13)  # it was the same one after all: no harm
+        assert not line.join_again(13)  # it was the same one after all: nothing was missed
+        assert line._index == groups.index_of(line.group)
     finally:
         line.socket.close()
 
