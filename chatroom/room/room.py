@@ -384,7 +384,7 @@ class Room:
         muted_until = self._state.mutes.get(member.key)
         was, (nick, key) = member.nick, name
         if muted_until is not None:  # a mute goes with whoever takes another name
-            self._state.mutes[key] = muted_until
+            self._state.mute(key, muted_until)
         if member.key in self._state.voices:  # as a voice does
             self._state.voices.remove(member.key)
             self._state.voices.add(key)

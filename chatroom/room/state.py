@@ -73,6 +73,12 @@ class State:
     def _has_a_say(self, member: Member) -> bool:
         return member.role is Role.OPERATOR or member.key in self.voices
 
+    def mute(self, key: str, until: str) -> None:
+        """A name is muted, unless it is so for longer; empty: for good."""
+        known = self.mutes.get(key)
+        if known is None or not until or (known and known < until):
+            self.mutes[key] = until
+
     def check_may_talk(self, member: Member, now: str) -> None:
         """Raise `Refused` if a silenced member is to be silent still; else it says something."""
         self.check_not_silent(member, now)

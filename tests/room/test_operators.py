@@ -235,6 +235,20 @@ def test_neither_another_name_nor_coming_back_ends_a_mute() -> None:
     assert _code(room.apply(Say(3, NOW, "message", "hi"))) == "muted"
 
 
+@pytest.mark.parametrize(
+    ("own", "found", "kept"),
+    [(SOON, "", ""), ("", SOON, ""), (SOON, LATER, LATER), (LATER, SOON, LATER)],
+)
+def test_of_two_mutes_that_a_name_comes_to_have_the_longer_one_holds(
+    own: str, found: str, kept: str
+) -> None:
+    room = _room()
+    room.apply(Mute(OLGA, NOW, "rob", found))
+    room.apply(Mute(OLGA, NOW, "bob", own))
+    room.apply(Rename(BOB, NOW, "rob"))
+    assert room.legacy(NOW).mutes == (("rob", kept), ("bob", own))
+
+
 @pytest.mark.parametrize("part", [True, False])
 def test_who_may_not_talk_says_nothing_by_going(part: bool) -> None:
     """PART and JOIN again would be as good as talking."""
