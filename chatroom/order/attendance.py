@@ -51,7 +51,7 @@ class Attendance:
         self.origin: Origin | None = None
         self.pending = Pending()  #: what `origin` has appended
         self.left = trio.Event()  #: it is out for good
-        self._candidate: Origin | None = None  # as whom it asks
+        self._candidate: Origin | None = None  # as whom it asks, or has asked
         self._ask_at = 0.0
         self._refused_since: float | None = None
         # What a room that was read before this one has shown.
@@ -79,6 +79,11 @@ class Attendance:
     def is_to_go_out(self) -> bool:
         """It has left, and is not out yet: nothing more is to be heard of what it has appended."""
         return self.stage is Stage.LEFT and self.origin is not None
+
+    @property
+    def candidate(self) -> Origin | None:
+        """As whom it asks to enter; None: it does not."""
+        return self._candidate if self.stage is Stage.ASKING else None
 
     def read_again(self, old: Replica, lost: str) -> None:
         """The room is not `old` any more, of which the log does not go on; `lost`: the session in
@@ -129,7 +134,7 @@ class Attendance:
 
     def is_answer(self, entry: Entry) -> bool:
         """Whether that is what one has asked with."""
-        return self.stage is Stage.ASKING and entry.origin == self._candidate
+        return entry.origin == self.candidate
 
     def is_out_after(self, applied: Applied) -> bool:
         """Whether it is not any more who it was."""
@@ -151,8 +156,8 @@ class Attendance:
 
     def come_in(self) -> Origin:
         """It is in. Returns as whom."""
-        assert self._candidate is not None
-        self.origin, self.stage = self._candidate, Stage.INSIDE
+        assert self.candidate is not None
+        self.origin, self.stage = self.candidate, Stage.INSIDE
         self._lost, self._refused_since = "", None
         return self.origin
 

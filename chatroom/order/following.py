@@ -50,6 +50,7 @@ class Following:
         self.present = trio.Event()  #: while it can append
         #: Something that was appended over the present link, or the last.
         self.has_come_back = False
+        self._asked: Link | None = None  # where it has asked to enter, unless that has broken
         self._taken: tuple[Position, bytes] | None = None  # a snapshot, perhaps not of this log
         self.snapshot: tuple[Position, bytes] | None = None  #: one that is to be kept
         self.snapshot_due = trio.Event()  #: there is one
@@ -81,9 +82,17 @@ class Following:
                     continue
                 enter = attendance.ask(epoch, self.replica, link.keeping)
                 link.append(encode_entry(enter), begins=True)
+                self._asked = link
             if trio.current_time() >= self._look_at:
                 await self._look(link)
             await self.read(link, wait=True)
+
+    def leave(self) -> bool:
+        """As `Attendance.leave`. An `Enter` that is under way is taken back."""
+        unwanted = self.attendance.candidate
+        if unwanted is not None and self._asked is not None:
+            self._asked.append(encode_entry(Quit(unwanted, 1)))
+        return self.attendance.leave()
 
     async def read(self, link: Link, *, wait: bool) -> bool:
         """Apply the next entries; whether there were some. Raises `AwayError` instead if they do
@@ -195,6 +204,7 @@ class Following:
 
     def be_cut_off(self, reason: str) -> None:
         """The link has broken."""
+        self._asked = None
         if self.link is not None:
             self._be_absent()
             self._hearer.away(reason)

@@ -82,7 +82,7 @@ class SharedLog:
         can, as long as `run` runs.
         """
         attendance = self._following.attendance
-        if attendance.leave():
+        if self._following.leave():
             self._append(Quit, even_if_full=True)
         if attendance.origin is not None:
             await attendance.left.wait()

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 from chatroom.order import following, replica, store
+from chatroom.order.contract import Enter, decode_entry
 from chatroom.order.store import UnusableError
 from tests.order.servers import Ear, settle
 from tests.shared_log import MemoryLink, MemoryStore
@@ -275,3 +276,20 @@ async def test_who_leaves_while_it_is_given_a_number_to_enter_with_does_not_come
         await a.log.leave()
     await settle(lambda: list(b.replica.servers) == ["b"])  # held for gone
     assert a.told == ["begin", "entered 1", "back", "away", "begin", "out"]
+
+
+async def test_who_leaves_while_its_entering_is_under_way_leaves_its_name_to_the_next(
+    autojump_clock: object, nursery: trio.Nursery
+) -> None:
+    log = MemoryStore()
+    a, b = await _open(nursery, log, "a", "b")
+    await _become_one(a, b)
+    a.line.pause()
+    await settle(lambda: list(b.replica.servers) == ["b"])
+    a.line.go_on()
+    while a.told[-1] != "out" or not isinstance(decode_entry(log.rows[-1].data), Enter):
+        await trio.sleep(0)
+    await a.log.leave()
+    with trio.fail_after(1):
+        await nursery.start(Ear(log, "a").run)
+    assert a.told == ["begin", "entered 1", "back", "out"]
