@@ -132,7 +132,7 @@ class Reassembly:
         """
         sessions = self._sessions
         assert isinstance(sessions, SealedSessions)
-        begun = sessions.introduce(introduction, server)
+        begun = sessions.introduce(introduction, server, now)
         if begun is not None:
             self._follow(begun, now)
         elif introduction.session.encode("ascii") == sessions.session and self._stream is not None:

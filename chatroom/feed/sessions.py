@@ -130,6 +130,11 @@ class OpenSessions(Sessions):
         return left
 
 
+#: While another session puzzles a listener it asks each server again within some ten seconds: who
+#: has not named the present one for so long, and does not speak in it, is gone.
+_UNNAMED_SECONDS = 30.0
+
+
 class SealedSessions(Sessions):
     """Only sealed messages are believed, and only servers, over TCP, say which session there is:
     what was once sealed in another one may be sent again by anybody.
@@ -143,21 +148,31 @@ class SealedSessions(Sessions):
         self._statistics = statistics
         self._words: dict[int, bytes] = {}  # which session each server has named last
         self._first = 0  # the first number of the one that is followed
+        self._named_at = 0.0  # when a server has named that one last
 
-    def introduce(self, introduction: Introduction, server: int) -> Beginning | None:
+    def introduce(self, introduction: Introduction, server: int, now: float) -> Beginning | None:
         """A server names its session: whether that one is to be followed instead of the present.
 
         It is, if the server has named the present one before. Of several servers one may be behind:
-        where they differ, that one is followed which begins above the other.
+        where they differ, that one is followed which begins above the other; or, when the present
+        one has been neither named nor heard for long, the one that still is.
         """
         self.puzzled = False
         session = introduction.session.encode("ascii")
         before, self._words[server] = self._words.get(server), session
         is_later = before == self.session or introduction.first > self._first
-        if session == self.session or not is_later:
+        if session != self.session and not is_later and not self._is_forsaken(now):
+            return None
+        self._named_at = now
+        if session == self.session:
             return None
         self._first = introduction.first
         return Beginning(session, introduction.seq + 1, introduction.first)
+
+    def _is_forsaken(self, now: float) -> bool:
+        """Whoever was in the present session is gone."""
+        is_heard = any(source.is_heard(now) for source in self.sources.values())
+        return not is_heard and now - self._named_at >= _UNNAMED_SECONDS
 
     def read(self, datagram: bytes, now: float) -> mold.Packet | None:
         try:

@@ -143,11 +143,11 @@ class Table:
         self.sealer = Sealer(SESSION)
         self.keyring = keyring_of(self.sealer)
         self.listener = Reassembly(keyring=self.keyring)
-        self.introduce(first=1, seq=0)
         self.now = 0.0
+        self.introduce(first=1, seq=0)
 
     def introduce(self, *, first: int, seq: int, session: bytes = SESSION, server: int = 0) -> None:
-        self.listener.introduce(Introduction(session.decode(), first, seq), 0.0, server)
+        self.listener.introduce(Introduction(session.decode(), first, seq), self.now, server)
 
     def deal(self, *datagrams: bytes) -> list[Outcome]:
         for data in datagrams:
@@ -338,6 +338,32 @@ def test_of_two_servers_the_one_that_is_behind_may_be_asked_first_or_last() -> N
         began = listener.take_outcomes()[-1]
         assert isinstance(began, SessionBegan)
         assert began.session == "NEW1234567"
+
+
+def test_a_session_that_is_named_and_heard_no_more_is_left_for_the_one_that_is() -> None:
+    """The server that has named it is gone, and another has begun anew."""
+    table = Table()
+    table.deal(datagram(table.sealer, 1, b"a"))
+    table.now = 29.0
+    table.introduce(first=1, seq=0, session=OTHER, server=1)
+    assert table.deal() == []  # the other may be asked in a moment
+    table.now = 31.0
+    table.introduce(first=1, seq=0, session=OTHER, server=1)
+    assert table.deal() == [SessionBegan("0123456789", 1)]
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_session_that_is_named_or_heard_is_not_left_for_one_that_is_behind(named: bool) -> None:
+    table = Table()
+    table.now = 29.0
+    if named:
+        table.introduce(first=1, seq=0)
+    else:
+        table.deal(datagram(table.sealer, 1, b"a"))
+    table.deal()
+    table.now = 31.0
+    table.introduce(first=1, seq=0, session=OTHER, server=1)
+    assert table.deal() == []
 
 
 def test_a_server_may_take_back_its_word() -> None:
