@@ -53,8 +53,8 @@ _READ_WAIT_MS = 1000
 _FIELD = b"%d" % VERSION
 _VERSION_DIGITS = 4
 
-# These are words and no codes, as Redis 7.0.15 says them. Where a version says them otherwise, a log
-# that is not there is waited for, and so is what stays as it is.
+# These are words and no codes, as Redis 7.0.15 says them. Where a version says them otherwise, a
+# log that is not there is waited for, and so is what stays as it is.
 
 #: What Redis says of a stream that is not there.
 _NO_KEY = "no such key"
