@@ -102,7 +102,7 @@ async def test_a_file_that_was_moved_there_and_back_has_no_old_log(
         with read_elsewhere(path):
             assert await store(journal, talk(301, 400))
             away = _move(path)
-            await until(log_of(away).exists)
+            await until(lambda: log_of(away).exists() and journal._writer._is_copied)
         away.rename(path)
         assert await store(journal, talk(401, 900))
         assert not log_of(away).exists()
