@@ -61,8 +61,8 @@ class Holding:
     def opened(self) -> Iterator[None]:
         """The file whose lock is held is open inside, and stays so. If that fails, or what is
         inside, the lock is given back (but of a rescued file, which it is needed for), and a file
-        that was begun here is empty again. Raises
-        `ChatroomError` where it is none of ours, `sqlite3.Error`, `OSError`.
+        that was begun here is empty again. Raises `ChatroomError` where it is none of ours,
+        `sqlite3.Error`, `OSError`.
         """
         before, begun_here = self._state, not self._lock.header()
         try:
@@ -158,7 +158,7 @@ class Holding:
         find all of it, by the file's name. Raises as `check`.
         """
         if self._state is _State.HELD and (self._seal.lacks_log_only() or self._is_moved()):
-            if self._copy is None:
+            if self._copy is None or self._copy[0] != self._place:
                 log.warning("%s was moved, or its log deleted: saving what is in it", self.path)
                 self._save_log()
             return True
@@ -177,8 +177,7 @@ class Holding:
                     self._leave_log()
                 except (FileGoneError, OSError, sqlite3.Error) as error:
                     log.error("what was stored last in %s is lost: %s", self.path, error)  # noqa: TRY400 - no fault of ours
-                    with suppress(FileGoneError, OSError):
-                        empty(self._seal.log_id)  # SQLite would copy it, and be cut short by that
+                    self._give_log_up()
             elif self._seal.is_damaged():
                 self._seal.empty_log()
         self._close()
@@ -211,6 +210,11 @@ class Holding:
             self.path.unlink()  # whoever reads this file shall not take the next one for it
         self._close()
 
+    @property
+    def _place(self) -> Path | None:
+        """Where the file is now; None if that can't be told."""
+        return self.path if file_id(self.path) == self._lock.id else self._lock.place()
+
     def _is_moved(self) -> bool:
         """Whether the file is as we left it, under another name."""
         return (
@@ -227,9 +231,11 @@ class Holding:
         another log, or the file has no name.
         """
         with names:
-            place = self.path if file_id(self.path) == self._lock.id else self._lock.place()
+            place = self._place
             if place is None:
                 raise FileGoneError(f"{self.path} was deleted")
+            if self._copy is not None and self._copy[0] != place:
+                self._take_copy_away()  # it was moved on
             before = None if self._copy is None else self._copy[1]
             copy = put_beside(place, self._seal.log_id, before)
             if copy is not None:
@@ -249,9 +255,18 @@ class Holding:
         at our path.
         """
         self._copy = None
-        if self._lock.place() != self.path:
+        if self._place != self.path:
             with suppress(OSError):
                 take_away(self.path, self._seal.log_id)
+
+    def _give_log_up(self) -> None:
+        """It could not be saved. Of a file that is at its path SQLite would copy it when it closes,
+        and whatever stopped us would stop that half-way: rather a file without it. Of one that was
+        moved it stays, for whoever puts the two together.
+        """
+        if self._place == self.path:
+            with suppress(FileGoneError, OSError):
+                empty(self._seal.log_id)
 
     def _copy_all(self) -> bool:
         """Copy all of the log into the file, unless somebody reads what is older."""

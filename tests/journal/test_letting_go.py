@@ -146,6 +146,9 @@ async def test_nor_does_it_when_the_server_ends(
 
         monkeypatch.setattr(shutil, "copyfileobj", full)
     assert whole(place)
+    if touch is _move:  # nor is what was not saved thrown away
+        log_of(path).rename(log_of(place))
+        assert stored(place) == {*range(1, 301)}
 
 
 async def test_a_copy_of_a_log_is_for_whom_its_file_is(path: Path) -> None:
@@ -166,6 +169,22 @@ async def test_the_log_of_a_file_that_somebody_has_changed_elsewhere_is_kept(pat
         await store_again(journal, 10)
         kept = path.with_name(f"{log_of(path).name}.1")
         assert kept.stat().st_size > 1000
+
+
+async def test_a_log_goes_along_with_a_file_that_is_moved_on(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_journal(settings_for(path)) as journal:
+        monkeypatch.setattr(writer, "SILENCE_SECONDS", 0.01)
+        assert await store(journal, talk(1, 300))
+        with read_elsewhere(path):
+            assert await store(journal, talk(301, 400))
+            away = _move(path)
+            await until(lambda: log_of(away).exists() and journal._writer._is_copied)
+            further = away.rename(path.with_name("further"))
+            await store_again(journal, 401)
+            assert not log_of(away).exists()
+            assert stored(further) == {*range(1, 401)}
 
 
 async def test_a_log_does_not_take_the_place_of_another_one(path: Path) -> None:
