@@ -9,8 +9,8 @@ import os
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from chatroom.journal import store as store_module
 from chatroom.journal.backup import back_up
 from chatroom.journal.rows import sessions
 from chatroom.journal.seal import Seal
-from chatroom.journal.sqlite import open_journal
+from chatroom.journal.sqlite import SqliteJournal, open_journal
 from tests.journal.disk import SQLITE_FULL, SQLITE_IOERR_FSYNC, SQLITE_OK, Disk
 from tests.journal.looking import log_of, read_elsewhere, stored, whole
 from tests.journal.talk import settings_for, store, store_again, talk, until
@@ -92,17 +92,28 @@ async def test_nothing_is_lost_though_somebody_reads_what_is_older(
         assert stored(place) >= {*range(1, 401)}
 
 
-async def test_a_file_that_was_moved_there_and_back_has_no_old_log(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """SQLite would take what is in it for newer than what was said after that."""
+@asynccontextmanager
+async def _moved(
+    path: Path, patch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[SqliteJournal, Path]]:
+    """A journal of 400 events whose file was moved while somebody reads, as they do inside: its log
+    has been put beside it.
+    """
     async with open_journal(settings_for(path)) as journal:
-        monkeypatch.setattr(writer, "SILENCE_SECONDS", 0.01)
+        patch.setattr(writer, "SILENCE_SECONDS", 0.01)
         assert await store(journal, talk(1, 300))
         with read_elsewhere(path):
             assert await store(journal, talk(301, 400))
             away = _move(path)
             await until(lambda: log_of(away).exists() and journal._writer._is_copied)
+            yield journal, away
+
+
+async def test_a_file_that_was_moved_there_and_back_has_no_old_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite would take what is in it for newer than what was said after that."""
+    async with _moved(path, monkeypatch) as (journal, away):
         away.rename(path)
         assert await store(journal, talk(401, 900))
         assert not log_of(away).exists()
@@ -174,17 +185,11 @@ async def test_the_log_of_a_file_that_somebody_has_changed_elsewhere_is_kept(pat
 async def test_a_log_goes_along_with_a_file_that_is_moved_on(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_journal(settings_for(path)) as journal:
-        monkeypatch.setattr(writer, "SILENCE_SECONDS", 0.01)
-        assert await store(journal, talk(1, 300))
-        with read_elsewhere(path):
-            assert await store(journal, talk(301, 400))
-            away = _move(path)
-            await until(lambda: log_of(away).exists() and journal._writer._is_copied)
-            further = away.rename(path.with_name("further"))
-            await store_again(journal, 401)
-            assert not log_of(away).exists()
-            assert stored(further) == {*range(1, 401)}
+    async with _moved(path, monkeypatch) as (journal, away):
+        further = away.rename(path.with_name("further"))
+        await store_again(journal, 401)
+        assert not log_of(away).exists()
+        assert stored(further) == {*range(1, 401)}
 
 
 async def test_a_log_does_not_take_the_place_of_another_one(path: Path) -> None:
